@@ -1,0 +1,1 @@
+"""Live LoRA: applies LoRA files while the model runs, without merging them."""

@@ -1,0 +1,26 @@
+"""Mounts `extension/` as the package `live_lora`, as the webui's script and the wheel do."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def mount() -> None:
+    """Makes `import live_lora` mean this checkout's `extension/`."""
+    if "live_lora" in sys.modules:
+        return
+    folder = ROOT / "extension"
+    spec = importlib.util.spec_from_file_location(
+        "live_lora", folder / "__init__.py", submodule_search_locations=[str(folder)]
+    )
+    assert spec is not None and spec.loader is not None
+    package = importlib.util.module_from_spec(spec)
+    sys.modules["live_lora"] = package
+    spec.loader.exec_module(package)
+
+
+mount()
