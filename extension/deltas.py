@@ -7,7 +7,7 @@ lerp, W + m(W' − W), and several networks add up relative to the original weig
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import ClassVar, Literal
 
 import torch
@@ -32,12 +32,18 @@ class Layer:
     padding: tuple[int, ...] | str = (0, 0)
     dilation: tuple[int, ...] = (1, 1)
     groups: int = 1
+    # "circular" while the webui's tiling is on; `border` is F.pad's (left, right, top, bottom) then.
+    padding_mode: str = "zeros"
+    border: tuple[int, ...] = (0, 0, 0, 0)
 
     def apply(self, x: Tensor, weight: Tensor) -> Tensor:
         """`weight` in the place of W: (…, i) → (…, o) or (n, i, h, w) → (n, o, h', w')."""
-        if self.kind == "conv":
-            return F.conv2d(x, weight, None, self.stride, self.padding, self.dilation, self.groups)
-        return F.linear(x, weight)
+        if self.kind != "conv":
+            return F.linear(x, weight)
+        padding = self.padding
+        if self.padding_mode != "zeros":
+            x, padding = F.pad(x, self.border, mode=self.padding_mode), (0, 0)
+        return F.conv2d(x, weight, None, self.stride, padding, self.dilation, self.groups)
 
     def pointwise(self, x: Tensor, weight: Tensor) -> Tensor:
         """A (o, r) matrix on the channels of x, stride 1."""
@@ -60,8 +66,21 @@ class Delta:
         """What it holds, for accounting."""
         for item in fields(self):
             value = getattr(self, item.name)
+            for part in value if isinstance(value, tuple) else (value,):
+                if isinstance(part, Tensor):
+                    yield part
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> Delta:
+        """Itself on another device or in another dtype; index tensors keep theirs."""
+
+        def moved(value: object) -> object:
+            if isinstance(value, tuple):
+                return tuple(moved(part) for part in value)
             if isinstance(value, Tensor):
-                yield value
+                return value.to(device, dtype if value.is_floating_point() else None)
+            return value
+
+        return replace(self, **{item.name: moved(getattr(self, item.name)) for item in fields(self)})
 
 
 @dataclass(slots=True)
