@@ -138,12 +138,13 @@ class InputMap(Delta):
         """The input that the changed layer would see at weight 1."""
         raise NotImplementedError
 
-    def after(self, layer: Layer, shifted: Tensor) -> Tensor | None:
-        """What is added to the output besides W(shifted), at weight 1."""
-        return None
+    def after(self, layer: Layer, shifted: Tensor) -> Tensor:
+        """What is added to the output besides W(shifted), at weight 1; not called unless overridden."""
+        raise NotImplementedError
 
     def __call__(self, layer: Layer, x: Tensor, wx: Tensor | None = None) -> Tensor:
         shifted = self.shift(layer, x)
         change = layer.base(shifted - x)
-        extra = self.after(layer, shifted)
-        return change if extra is None else change + extra
+        if type(self).after is InputMap.after:
+            return change
+        return change + self.after(layer, shifted)

@@ -1,0 +1,1 @@
+"""The hooks: the only place that touches a module's forward."""
