@@ -1,0 +1,76 @@
+"""The common part of all algorithms whose ΔW is s · up · down, perhaps with a core between."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..deltas import Delta, Dense, Layer, LowRank
+from ..words import Kind
+from . import loose, residual
+from .base import Algorithm
+from .registry import Shape
+from .values import Place
+
+
+@dataclass(slots=True)
+class Factors:
+    """ΔW[o, i, kl] = Σ up[o, p] mid[p, q, kl] down[q, i]; without mid, Σ up[o, q] down[q, i, kl].
+
+    `down` (r, i[, kh, kw]), `up` (o, r), `mid` (r, r, kh, kw); no scale in any of them.
+    """
+
+    down: Tensor
+    up: Tensor
+    mid: Tensor | None = None
+
+    def folded(self) -> Factors:
+        """The same without a core: mid · down is a (r, i, kh, kw) down."""
+        if self.mid is None:
+            return self
+        down = torch.einsum("pqhw,qi->pihw", self.mid, loose.matrix(self.down))
+        return Factors(down, self.up)
+
+    def dense(self) -> Tensor:
+        """(o, i[, kh, kw])."""
+        whole = self.folded()
+        return (whole.up @ whole.down.flatten(1)).reshape(-1, *whole.down.shape[1:])
+
+
+class Factored(Algorithm):
+    """Override `factors` and `made`."""
+
+    def factors(self, layer: Layer, place: Place) -> Factors:
+        """The factors without the scale, at the used rank."""
+        raise NotImplementedError
+
+    def made(self) -> Shape:
+        """The shape of ΔW by the file's factors: (o, i[, kh, kw])."""
+        raise NotImplementedError
+
+    def fit_shape(self, kind: Kind, shape: Shape) -> None:
+        """Raises ModuleError when it cannot go on a weight of this kind and shape."""
+        loose.check(self.made(), kind, shape)
+        residual.check(self.tensors, kind, shape)
+
+    def change(self, layer: Layer, place: Place) -> Tensor:
+        """s · (up · down + residual)."""
+        shape = tuple(layer.weight.shape)
+        made = loose.onto(self.factors(layer, place).dense(), shape)
+        if residual.present(self.tensors):
+            made = made + residual.weight(self.tensors, shape, place)
+        return made * self.scale
+
+    def form(self, layer: Layer, place: Place) -> Delta:
+        """Low rank, unless a residual or groups of channels make it dense."""
+        if residual.present(self.tensors) or layer.groups != 1:
+            return Dense(self.change(layer, place))
+        factors = self.factors(layer, place)
+        up = factors.up * self.scale
+        shape = tuple(layer.weight.shape)
+        if factors.mid is not None and factors.mid.shape[2:] == layer.weight.shape[2:]:
+            down = loose.onto(factors.down, (0, shape[1], 1, 1))
+            return LowRank(loose.matrix(down), up, factors.mid)
+        return LowRank(loose.onto(factors.folded().down, shape), up)

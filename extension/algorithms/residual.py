@@ -1,0 +1,75 @@
+"""What LyCORIS' extraction leaves beside the factors: a residual of W's size, dense or sparse.
+
+Also biases (o,). Source of the sparse form: COO indices (dims, n) and values (n,) of the residual
+in W's shape; like the dense one it is part of ΔW before the scale.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from ..deltas import Layer
+from ..errors import ModuleError
+from ..words import Kind
+from .registry import Shape
+from .values import Place
+
+SPARSE = ("bias_indices", "bias_values", "bias_size")
+
+
+def present(tensors: Mapping[str, Tensor]) -> bool:
+    """Is there a residual beside the factors?"""
+    return "bias" in tensors or any(slot in tensors for slot in SPARSE)
+
+
+def check(tensors: Mapping[str, Tensor], kind: Kind, shape: Shape) -> None:
+    """Raises ModuleError where the residual has not W's size."""
+    dense = tensors.get("bias")
+    if dense is not None and dense.numel() != math.prod(shape):
+        raise ModuleError(f"bias has shape {tuple(dense.shape)}, the {kind} layer's weight {shape}")
+    missing = [slot for slot in SPARSE if slot not in tensors]
+    if missing and len(missing) < len(SPARSE):
+        raise ModuleError(f"has a sparse bias without {', '.join(missing)}")
+    if not missing:
+        indices, values = tensors["bias_indices"], tensors["bias_values"]
+        if indices.is_floating_point() or indices.is_complex() or indices.dim() != 2:
+            raise ModuleError("bias_indices should be a table of integers")
+        if indices.shape[1] != values.numel() or indices.shape[0] != tensors["bias_size"].numel():
+            raise ModuleError("bias_indices, bias_values and bias_size do not fit each other")
+
+
+def weight(tensors: Mapping[str, Tensor], shape: Shape, place: Place) -> Tensor:
+    """The residual in W's shape."""
+    if "bias" in tensors:
+        return tensors["bias"].to(place.device, place.dtype).reshape(shape)
+    size = tuple(int(n) for n in tensors["bias_size"].tolist())
+    if min(size, default=0) < 1 or math.prod(size) != math.prod(shape):
+        raise ModuleError(f"bias_size is {size}, the layer's weight is {shape}")
+    flat = _flat(tensors["bias_indices"].to(place.device, torch.int64), size)
+    values = tensors["bias_values"].to(place.device, place.dtype).flatten()
+    made = torch.zeros(math.prod(size), dtype=place.dtype, device=place.device)
+    return made.index_add_(0, flat, values).reshape(shape)
+
+
+def _flat(indices: Tensor, size: Shape) -> Tensor:
+    """Positions (dims, n) in a tensor of this size as places in its flat form (n,)."""
+    flat = torch.zeros(indices.shape[1], dtype=torch.int64, device=indices.device)
+    for along, extent in zip(indices, size, strict=True):
+        if bool(((along < 0) | (along >= extent)).any()):
+            raise ModuleError(f"bias_indices point outside bias_size {size}")
+        flat = flat * extent + along
+    return flat
+
+
+def bias(slot: str, tensor: Tensor, layer: Layer) -> Tensor:
+    """A change of the layer's bias: (o,), from any shape with o elements."""
+    if tensor.numel() != layer.weight.shape[0]:
+        outputs = layer.weight.shape[0]
+        raise ModuleError(
+            f"{slot} has shape {tuple(tensor.shape)}, the layer has {outputs} outputs"
+        )
+    return tensor.flatten()
