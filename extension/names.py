@@ -12,10 +12,11 @@ import re
 from functools import lru_cache
 
 _NUMBER = "([0-9]{1,2})"
-_UNET_ROOT = re.compile(r"(?:(?:model|diffusion_model)_)*")
+_WRAPPER = "base_model|model|module|_orig_mod"  # PEFT, PEFT, DistributedDataParallel, compile
+_UNET_ROOT = re.compile(rf"(?:(?:{_WRAPPER}|unet|diffusion_model)_)*")
 _TEXT_ROOT = re.compile(
-    r"(?:(?:cond_stage_model|conditioner_embedders_[01]|embedders_[01]|[01]|wrapped|model"
-    r"|transformer|text_model)_)*"
+    rf"(?:(?:{_WRAPPER}|cond_stage_model|conditioner|embedders_[01]|[01]|wrapped"
+    r"|text_encoders?|text_encoder_2|clip_[lgh]|transformer|text_model)_)*"
 )
 
 _ENDS = {  # LDM: diffusers

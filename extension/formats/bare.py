@@ -1,0 +1,44 @@
+"""Paths without any prefix: AnimateDiff's adapters, early diffusers, raw state dicts of PEFT."""
+
+from __future__ import annotations
+
+from .base import Format
+from .diffusers import modern
+
+_UNET = (
+    "down_blocks",
+    "mid_block",
+    "up_blocks",
+    "conv_in",
+    "conv_out",
+    "conv_norm_out",
+    "time_embedding",
+    "add_embedding",
+    "input_blocks",
+    "middle_block",
+    "output_blocks",
+    "time_embed.",
+    "label_emb.",
+    "out.",
+)
+_TEXT = (
+    "text_model",
+    "encoder.layers.",
+    "encoder_layers_",
+    "text_projection",
+    "embeddings.",
+    "final_layer_norm",
+    "transformer.resblocks.",
+    "transformer.text_model.",
+)
+
+
+class Bare(Format):
+    """The path alone, of either layout; which text encoder a path means, it does not say."""
+
+    name = "bare"
+    prefixes = {**dict.fromkeys(_UNET, "unet"), **dict.fromkeys(_TEXT, "text_encoder")}
+    sure = False
+
+    def path(self, module: str, prefix: str) -> str:
+        return modern(module)

@@ -1,0 +1,59 @@
+"""What every dialect is: the module part of a file's key in, a layer of the model out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ..names import text_key, unet_key
+from ..words import Component
+from .registry import Shapes, register
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The layer a module part names: its component and canonical key, by which dialect.
+
+    `sure` is False where the dialect has no word for which of two text encoders it means.
+    """
+
+    component: Component
+    key: str
+    format: str
+    sure: bool = True
+
+
+class Format:
+    """One dialect. Subclasses declare `name` and `prefixes`; most need nothing else.
+
+    `prefixes` maps how a module part begins to the component it then names. A prefix belongs to
+    one dialect; of several that fit, the longest counts.
+    """
+
+    name: ClassVar[str] = ""
+    prefixes: ClassVar[Mapping[str, Component]] = {}
+    sure: ClassVar[bool] = True  # prefixes tell the first text encoder from the second
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "name" in vars(cls):
+            register(cls())
+
+    def path(self, module: str, prefix: str) -> str:
+        """The layer's path inside its component."""
+        return module[len(prefix) :]
+
+    def target(self, module: str, prefix: str) -> Place | None:
+        """The layer that `module` names; None when it is no layer of Stable Diffusion's."""
+        component = self.prefixes[prefix]
+        key_of = unet_key if component == "unet" else text_key
+        key = key_of(self.path(module, prefix))
+        return None if key is None else Place(component, key, self.name, self.sure)
+
+    def spell(self, shapes: Shapes, metadata: Mapping[str, str]) -> Mapping[str, str] | None:
+        """For dialects of a whole file: each key's spelling in another dialect. None: not this one.
+
+        `shapes` maps the file's keys to their tensors' shapes.
+        """
+        return None

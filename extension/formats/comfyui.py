@@ -1,0 +1,18 @@
+"""ComfyUI's own saver and the extractors that share its names."""
+
+from __future__ import annotations
+
+from .base import Format
+
+
+class ComfyUI(Format):
+    """`diffusion_model.` + LDM path, `text_encoders.clip_l.` + path of the text encoder."""
+
+    name = "ComfyUI"
+    prefixes = {
+        "diffusion_model.": "unet",
+        "model.diffusion_model.": "unet",
+        "text_encoders.clip_l.": "text_encoder",
+        "text_encoders.clip_h.": "text_encoder",
+        "text_encoders.clip_g.": "text_encoder_2",
+    }

@@ -1,0 +1,36 @@
+"""diffusers' `save_lora_weights`, of every era."""
+
+from __future__ import annotations
+
+import re
+
+from .base import Format
+
+_PROCESSOR = {"to_q": "q_proj", "to_k": "k_proj", "to_v": "v_proj", "to_out": "out_proj"}
+
+
+class Diffusers(Format):
+    """`unet.`, `text_encoder.` or `text_encoder_2.` + the dotted path.
+
+    Attention processors (until 0.20) wrote `attn1.processor.to_out` and, in text encoders,
+    `self_attn.to_out`.
+    """
+
+    name = "diffusers"
+    prefixes = {
+        "unet.": "unet",
+        "text_encoder.": "text_encoder",
+        "text_encoder_2.": "text_encoder_2",
+    }
+
+    def path(self, module: str, prefix: str) -> str:
+        return modern(module[len(prefix) :])
+
+
+def modern(path: str) -> str:
+    """The path of the layer itself, where an attention processor is named."""
+    path = path.replace(".processor.", ".")
+    head, _, leaf = path.rpartition(".")
+    if head.endswith("self_attn"):
+        return f"{head}.{_PROCESSOR.get(leaf, leaf)}"
+    return re.sub(r"(attn[12])\.to_out$", r"\1.to_out.0", path)

@@ -1,0 +1,20 @@
+"""LyCORIS' wrapper (`create_lycoris`), and SimpleTuner through it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from .base import Format, Place
+from .registry import place
+
+
+class Lycoris(Format):
+    """`lycoris_` + path with underscores; a wrapped text encoder has the same prefix."""
+
+    name = "LyCORIS"
+    prefixes = {"lycoris_": "unet"}
+
+    def target(self, module: str, prefix: str) -> Place | None:
+        path = self.path(module, prefix)
+        inner = place(path) or place(f"lora_{path}")  # `lycoris_unet_`, `lycoris_te1_`
+        return inner and replace(inner, format=self.name)

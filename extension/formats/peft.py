@@ -1,0 +1,19 @@
+"""PEFT's `save_pretrained`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from .base import Format, Place
+from .registry import place
+
+
+class Peft(Format):
+    """`base_model.model.` + the path in any other dialect, mostly bare diffusers."""
+
+    name = "PEFT"
+    prefixes = {"base_model.model.": "unet"}
+
+    def target(self, module: str, prefix: str) -> Place | None:
+        inner = place(self.path(module, prefix))
+        return inner and replace(inner, format=self.name)
