@@ -46,6 +46,8 @@ class Progress:
     `step` is i, from 0, of the `steps` = n sampler steps really run in this pass; `sigma` is the
     noise level where the host knows it. `call` and `calls` are the host's own schedule counter
     (it decides `[a:b:when]`; the webui counts UNet calls), where it differs from `step`.
+    `first_calls` is how many calls the first pass had, in a hires pass whose host goes on
+    counting from there (`[a:b:25]` and `[a:b:1.25]` are in the hires pass of 20 + 20 calls).
     """
 
     step: int = 0
@@ -54,6 +56,7 @@ class Progress:
     hires: bool = False
     call: int | None = None
     calls: int | None = None
+    first_calls: int | None = None
 
     @property
     def fraction(self) -> float:
