@@ -1,0 +1,1 @@
+"""The embedded default: a small page, a command line, and the models they draw with."""
