@@ -1,0 +1,59 @@
+"""Hosts: whatever owns the model. One file each; `attach` finds the one that fits."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ..library.catalog import Catalog
+from ..session import Options
+from .modules import Live
+
+
+def attach(
+    model: Any, library: str | Path | Sequence[str | Path] | Catalog = "models/Lora", **options: Any
+) -> Live:
+    """Makes LoRAs of `library` available to a model; nothing of the model changes until a run.
+
+    Args:
+        model: a diffusers pipeline, or modules by name: `unet`, `text_encoder`, `text_encoder_2`.
+        library: the folder, or folders, of LoRA files, or a Catalog.
+        options: fields of `Options`: `strict`, `allow_pickle`, `cache_bytes`, `watch`.
+    Raises:
+        TypeError: `model` is neither.
+    """
+    settings = Options(**options)
+    catalog = library if isinstance(library, Catalog) else open_library(library, settings)
+    for host in hosts():
+        if host.accepts(model):
+            return host(model, catalog, settings)
+    raise TypeError(
+        f"cannot attach to {type(model).__name__}: give a diffusers pipeline, or a dict of modules "
+        "with keys unet, text_encoder, text_encoder_2"
+    )
+
+
+def open_library(library: str | Path | Sequence[str | Path], options: Options) -> Catalog:
+    """The catalog of one or several folders, walked once."""
+    folders = [library] if isinstance(library, (str, Path)) else list(library)
+    catalog = Catalog([Path(folder) for folder in folders], allow_pickle=options.allow_pickle)
+    catalog.scan()
+    return catalog
+
+
+def hosts() -> list[type[Live]]:
+    """Every host of this folder that attaches to an object, the more particular ones first."""
+    for module in pkgutil.iter_modules(__path__):
+        if not module.ispkg:
+            importlib.import_module(f"{__name__}.{module.name}")
+    return [*_below(Live), Live]
+
+
+def _below(host: type[Live]) -> list[type[Live]]:
+    return [found for sub in host.__subclasses__() for found in (*_below(sub), sub)]
+
+
+__all__ = ["Live", "attach", "hosts", "open_library"]

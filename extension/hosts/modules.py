@@ -1,0 +1,98 @@
+"""The host of plain modules: any program that has a UNet and text encoders and calls them itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from torch import nn
+
+from .. import prompt as language
+from ..errors import StateError
+from ..library.catalog import Catalog
+from ..prompt import Prompt
+from ..report import Report
+from ..run import Run, Text
+from ..session import Core, Options
+from ..words import COMPONENTS, Component
+
+class Live:
+    """LoRAs on call for a model; a context manager that detaches at its end."""
+
+    def __init__(self, model: Any, catalog: Catalog, options: Options) -> None:
+        self.core: Core | None = Core(self.components(model), catalog, options)
+        self.catalog = catalog
+        self._last: Run | None = None
+
+    @classmethod
+    def accepts(cls, model: Any) -> bool:
+        """Whether this host can attach to `model`."""
+        return isinstance(model, Mapping) and bool(model) and model.keys() <= set(COMPONENTS)
+
+    @classmethod
+    def components(cls, model: Any) -> Mapping[Component, nn.Module]:
+        """The model's modules by component."""
+        return cast("Mapping[Component, nn.Module]", model)
+
+    def prompt(self, text: Text, negative: Text | None = None) -> Run:
+        """Reads prompts and prepares their LoRAs; hooks are on inside the `with` of the result.
+
+        Args:
+            text: one prompt, or one per picture of the batch.
+            negative: one negative prompt for all pictures, or one per picture.
+        Raises:
+            StateError: after `detach`, or while another run is open.
+            ValueError: as many negatives as prompts are needed, or one.
+            StrictError: in strict mode, when something of the prompts cannot be done.
+        """
+        prompts = [language.parse(one) for one in listed(text)]
+        negatives = negatives_of(negative, len(prompts))
+        run = self._open(prompts, negatives)
+        run.text = _shaped(text, [one.text for one in prompts])
+        run.negative = None
+        if negative is not None:
+            run.negative = _shaped(negative, [one.text for one in negatives])
+        return run
+
+    def _open(self, prompts: Sequence[Prompt], negatives: Sequence[Prompt]) -> Run:
+        if self.core is None:
+            raise StateError("this model was detached: attach to it again")
+        if self.core.running is not None:
+            raise StateError("a run is open on this model already: leave its `with` first")
+        self._last = self.core.open(prompts, negatives)
+        return self._last
+
+    @property
+    def report(self) -> Report | None:
+        """What ran in the last run; None before the first."""
+        return None if self._last is None else self._last.report
+
+    def detach(self) -> None:
+        """Lets go of the model and of everything loaded; can be called twice."""
+        if self.core is not None and self.core.running is not None:
+            self.core.running.__exit__()
+        self.core = None
+
+    def __enter__(self) -> Live:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self.detach()
+
+
+def negatives_of(negative: Text | None, pictures: int) -> list[Prompt]:
+    """One parsed negative per picture (a single one serves all), or none. Raises ValueError."""
+    listed = [] if negative is None else listed(negative)
+    if len(listed) not in {0, 1, pictures}:
+        raise ValueError(f"{len(listed)} negative prompts for {pictures} prompts")
+    parsed = [language.parse(one) for one in listed]
+    return parsed * pictures if len(parsed) == 1 else parsed
+
+
+def listed(text: Text) -> list[str]:
+    """One or several prompts as a list."""
+    return [text] if isinstance(text, str) else list(text)
+
+
+def _shaped(like: Text, texts: Sequence[str]) -> Text:
+    return texts[0] if isinstance(like, str) else list(texts)[: len(like)]
