@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from .base import Format
 
-_LDM_ROOTS = ("input_blocks.", "middle_block.", "output_blocks.", "time_embed.", "label_emb.", "out.")
+_LDM_ROOTS = (
+    "input_blocks.",
+    "middle_block.",
+    "output_blocks.",
+    "time_embed.",
+    "label_emb.",
+    "out.",
+)
 
 
 class Omi(Format):

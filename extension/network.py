@@ -1,0 +1,113 @@
+"""A file as a network: dialect and algorithm of each module, and what cannot be used, with reasons.
+
+Only the header is read here. Tensors come later, one module at a time, through `Network.open`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from .adapter_config import read_configs
+from .base_model import UNKNOWN, Base
+from .embeddings import Embedding
+from .errors import ModuleError, NotALora
+from .grouping import Module as Module
+from .grouping import Place, Unused, group
+from .library import header as headers
+from .library.header import Header
+from .pickles import SUFFIXES, read_pickle
+from .tensors import Read, Safetensors, Source
+from .words import Target
+
+Reader = Read
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A network on one model: which module changes which target, and what cannot, with reasons."""
+
+    matched: tuple[tuple[Target, Module], ...]
+    unmatched: tuple[Unused, ...]
+
+
+@dataclass(frozen=True)
+class Network:
+    """One LoRA file, understood. `unused` are keys (or modules) nothing can be done with, and why."""
+
+    source: Source
+    modules: tuple[Module, ...]
+    unused: tuple[Unused, ...]
+    embeddings: tuple[Embedding, ...] = ()
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self.source.path
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """What the file says of itself."""
+        return self.source.header.metadata
+
+    @property
+    def formats(self) -> tuple[str, ...]:
+        """The dialects of its keys, the most frequent first."""
+        return _by_count(module.format for module in self.modules)
+
+    @property
+    def algorithms(self) -> tuple[str, ...]:
+        """The names of its algorithms, the most frequent first."""
+        return _by_count(module.algorithm.name for module in self.modules)
+
+    @cached_property
+    def base(self) -> Base:
+        """The base model it was made for, and how that is known."""
+        return UNKNOWN
+
+    def match(self, targets: Mapping[Place, Target]) -> Match:
+        """Which modules change which of these targets; shapes are compared, no tensor is read."""
+        matched, unmatched = [], []
+        for module in self.modules:
+            target = targets.get((module.component, module.key))
+            reason = f"the model has no layer {module.key}" if target is None else None
+            if target is not None:
+                try:
+                    module.fit(target)
+                    matched.append((target, module))
+                except ModuleError as error:
+                    reason = str(error)
+            if reason:
+                unmatched.append(Unused(module.prefix, reason))
+        return Match(tuple(matched), tuple(unmatched))
+
+    def open(self) -> AbstractContextManager[Read]:
+        """Gives `read`, for `Module.build`; FileError when the file cannot be read any more."""
+        return self.source.open()
+
+
+def load(path: str | Path, *, header: Header | None = None, allow_pickle: bool = False) -> Network:
+    """The file as a network; `header` where it is known already.
+
+    Raises FileError when the file cannot be read, NotALora when it is something else.
+    """
+    source = _source(Path(path), header, allow_pickle)
+    configs = read_configs(source.path, source.header.metadata)
+    grouped = group(source.header, configs)
+    if not grouped.modules and not grouped.embeddings and not grouped.broken:
+        raise NotALora(path, "another kind of file")
+    return Network(source, grouped.modules, grouped.unused, grouped.embeddings)
+
+
+def _source(path: Path, header: Header | None, allow_pickle: bool) -> Source:
+    if path.suffix.lower() in SUFFIXES:
+        return read_pickle(path, allowed=allow_pickle)
+    return Safetensors(path, header or headers.read(path))
+
+
+def _by_count(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(name for name, _ in Counter(names).most_common())
