@@ -12,7 +12,7 @@ _ENDS = ("string_to_param.*", "emb_params", "clip_l", "clip_g", "t5", "qwen")
 
 @dataclass(frozen=True, slots=True)
 class Embedding:
-    """One textual inversion: the file's key of each part (`*`, `emb_params`, `clip_l`, `clip_g`)."""
+    """One textual inversion: the file's key of each part (`emb_params`, `clip_l`, `clip_g`, …)."""
 
     name: str
     keys: Mapping[str, str]

@@ -17,7 +17,8 @@ from .base_model import UNKNOWN, Base
 from .embeddings import Embedding
 from .errors import ModuleError, NotALora
 from .grouping import Module as Module
-from .grouping import Place, Unused, group
+from .grouping import Place, group
+from .grouping import Unused as Unused
 from .library import header as headers
 from .library.header import Header
 from .pickles import SUFFIXES, read_pickle
@@ -37,7 +38,7 @@ class Match:
 
 @dataclass(frozen=True)
 class Network:
-    """One LoRA file, understood. `unused` are keys (or modules) nothing can be done with, and why."""
+    """One LoRA file, understood. `unused` are the keys nothing can be done with, and why."""
 
     source: Source
     modules: tuple[Module, ...]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from .base import Format
 from .diffusers import modern
 
@@ -37,8 +39,7 @@ class Bare(Format):
     """The path alone, of either layout; which text encoder a path means, it does not say."""
 
     name = "bare"
-    prefixes = {**dict.fromkeys(_UNET, "unet"), **dict.fromkeys(_TEXT, "text_encoder")}
-    sure = False
+    prefixes: ClassVar = {**dict.fromkeys(_UNET, "unet"), **dict.fromkeys(_TEXT, "text_encoder")}
 
     def path(self, module: str, prefix: str) -> str:
         return modern(module)

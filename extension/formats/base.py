@@ -13,15 +13,11 @@ from .registry import Shapes, register
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The layer a module part names: its component and canonical key, by which dialect.
-
-    `sure` is False where the dialect has no word for which of two text encoders it means.
-    """
+    """The layer a module part names: its component and canonical key, by which dialect."""
 
     component: Component
     key: str
     format: str
-    sure: bool = True
 
 
 class Format:
@@ -33,7 +29,6 @@ class Format:
 
     name: ClassVar[str] = ""
     prefixes: ClassVar[Mapping[str, Component]] = {}
-    sure: ClassVar[bool] = True  # prefixes tell the first text encoder from the second
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -49,7 +44,7 @@ class Format:
         component = self.prefixes[prefix]
         key_of = unet_key if component == "unet" else text_key
         key = key_of(self.path(module, prefix))
-        return None if key is None else Place(component, key, self.name, self.sure)
+        return None if key is None else Place(component, key, self.name)
 
     def spell(self, shapes: Shapes, metadata: Mapping[str, str]) -> Mapping[str, str] | None:
         """For dialects of a whole file: each key's spelling in another dialect. None: not this one.

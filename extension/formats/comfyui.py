@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from .base import Format
 
 
@@ -9,7 +11,7 @@ class ComfyUI(Format):
     """`diffusion_model.` + LDM path, `text_encoders.clip_l.` + path of the text encoder."""
 
     name = "ComfyUI"
-    prefixes = {
+    prefixes: ClassVar = {
         "diffusion_model.": "unet",
         "model.diffusion_model.": "unet",
         "text_encoders.clip_l.": "text_encoder",

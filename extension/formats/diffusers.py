@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import ClassVar
 
 from .base import Format
 
@@ -17,7 +18,7 @@ class Diffusers(Format):
     """
 
     name = "diffusers"
-    prefixes = {
+    prefixes: ClassVar = {
         "unet.": "unet",
         "text_encoder.": "text_encoder",
         "text_encoder_2.": "text_encoder_2",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import ClassVar
 
 from .base import Format, Place
 from .registry import place
@@ -12,7 +13,7 @@ class Hcp(Format):
     """A UNet and a text encoder are in files of their own, whose paths are bare."""
 
     name = "HCP"
-    prefixes = {"lora:": "unet"}
+    prefixes: ClassVar = {"lora:": "unet"}
 
     def target(self, module: str, prefix: str) -> Place | None:
         inner = place(self.path(module, prefix))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from .base import Format
 
 
@@ -14,7 +16,7 @@ class Kohya(Format):
     """
 
     name = "kohya"
-    prefixes = {
+    prefixes: ClassVar = {
         "lora_unet_": "unet",
         "lora_te_": "text_encoder",
         "lora_te1_": "text_encoder",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from .base import Format
 
 
@@ -9,7 +11,7 @@ class KohyaOft(Format):
     """`oft_unet_` + path with underscores: diffusers' on SD 1 and SD 2, LDM's on SDXL."""
 
     name = "kohya OFT"
-    prefixes = {
+    prefixes: ClassVar = {
         "oft_unet_": "unet",
         "oft_te_": "text_encoder",
         "oft_te1_": "text_encoder",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import ClassVar
 
 from .base import Format, Place
 from .registry import place
@@ -12,7 +13,7 @@ class Lycoris(Format):
     """`lycoris_` + path with underscores; a wrapped text encoder has the same prefix."""
 
     name = "LyCORIS"
-    prefixes = {"lycoris_": "unet"}
+    prefixes: ClassVar = {"lycoris_": "unet"}
 
     def target(self, module: str, prefix: str) -> Place | None:
         path = self.path(module, prefix)

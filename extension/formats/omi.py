@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from .base import Format
 
 _LDM_ROOTS = (
@@ -18,8 +20,8 @@ class Omi(Format):
     """`unet.` + LDM path, `clip_l.` and `clip_g.` + path of the text encoder."""
 
     name = "OMI"
-    prefixes = {
-        **{f"unet.{root}": "unet" for root in _LDM_ROOTS},
+    prefixes: ClassVar = {
+        **{f"unet.{root}.": "unet" for root in _LDM_ROOTS},
         "clip_l.": "text_encoder",
         "clip_g.": "text_encoder_2",
     }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from .base import Format
 
 
@@ -9,7 +11,7 @@ class OneTrainer(Format):
     """`lora_unet.` + dotted diffusers path, `lora_te.`, `lora_te1.`, `lora_te2.`."""
 
     name = "OneTrainer"
-    prefixes = {
+    prefixes: ClassVar = {
         "lora_unet.": "unet",
         "lora_te.": "text_encoder",
         "lora_te1.": "text_encoder",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import ClassVar
 
 from .base import Format, Place
 from .registry import place
@@ -12,7 +13,7 @@ class Peft(Format):
     """`base_model.model.` + the path in any other dialect, mostly bare diffusers."""
 
     name = "PEFT"
-    prefixes = {"base_model.model.": "unet"}
+    prefixes: ClassVar = {"base_model.model.": "unet"}
 
     def target(self, module: str, prefix: str) -> Place | None:
         inner = place(self.path(module, prefix))
