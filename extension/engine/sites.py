@@ -106,13 +106,13 @@ def find_sites(model: nn.Module) -> Iterator[Site]:
     for path, module in model.named_modules():
         row_dim = int(bool(swapped) and path.startswith(swapped))
         if path in fused:
-            yield from (Site(f"{path}.{p}", module, "linear", p, row_dim) for p in PROJECTIONS)
-        elif _parent(path)[:-1] not in fused and (kind := kind_of(module)):
+            for name in PROJECTIONS:
+                yield Site(_inside(path, name), module, "linear", name, row_dim)
+        elif not (path and _parent(path)[:-1] in fused) and (kind := kind_of(module)):
             yield Site(path, module, kind, None, row_dim)
         projected = module._parameters.get("text_projection")
         if projected is not None and projected.dim() == 2:
-            path = f"{path}.text_projection" if path else "text_projection"
-            yield Site(path, module, "linear", "text_projection")
+            yield Site(_inside(path, "text_projection"), module, "linear", "text_projection")
 
 
 def kind_of(module: nn.Module) -> Kind | None:
@@ -124,6 +124,10 @@ def kind_of(module: nn.Module) -> Kind | None:
     if isinstance(module, (nn.GroupNorm, nn.LayerNorm)) and isinstance(module.weight, torch.Tensor):
         return "norm"
     return None
+
+
+def _inside(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
 
 
 def _parent(path: str) -> str:

@@ -24,17 +24,28 @@ class Strengths:
         self._cells = list(cells)
         self._weights: dict[int, Weight] = {}
         self._vectors: dict[object, Tensor] = {}
-        self.progress = Progress()
         self.rows: tuple[Row, ...] = (Row(),)
+        self.progress: tuple[Progress, ...] = (Progress(),)
         # (rows seen, rows announced) of calls whose batch was not what the host had said
         self.mismatches: set[tuple[int, int]] = set()
 
-    def move(self, progress: Progress | None = None, rows: Sequence[Row] | None = None) -> None:
-        """The host says where sampling stands and what the next calls' batches hold."""
-        progress = self.progress if progress is None else progress
+    def move(
+        self,
+        progress: Progress | Sequence[Progress] | None = None,
+        rows: Sequence[Row] | None = None,
+    ) -> None:
+        """The host says where sampling stands and what the next calls' batches hold.
+
+        `progress` is one for all rows, or one per row: a text encoder reads the prompts of several
+        stretches of a schedule in one call.
+        """
+        if progress is None:
+            moments = self.progress
+        else:
+            moments = (progress,) if isinstance(progress, Progress) else tuple(progress)
         rows = self.rows if rows is None else tuple(rows)
-        if progress != self.progress or rows != self.rows:
-            self.progress, self.rows = progress, rows
+        if moments != self.progress or rows != self.rows:
+            self.progress, self.rows = moments, rows
             self._weights.clear()
             self._vectors.clear()
 
@@ -53,8 +64,10 @@ class Strengths:
         return weight
 
     def _compute(self, cell: Cell) -> Weight:
-        known = {row: cell(row, self.progress) for row in dict.fromkeys(self.rows)}
-        weights = tuple(known[row] for row in self.rows)
+        moments = self.progress if len(self.progress) > 1 else self.progress * len(self.rows)
+        pairs = list(zip(self.rows, moments, strict=True))
+        known = {pair: cell(*pair) for pair in dict.fromkeys(pairs)}
+        weights = tuple(known[pair] for pair in pairs)
         return weights[0] if len(set(weights)) == 1 else weights
 
     def vector(self, weights: Sequence[Weight], widths: Sequence[int], like: Tensor) -> Tensor:

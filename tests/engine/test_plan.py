@@ -1,0 +1,233 @@
+"""The arithmetic of a hook equals the merged weight, for every kind of delta, layer and weight."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+import torch
+from live_lora.deltas import Delta, Dense, InputMap, Layer, LowRank, OutputMap
+from live_lora.engine.hooks import hooked
+from live_lora.engine.plan import Box, Entry, Plan
+from live_lora.engine.sites import find_sites
+from live_lora.engine.strengths import Strengths
+from live_lora.words import Progress, Row
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+@dataclass(slots=True)
+class Scale(OutputMap):
+    """W' = diag(1 + v) W."""
+
+    v: Tensor
+
+    def __call__(self, layer: Layer, x: Tensor, wx: Tensor | None = None) -> Tensor:
+        assert wx is not None
+        return wx * (self.v[:, None, None] if layer.kind == "conv" else self.v)
+
+
+@dataclass(slots=True)
+class ScaleInput(InputMap):
+    """W' = W diag(1 + v), and on top of it ΔW on the scaled input."""
+
+    v: Tensor
+    down: Tensor
+    up: Tensor
+
+    def shift(self, layer: Layer, x: Tensor) -> Tensor:
+        return x * (1 + (self.v[:, None, None] if layer.kind == "conv" else self.v))
+
+    def after(self, layer: Layer, shifted: Tensor) -> Tensor:
+        return layer.pointwise(layer.apply(shifted, self.down), self.up)
+
+
+def linear() -> nn.Module:
+    return nn.Linear(6, 5)
+
+
+def conv() -> nn.Module:
+    return nn.Conv2d(6, 5, 3, stride=2, padding=1)
+
+
+def circular() -> nn.Module:
+    return nn.Conv2d(6, 5, 3, padding=1, padding_mode="circular")
+
+
+LAYERS = {"linear": linear, "conv": conv, "circular": circular}
+
+
+def merged(delta: Delta, weight: Tensor) -> Tensor:
+    """W' of a delta, from its formula, in W's shape."""
+    flat = weight.flatten(1)
+    kernel = weight[0, 0].numel()
+    if isinstance(delta, LowRank):
+        return (flat + delta.up @ delta.down.flatten(1)).view_as(weight)
+    if isinstance(delta, Dense):
+        return weight + delta.weight
+    if isinstance(delta, Scale):
+        return ((1 + delta.v[:, None]) * flat).view_as(weight)
+    assert isinstance(delta, ScaleInput)
+    columns = 1 + delta.v.repeat_interleave(kernel)
+    return ((flat + delta.up @ delta.down.flatten(1)) * columns).view_as(weight)
+
+
+def deltas(weight: Tensor) -> dict[str, Delta]:
+    out, rest = weight.shape[0], weight.shape[1:]
+    return {
+        "low": LowRank(torch.randn(2, *rest), torch.randn(out, 2), bias=torch.randn(out)),
+        "low again": LowRank(torch.randn(3, *rest), torch.randn(out, 3)),
+        "dense": Dense(torch.randn_like(weight)),
+        "output": Scale(torch.randn(out)),
+        "input": ScaleInput(torch.randn(rest[0]), torch.randn(2, *rest), torch.randn(out, 2)),
+        "input again": ScaleInput(torch.randn(rest[0]), torch.zeros(1, *rest), torch.zeros(out, 1)),
+    }
+
+
+def run(module: nn.Module, found: list[Delta], weights: list[list[float]], x: Tensor) -> Tensor:
+    """The hooked output; `weights[network][row]`."""
+    cells = [lambda row, _, w=per_row: w[row.picture] for per_row in weights]
+    strengths = Strengths(cells)
+    strengths.move(rows=[Row(i) for i in range(x.shape[0])])
+    (site,) = find_sites(module)
+    plan = Plan(site, [Entry(Box(d), i) for i, d in enumerate(found)], strengths)
+    with torch.no_grad(), hooked([plan]):
+        return module(x)
+
+
+def expected(module: nn.Module, found: list[Delta], weights: list[list[float]], x: Tensor) -> Tensor:
+    """Row by row, W + Σ m (W' − W) in float64."""
+    rows = []
+    for row in range(x.shape[0]):
+        changed = linear_or_conv(module).double()
+        weight = changed.weight.data.clone()
+        for delta, per_row in zip(found, weights, strict=True):
+            wide = delta.to(torch.device("cpu"), torch.float64)
+            changed.weight.data += per_row[row] * (merged(wide, weight) - weight)
+            if wide.bias is not None:
+                changed.bias.data += per_row[row] * wide.bias
+        rows.append(changed(x[row : row + 1].double()))
+    return torch.cat(rows).detach()
+
+
+def linear_or_conv(module: nn.Module) -> nn.Module:
+    import copy
+
+    return copy.deepcopy(module)
+
+
+def inputs(kind: str) -> Tensor:
+    return torch.randn(4, 7, 6) if kind == "linear" else torch.randn(4, 6, 8, 8)
+
+
+SETS = [
+    ["low"],
+    ["low", "low again"],
+    ["dense"],
+    ["output"],
+    ["input"],
+    ["input", "input again"],
+    ["low", "output", "input", "dense", "input again", "low again"],
+]
+WEIGHTS: dict[str, Callable[[int], list[float]]] = {
+    "one": lambda i: [1.0] * 4,
+    "constant": lambda i: [0.7 - i] * 4,
+    "zero": lambda i: [0.0] * 4,
+    "by row": lambda i: [1.0, 0.0, -0.5 + i, 0.3],
+    "one row": lambda i: [0.0, 0.0, 0.8, 0.0],
+    "all rows": lambda i: [0.1, 0.2, 0.3, 0.4 + i],
+}
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+@pytest.mark.parametrize("names", SETS, ids="+".join)
+@pytest.mark.parametrize("weights", WEIGHTS)
+def test_hook_equals_merge(kind: str, names: list[str], weights: str) -> None:
+    torch.manual_seed(1)
+    module = LAYERS[kind]()
+    every = deltas(module.weight.data)
+    found = [every[name] for name in names]
+    table = [WEIGHTS[weights](i) for i in range(len(found))]
+    x = inputs(kind)
+    want = expected(module, found, table, x)
+    got = run(module, found, table, x)
+    assert (got - want).abs().max() <= 2e-6 * want.abs().max()
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+def test_rows_of_weight_zero_keep_every_bit(kind: str) -> None:
+    module = LAYERS[kind]()
+    x = inputs(kind)
+    with torch.no_grad():
+        base = module(x)
+    every = list(deltas(module.weight.data).values())
+    weights = [[0.0, 1.0, 0.0, 0.5]] * len(every)
+    got = run(module, every[:4], weights[:4], x)
+    assert torch.equal(got[0], base[0])
+    assert torch.equal(got[2], base[2])
+    assert not torch.allclose(got[1], base[1])
+
+
+def test_zero_is_skipped_not_multiplied() -> None:
+    module = nn.Linear(4, 4)
+    bad = LowRank(torch.full((1, 4), torch.inf), torch.ones(4, 1))
+    got = run(module, [bad], [[0.0]], torch.randn(1, 4))
+    assert got.isfinite().all()
+
+
+def test_gradients_flow_around_the_hook() -> None:
+    module = nn.Linear(4, 3)
+    delta = LowRank(torch.randn(2, 4), torch.randn(3, 2))
+    (site,) = find_sites(module)
+    x = torch.randn(5, 4, requires_grad=True)
+    plan = Plan(site, [Entry(Box(delta), 0)], Strengths([lambda row, progress: 0.5]))
+    with hooked([plan]):
+        module(x).sum().backward()
+    want = (module.weight + 0.5 * delta.up @ delta.down).sum(0).expand(5, 4)
+    assert x.grad is not None
+    assert torch.allclose(x.grad, want, atol=1e-6)
+
+
+def test_a_batch_nobody_announced_takes_the_first_pictures_weights() -> None:
+    module = nn.Linear(4, 3)
+    delta = LowRank(torch.randn(2, 4), torch.randn(3, 2))
+    strengths = Strengths([lambda row, progress: 1.0 + row.picture])
+    strengths.move(rows=[Row(0), Row(1)])
+    (site,) = find_sites(module)
+    plan = Plan(site, [Entry(Box(delta), 0)], strengths)
+    x = torch.randn(3, 4)
+    with torch.no_grad(), hooked([plan]):
+        got = module(x)
+    want = module(x) + F.linear(F.linear(x, delta.down), delta.up)
+    assert torch.allclose(got, want, atol=1e-6)
+    assert strengths.mismatches == {(3, 2)}
+
+
+def test_the_delta_follows_the_outputs_dtype_under_autocast() -> None:
+    module = nn.Linear(8, 8)
+    delta = LowRank(torch.randn(2, 8), torch.randn(8, 2))
+    (site,) = find_sites(module)
+    plan = Plan(site, [Entry(Box(delta), 0)], Strengths([lambda row, progress: 1.0]))
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16), hooked([plan]):
+        got = module(torch.randn(2, 8))
+    assert got.dtype == torch.bfloat16
+
+
+def test_hooks_are_gone_after_an_exception() -> None:
+    module = nn.Linear(4, 3)
+    (site,) = find_sites(module)
+    plan = Plan(site, [Entry(Box(Dense(torch.randn(3, 4))), 0)], Strengths([lambda r, p: 1.0]))
+    x = torch.randn(2, 4)
+    base = module(x)
+    with pytest.raises(RuntimeError), hooked([plan]):
+        module(torch.randn(2, 5))
+    assert not module._forward_hooks
+    assert torch.equal(module(x), base)
+
+
+def test_progress_changes_weights() -> None:
+    strengths = Strengths([lambda row, progress: progress.fraction])
+    assert strengths.weight(0, 1) == 0
+    strengths.move(Progress(3, 7))
+    assert strengths.weight(0, 1) == 0.5
