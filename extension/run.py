@@ -65,9 +65,10 @@ class Run:
         hires: bool = False,
         call: int | None = None,
         calls: int | None = None,
+        first_calls: int | None = None,
     ) -> None:
         """Where the sampling pass stands: step i, from 0, of the `steps` really run in it."""
-        self.strengths.move(Progress(step, steps, sigma, hires, call, calls))
+        self.strengths.move(Progress(step, steps, sigma, hires, call, calls, first_calls))
 
     def rows(self, rows: Sequence[tuple[int, Side] | tuple[int, Side, int] | Row]) -> None:
         """What the batch of the next calls holds: (picture, side) or (picture, side, AND part)."""

@@ -11,7 +11,7 @@ import torch
 from . import network
 from .engine.plan import Box
 from .engine.sites import Site
-from .errors import LiveLoraError, ModuleError
+from .errors import ModuleError
 from .library.catalog import Entry
 from .network import Match, Network, Unused
 from .words import Target
@@ -103,8 +103,7 @@ class Shelf:
         load: Callable[[Entry], Network],
     ) -> Loaded:
         """The file on this model, read again if it changed on disk. Raises FileError."""
-        stat = _stat(entry)
-        key = (str(entry.path), stat[0], stat[1], rank)
+        key = (*entry.identity, rank)
         loaded = self._loaded.get(key)
         if loaded is None:
             self._drop_older(key)
@@ -140,6 +139,7 @@ class Shelf:
         return iter(self._loaded.values())
 
     def _drop_older(self, key: FileKey) -> None:
+        """The same file as it was before it changed on disk."""
         for other in [k for k in self._loaded if (k[0], k[3]) == (key[0], key[3])]:
             del self._loaded[other]
 
@@ -153,14 +153,3 @@ def working_dtype(dtype: torch.dtype) -> torch.dtype:
 def _where(tensors: Iterator[torch.Tensor]) -> tuple[torch.device | None, torch.dtype | None]:
     tensor = next((t for t in tensors if t.is_floating_point()), None)
     return (None, None) if tensor is None else (tensor.device, tensor.dtype)
-
-
-def _stat(entry: Entry) -> tuple[int, int]:
-    try:
-        found = entry.path.stat()
-    except OSError as error:
-        raise LiveLoraError(
-            f"{entry.path.name}: cannot be read any more ({error.strerror or error}); "
-            "put it back, or refresh the list of LoRAs"
-        ) from error
-    return found.st_size, found.st_mtime_ns
