@@ -1,0 +1,119 @@
+"""One LoRA file of the library: its names, and what is read of it when asked for."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .header import Header
+from .walk import Folder, Stat
+
+if TYPE_CHECKING:
+    from .facts import Facts
+    from .hashes import Hashes
+    from .sidecar import Sidecar
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Entry:
+    """A file as the last scan saw it.
+
+    `name` is what to write in a tag: the stem, or as much of the path as tells it from all others.
+    `relative` is the path inside its library folder, posix, with suffix. `id` (16 hex digits) is
+    made from it and stays the same while the file stays where it is.
+    """
+
+    id: str
+    name: str
+    relative: str
+    path: Path
+    stat: Stat
+    folder: Folder = field(repr=False)
+    facts: Facts = field(repr=False)
+
+    @property
+    def stem(self) -> str:
+        """The file's name without its suffix."""
+        return self.path.stem
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return self.stat.size
+
+    @property
+    def mtime(self) -> float:
+        """Time of the last change, seconds since 1970."""
+        return self.stat.mtime_ns / 1e9
+
+    @property
+    def identity(self) -> tuple[str, int, int]:
+        """Path, size and mtime in ns: the same identity means the same bytes."""
+        return str(self.path), self.stat.size, self.stat.mtime_ns
+
+    @property
+    def is_pickle(self) -> bool:
+        """A .pt, .ckpt or .bin, which has no header."""
+        return self.path.suffix.lower() != ".safetensors"
+
+    @property
+    def header(self) -> Header:
+        """The checked header, read now if it is not among the last few used; FileError."""
+        return self.facts.header(self)
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """The file's own metadata ({} for a pickle); FileError."""
+        return self.facts.metadata(self)
+
+    @property
+    def alias(self) -> str | None:
+        """`ss_output_name`, the name given at training; None if there is none or it is broken."""
+        return self.facts.gist(self).alias
+
+    @property
+    def base(self) -> str:
+        """The base model it was made for ("SD1", "SDXL", …), or "Unknown"; never raises."""
+        return self.facts.gist(self).base
+
+    @property
+    def error(self) -> str | None:
+        """Why the file cannot be used, as far as a look at its first bytes tells."""
+        return self.facts.gist(self).error
+
+    @property
+    def hashes(self) -> Hashes:
+        """SHA-256 of the tensors and of the file, computed from the bytes; FileError."""
+        return self.facts.hashes(self)
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of the tensors' bytes (of the whole file for a pickle), 64 hex digits."""
+        return self.hashes.tensors
+
+    @property
+    def shorthash(self) -> str:
+        """The first 12 digits of `hash`, as the webui writes into "Lora hashes"."""
+        return self.hash[:12]
+
+    @property
+    def sidecar(self) -> Sidecar:
+        """What users and sites wrote beside the file; empty where there is nothing."""
+        return self.facts.sidecar(self)
+
+    def is_current(self) -> bool:
+        """Whether the file on disk is still the one the scan saw."""
+        try:
+            now = self.path.stat()
+        except OSError:
+            return False
+        return (now.st_size, now.st_mtime_ns) == (self.stat.size, self.stat.mtime_ns)
+
+
+def file_id(place: str) -> str:
+    """16 hex digits for a place in the library; any bytes a file name can hold."""
+    return hashlib.sha256(os.fsencode(place)).hexdigest()[:16]

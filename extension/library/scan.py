@@ -1,0 +1,109 @@
+"""One look at all library folders: which files are there, and what each is called."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .entry import Entry, file_id
+from .facts import Facts
+from .names import Names, unique_names
+from .walk import Folder, Stat, walk
+
+MODELS = (".safetensors",)
+PICKLES = (".pt", ".ckpt", ".bin")
+PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".avif")
+BESIDE = (".json", ".civitai.info", ".txt", *PICTURES)
+COARSE = 2_000_000_000  # ns; some file systems keep no finer times
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What one scan found; never changed, so that readers need no lock.
+
+    `began` is in ns since 1970, as file times are; `ended` is on the monotonic clock, in seconds.
+    """
+
+    entries: tuple[Entry, ...]
+    problems: tuple[str, ...]
+    folders: tuple[Folder, ...]
+    by_id: Mapping[str, Entry]
+    names: Names
+    began: int
+    ended: float
+
+    def is_current(self) -> bool:
+        """Whether no folder changed since, by its time: whether files were added or removed."""
+        return bool(self.folders) and all(
+            _mtime(folder.path) == folder.mtime_ns and folder.mtime_ns < self.began - COARSE
+            for folder in self.folders
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    label: str
+    folder: Folder
+    file: str
+    stat: Stat
+    relative: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "relative", self.folder.within(self.file))
+
+
+def scan(roots: Sequence[Path], models: tuple[str, ...], facts: Facts) -> Snapshot:
+    """Walks all folders; `models` are the suffixes that are listed. Nothing is raised."""
+    began, problems = time.time_ns(), list[str]()
+    seen: set[tuple[int, int]] = set()
+    walked = [
+        (label, folder)
+        for label, root in zip(_labels(roots), roots, strict=True)
+        for folder in walk(root, models + BESIDE, problems.append, seen)
+    ]
+    found = sorted(_models(walked, models), key=lambda one: (one.label, one.relative))
+    entries = _entries(found, facts)
+    return Snapshot(
+        entries=entries,
+        problems=tuple(problems),
+        folders=tuple(folder for _, folder in walked),
+        by_id={entry.id: entry for entry in entries},
+        names=Names(entries, [one.label for one in found]),
+        began=began,
+        ended=time.monotonic(),
+    )
+
+
+def _labels(roots: Sequence[Path]) -> list[str]:
+    """A name for each library folder: its own, numbered where two have the same."""
+    names = [root.name for root in roots]
+    before = (names[:at].count(name) for at, name in enumerate(names))
+    return [f"{name}-{n + 1}" if n else name for name, n in zip(names, before, strict=True)]
+
+
+def _models(walked: Iterable[tuple[str, Folder]], models: tuple[str, ...]) -> Iterable[_Found]:
+    for label, folder in walked:
+        for file, stat in folder.files.items():
+            if file.lower().endswith(models) and not file.startswith("."):
+                yield _Found(label, folder, file, stat)
+
+
+def _entries(found: Sequence[_Found], facts: Facts) -> tuple[Entry, ...]:
+    names = unique_names([(one.relative, one.label) for one in found])
+    taken: set[str] = set()
+    entries = []
+    for one, name in zip(found, names, strict=True):
+        place = one.relative if one.relative not in taken else f"{one.label}/{one.relative}"
+        taken.add(place)
+        path = one.folder.path / one.file
+        entries.append(Entry(file_id(place), name, one.relative, path, one.stat, one.folder, facts))
+    return tuple(entries)
+
+
+def _mtime(path: Path) -> int | None:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return None

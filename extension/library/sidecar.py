@@ -1,0 +1,193 @@
+"""The files beside a LoRA in which users and sites note what it is for.
+
+`name.json` is the webui's ("activation text", "preferred weight", …), `name.civitai.info` the
+reply of Civitai's API as several downloaders keep it, `name.txt` a plain description.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..errors import FileError
+
+SUFFIXES = (".json", ".civitai.info", ".txt", ".description.txt")
+LARGEST = 4 << 20  # bytes of a sidecar that are read
+FIELDS: Mapping[str, str] = {  # ours -> the webui's
+    "description": "description",
+    "sd_version": "sd version",
+    "activation_text": "activation text",
+    "preferred_weight": "preferred weight",
+    "negative_text": "negative text",
+    "notes": "notes",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Sidecar:
+    """What is written beside a file; empty texts and None where nothing is.
+
+    `preferred_weight` is None where the user set none (the webui writes 0 then).
+    `trigger_words` and `civitai` (model, version, base, url, tags, …) come from `.civitai.info`.
+    `problems` says what could not be read.
+    """
+
+    description: str = ""
+    sd_version: str = ""
+    activation_text: str = ""
+    preferred_weight: float | None = None
+    negative_text: str = ""
+    notes: str = ""
+    trigger_words: tuple[str, ...] = ()
+    civitai: Mapping[str, Any] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+
+
+def read(path: Path) -> Sidecar:
+    """The sidecars of the LoRA at `path`; what is broken is a problem of the result, no error."""
+    problems: list[str] = []
+    own = _json(beside(path, ".json"), problems)
+    civitai = _json(beside(path, ".civitai.info"), problems)
+    words = civitai.get("trainedWords")
+    return Sidecar(
+        description=_text(own, "description") or _plain(path) or _text(civitai, "description"),
+        sd_version=_text(own, "sd version"),
+        activation_text=_text(own, "activation text"),
+        preferred_weight=weight(own.get("preferred weight")),
+        negative_text=_text(own, "negative text"),
+        notes=_text(own, "notes"),
+        trigger_words=_texts(words),
+        civitai=_civitai(civitai),
+        problems=tuple(problems),
+    )
+
+
+def write(path: Path, changes: Mapping[str, str | float | None]) -> None:
+    """Sets fields (by our names) in `name.json`; all others stay as they are. FileError.
+
+    The new file takes the old one's place in one step, so that no reader sees half of it.
+    """
+    target = beside(path, ".json").resolve()
+    content = _existing(target)
+    content.update({FIELDS[name]: _written(name, value) for name, value in changes.items()})
+    try:
+        _replace(target, json.dumps(content, indent=4, ensure_ascii=False))
+    except (OSError, ValueError) as error:
+        raise FileError(target, f"cannot be written: {error}") from error
+
+
+def beside(path: Path, suffix: str) -> Path:
+    """`models/a.b.safetensors`, ".json" -> `models/a.b.json`."""
+    return path.with_name(path.stem + suffix)
+
+
+def weight(value: object) -> float | None:
+    """A preferred weight as number or text; None for 0 (unset), nonsense, nan and inf."""
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return None
+    return number if math.isfinite(number) and number else None
+
+
+def _json(path: Path, problems: list[str]) -> dict[str, Any]:
+    try:
+        content = json.loads(_load(path) or "{}")
+    except (OSError, ValueError, RecursionError) as error:
+        problems.append(f"{path.name} cannot be read: {error}")
+        return {}
+    if not isinstance(content, dict):
+        problems.append(f"{path.name} is no JSON object")
+        return {}
+    return content
+
+
+def _load(path: Path) -> str:
+    """The text of the file, "" where there is none; other encodings than UTF-8 are survived."""
+    try:
+        with path.open("rb") as file:
+            raw = file.read(LARGEST + 1)
+    except FileNotFoundError:
+        return ""
+    if len(raw) > LARGEST:
+        raise ValueError(f"it is larger than {LARGEST:,} bytes")
+    return raw.decode("utf-8-sig", errors="replace")
+
+
+def _plain(path: Path) -> str:
+    for suffix in (".txt", ".description.txt"):
+        with contextlib.suppress(OSError, ValueError):
+            text = _load(beside(path, suffix))
+            if text:
+                return text.strip()
+    return ""
+
+
+def _text(content: Mapping[str, Any], key: str) -> str:
+    value = content.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    listed = value if isinstance(value, list) else []
+    return tuple(text.strip() for text in listed if isinstance(text, str) and text.strip())
+
+
+def _civitai(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The few facts of Civitai's reply that are shown."""
+    model = content.get("model")
+    model = model if isinstance(model, dict) else {}
+    facts: dict[str, Any] = {
+        "model": _text(model, "name"),
+        "version": _text(content, "name"),
+        "base": _text(content, "baseModel"),
+        "tags": list(_texts(model.get("tags") or content.get("tags"))),
+        "model_id": content.get("modelId"),
+        "version_id": content.get("id"),
+    }
+    numbers = ("model_id", "version_id")
+    return {k: v for k, v in facts.items() if v and (k not in numbers or type(v) is int)}
+
+
+def _existing(target: Path) -> dict[str, Any]:
+    problems: list[str] = []
+    content = _json(target, problems)
+    if problems:
+        raise FileError(target, f"is not changed, for {problems[0]}: mend or remove it first")
+    return content
+
+
+def _written(name: str, value: str | float | None) -> str | float:
+    if name == "preferred_weight":
+        return weight(value) or 0
+    return str(value or "")
+
+
+def _replace(target: Path, text: str) -> None:
+    handle, spare = tempfile.mkstemp(dir=target.parent, prefix=".live-lora-")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        if target.exists():
+            shutil.copymode(target, spare)
+        else:
+            Path(spare).chmod(0o666 & ~_umask())
+        Path(spare).replace(target)
+    except BaseException:
+        Path(spare).unlink(missing_ok=True)
+        raise
+
+
+def _umask() -> int:
+    """The process's umask; it can only be read by setting it."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,83 @@
+"""One walk over a folder of LoRAs: every folder once, links followed, loops survived."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Stat:
+    """Size in bytes and time of the last change in nanoseconds: together, which file it is."""
+
+    size: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """One folder as the walk saw it; `relative` is posix and "" for the root."""
+
+    path: Path
+    relative: str
+    mtime_ns: int
+    files: Mapping[str, Stat]
+
+    def within(self, name: str) -> str:
+        """The path of a file of this folder, relative to the root."""
+        return f"{self.relative}/{name}" if self.relative else name
+
+
+def walk(
+    root: Path, suffixes: tuple[str, ...], report: Report, seen: set[tuple[int, int]]
+) -> Iterator[Folder]:
+    """The folders under `root` with their files of these (lower-case) suffixes.
+
+    A folder is visited once, under its real place if that lies in `root`, else under the first
+    link that leads to it; so a loop of links ends. `seen` (device, inode) carries this over
+    several roots. What cannot be read is reported and left out.
+    """
+    waiting: list[tuple[Path, str]] = [(root, "")]
+    linked: list[tuple[Path, str]] = []
+    while waiting or linked:
+        path, relative = waiting.pop() if waiting else linked.pop(0)
+        try:
+            stat = path.stat()
+            if (stat.st_dev, stat.st_ino) in seen:
+                continue
+            seen.add((stat.st_dev, stat.st_ino))
+            listing = _list(path, relative, suffixes, report)
+        except OSError as error:
+            report(f"folder {relative or root.name!r} cannot be read: {error.strerror or error}")
+            continue
+        yield Folder(path, relative, stat.st_mtime_ns, listing.files)
+        waiting += reversed(listing.folders)
+        linked += listing.links
+
+
+@dataclass(frozen=True, slots=True)
+class _Listing:
+    files: dict[str, Stat]
+    folders: list[tuple[Path, str]]
+    links: list[tuple[Path, str]]
+
+
+def _list(path: Path, relative: str, suffixes: tuple[str, ...], report: Report) -> _Listing:
+    listing = _Listing({}, [], [])
+    with os.scandir(path) as found:
+        for item in sorted(found, key=lambda item: item.name):
+            inner = f"{relative}/{item.name}" if relative else item.name
+            try:
+                if item.is_dir():
+                    kind = listing.links if item.is_symlink() else listing.folders
+                    kind.append((path / item.name, inner))
+                elif item.name.lower().endswith(suffixes):
+                    stat = item.stat()
+                    listing.files[item.name] = Stat(stat.st_size, stat.st_mtime_ns)
+            except OSError as error:
+                report(f"{inner!r} cannot be read: {error.strerror or error}")
+    return listing
