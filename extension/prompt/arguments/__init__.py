@@ -1,0 +1,12 @@
+"""One file per feature of the prompt language; importing the folder finds them all."""
+
+from __future__ import annotations
+
+import pkgutil
+from importlib import import_module
+
+from .base import Feature as Feature
+from .base import Place as Place
+
+for _module in pkgutil.iter_modules(__path__):
+    import_module(f"{__name__}.{_module.name}")

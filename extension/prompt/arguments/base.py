@@ -1,0 +1,77 @@
+"""What a feature of the language is: the names it claims, how it reads a value, what it does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from ..factor import Factor
+from ..reader import Unreadable
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a tag stands: in which part of `a AND b` (None in a negative prompt)."""
+
+    part: int | None = 0
+
+
+class Feature:
+    """One feature of the language: a file in this folder, found by itself.
+
+    A feature claims named arguments (`names`) and positions after the tag's name (`positions`);
+    two claims on the same are an error at import. `read` turns the text of a value into a value,
+    `compose` adds the feature's factor to the tag's, `remarks` tells the user what to know.
+    """
+
+    names: ClassVar[tuple[str, ...]] = ()
+    positions: ClassVar[Mapping[int, str]] = {}
+    order: ClassVar[int] = 1  # features compose in this order
+
+    features: ClassVar[list[type[Feature]]] = []
+    by_name: ClassVar[dict[str, type[Feature]]] = {}
+    by_position: ClassVar[dict[int, str]] = {}
+
+    def __init_subclass__(cls) -> None:
+        for name in cls.names:
+            _claim(cls.by_name, name, cls)
+        for position, name in cls.positions.items():
+            _claim(cls.by_position, position, name)
+        cls.features.append(cls)
+        cls.features.sort(key=lambda feature: feature.order)
+
+    @classmethod
+    def read(cls, name: str, text: str) -> Any:
+        """The value of `name=text`. Raises Unreadable, with what was expected."""
+        raise NotImplementedError
+
+    @classmethod
+    def bare(cls, position: int, text: str) -> str | None:
+        """The name this feature gives to a value without one; for what other programs write."""
+        return None
+
+    @classmethod
+    def compose(cls, values: Mapping[str, Any], place: Place, factors: list[Factor]) -> None:
+        """Adds this feature's factor, or puts it around the others'."""
+
+    @classmethod
+    def remarks(cls, values: Mapping[str, Any], place: Place) -> Iterable[tuple[str, str]]:
+        """(argument's name, what the user should know about it), as warnings."""
+        return ()
+
+
+def _claim(table: dict[Any, Any], key: object, claimant: object) -> None:
+    if key in table:
+        raise TypeError(
+            f"two features of the prompt language claim {key!r}: {table[key]}, {claimant}"
+        )
+    table[key] = claimant
+
+
+def one_of(text: str, choices: Sequence[str]) -> str:
+    """`text` in lower case, if it is one of `choices`. Raises Unreadable."""
+    word = text.strip().lower()
+    if word not in choices:
+        raise Unreadable(f"expected {' or '.join(choices)}, found {text.strip() or 'nothing'!r}")
+    return word

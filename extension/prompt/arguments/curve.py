@@ -1,0 +1,148 @@
+"""A number that changes over the steps: `0@0;1@0.5`, wherever a weight may stand.
+
+Points are parted by `;` or `,`; `w@p` is the weight at a position (see position.py), linear in
+between and constant outside. A word after a point names the easing that leads to it. `w~p` is
+loractl's way to write `w@p`, and a later point without a position is at the end, as there.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from lark import Token, Transformer
+
+from ...words import Progress
+from ..easings import EASINGS
+from ..numbers import NUMBER, finite, found
+from ..position import Position, position
+from ..reader import Reader, Unreadable
+
+GRAMMAR = rf"""
+curve: point ((";" | ",") point)*
+point: NUMBER [("@" | "~") (SIGMA | NUMBER)] [EASING]
+{NUMBER}
+SIGMA.1: /[sS][\d.]+/
+EASING: /[a-z]+(-[a-z]+)*/i
+%ignore /\s+/
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A weight, where it is reached, and how."""
+
+    value: float
+    where: Position
+    easing: str = "linear"
+
+
+@dataclass(frozen=True, slots=True)
+class _Knots:
+    """The points of a curve on one scale, in order."""
+
+    places: tuple[float, ...]
+    points: tuple[Point, ...]
+
+    def at(self, place: float) -> float:
+        """The weight at `place`."""
+        after = bisect_right(self.places, place)
+        if after == 0:
+            return self.points[0].value
+        left, right = self.points[after - 1], self.points[min(after, len(self.points) - 1)]
+        if left is right:
+            return left.value
+        start, end = self.places[after - 1], self.places[after]
+        share = EASINGS[right.easing]((place - start) / (end - start))
+        return left.value + share * (right.value - left.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Weights over the positions of a pass."""
+
+    points: tuple[Point, ...]
+    _knots: dict[int, _Knots] = field(default_factory=dict, compare=False, repr=False)
+
+    def at(self, progress: Progress) -> float:
+        """The weight at this step; over σ it rises in time as σ falls."""
+        if self.points[0].where.unit == "sigma":
+            sigma = progress.sigma
+            return self.points_at(0).at(float("-inf") if sigma is None else -sigma)
+        return self.points_at(progress.steps).at(progress.fraction)
+
+    def points_at(self, steps: int) -> _Knots:
+        """The points sorted for a pass of so many steps; kept, as they are asked for each step."""
+        knots = self._knots.get(steps)
+        if knots is None:
+            placed = sorted(((_place(point, steps), point) for point in self.points), key=_first)
+            knots = _Knots(tuple(place for place, _ in placed), tuple(point for _, point in placed))
+            self._knots[steps] = knots
+        return knots
+
+
+Value = float | Curve
+
+
+def _first(pair: tuple[float, Point]) -> float:
+    return pair[0]
+
+
+def _place(point: Point, steps: int) -> float:
+    where = point.where
+    return -where.amount if where.unit == "sigma" else where.fraction(steps)
+
+
+class _Points(Transformer[Token, Value]):
+    def point(self, parts: Sequence[Token | None]) -> tuple[Token, Token | None, Token | None]:
+        value, where, easing = parts
+        assert value is not None
+        return value, where, easing
+
+    def curve(self, parts: Sequence[tuple[Token, Token | None, Token | None]]) -> Value:
+        if len(parts) > 1 and parts[0][1] is None:
+            raise Unreadable("the first point has no position: expected for example 1@0;0@0.5")
+        # A 1 among fractions is the end, as loractl has it; among steps it is the first step.
+        fractions = all(where is None or (finite(where) or 0) <= 1 for _, where, _ in parts)
+        points = tuple(_point(*part, fractions) for part in parts)
+        if len({point.where.unit == "sigma" for point in points}) > 1:
+            raise Unreadable("expected all points by sigma or none: found both")
+        return Curve(points) if len({point.value for point in points}) > 1 else points[0].value
+
+
+def _point(value: Token, where: Token | None, easing: Token | None, fractions: bool) -> Point:
+    amount = finite(value)
+    if amount is None:
+        raise Unreadable(f"expected a number, {found(value)}", value.start_pos or 0, value.end_pos)
+    try:
+        place = position(where or "1", one="fraction" if fractions else "step")
+    except Unreadable as error:
+        assert where is not None
+        raise Unreadable(error.message, where.start_pos or 0, where.end_pos) from None
+    name = "linear" if easing is None else easing.lower()
+    if name not in EASINGS:
+        known = ", ".join(EASINGS)
+        assert easing is not None
+        raise Unreadable(
+            f"expected an easing ({known}), found {str(easing)!r}", easing.start_pos or 0
+        )
+    return Point(amount, place, name)
+
+
+_READER = Reader(GRAMMAR, _Points, "a number (0.8) or a curve (0@0;1@0.5)", start="curve")
+
+
+@lru_cache(maxsize=1024)
+def value(text: str) -> Value:
+    """A number, or a curve. Raises Unreadable."""
+    plain = finite(text)
+    if plain is not None:
+        return plain
+    if "@" not in text and "~" not in text:
+        raise Unreadable(f"expected a number (0.8) or a curve (0@0;1@0.5), {found(text)}")
+    if "%" in text:
+        raise Unreadable("expected a fraction without %: 0.5 instead of 50%", text.index("%"))
+    read: Value = _READER.read(text)
+    return read

@@ -1,0 +1,24 @@
+"""`hash=1a2b3c4d`: finds the file by its content, though it was renamed."""
+
+from __future__ import annotations
+
+import re
+from typing import ClassVar
+
+from ..reader import Unreadable
+from .base import Feature
+
+_HEX = re.compile(r"[0-9a-f]{8,64}")
+
+
+class Hash(Feature):
+    """The first digits of the hash of the file's tensors."""
+
+    names: ClassVar[tuple[str, ...]] = ("hash",)
+
+    @classmethod
+    def read(cls, name: str, text: str) -> str:
+        digits = text.strip().lower()
+        if not _HEX.fullmatch(digits):
+            raise Unreadable(f"expected 8 to 64 hexadecimal digits, found {text.strip()!r}")
+        return digits

@@ -1,0 +1,20 @@
+"""`dyn=8`: uses the first 8 ranks of the network (a DyLoRA is trained for that)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from ..numbers import whole
+from .base import Feature
+
+
+class Rank(Feature):
+    """dyn, also in the third position, as in A1111."""
+
+    names: ClassVar[tuple[str, ...]] = ("dyn",)
+    positions: ClassVar[Mapping[int, str]] = {3: "dyn"}
+
+    @classmethod
+    def read(cls, name: str, text: str) -> int:
+        return whole(text, "a whole number of ranks")

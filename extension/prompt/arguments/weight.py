@@ -1,0 +1,61 @@
+"""The weight: `<lora:a:0.8>`, `<lora:a:te:unet>`, `te=`, `unet=`, each a number or a curve.
+
+As in A1111: te is 1 where nothing is said, unet is what te is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
+
+from ...words import Progress, Row, Target
+from ..factor import Factor, is_text
+from ..position import BEGINNING
+from .base import Feature, Place
+from .curve import Curve, Value, value
+
+
+class Weight(Factor):
+    """te for the text encoders, unet for the UNet."""
+
+    def __init__(self, te: Value, unet: Value) -> None:
+        # Text is encoded once, before the first step: there a curve has one value.
+        self.te = te.at(BEGINNING) if isinstance(te, Curve) else te
+        self.unet = unet
+        self.varies = frozenset({"progress"} if isinstance(unet, Curve) else ())
+
+    def __call__(self, target: Target, row: Row, progress: Progress) -> float:
+        if is_text(target.component):
+            return self.te
+        return self.unet.at(progress) if isinstance(self.unet, Curve) else self.unet
+
+
+class Weights(Feature):
+    """te and unet."""
+
+    names: ClassVar[tuple[str, ...]] = ("te", "unet")
+    positions: ClassVar[Mapping[int, str]] = {1: "te", 2: "unet"}
+    order: ClassVar[int] = 0
+
+    @classmethod
+    def read(cls, name: str, text: str) -> Value:
+        return value(text)
+
+    @classmethod
+    def compose(cls, values: Mapping[str, Any], place: Place, factors: list[Factor]) -> None:
+        te = values.get("te", 1.0)
+        factors.append(Weight(te, values.get("unet", te)))
+
+    @classmethod
+    def remarks(cls, values: Mapping[str, Any], place: Place) -> Iterable[tuple[str, str]]:
+        te = values.get("te")
+        if isinstance(te, Curve):
+            yield "te", once(te)
+
+
+def once(te: Curve) -> str:
+    """What to tell about a curve on the text encoder."""
+    return (
+        "the prompt is encoded once, before the first step: in the text encoder this curve is "
+        f"{te.at(BEGINNING):g} throughout"
+    )

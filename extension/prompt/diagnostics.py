@@ -1,0 +1,49 @@
+"""Problems for people: the line of the prompt with a caret under the place."""
+
+from __future__ import annotations
+
+from unicodedata import combining, east_asian_width
+
+from ..words import Problem
+
+WIDTH = 76  # columns of a line at most: a console's, less some room
+
+
+def caret(prompt: str, problem: Problem) -> str:
+    """The problem's message under the line it is about, with a caret; the message alone without.
+
+    >>> print(caret("a <lora:b:x>", Problem("column 11: no number", Span(10, 11))))
+    a <lora:b:x>
+              ^ column 11: no number
+    """
+    if problem.span is None:
+        return problem.message
+    begin = prompt.rfind("\n", 0, problem.span.start) + 1
+    end = prompt.find("\n", problem.span.start)
+    line = prompt[begin : len(prompt) if end < 0 else end]
+    at = problem.span.start - begin
+    length = max(1, min(problem.span.end - problem.span.start, len(line) - at))
+    line, at = _window(line, at)
+    marks = " " * columns(line[:at]) + "^" * max(1, columns(line[at : at + length]))
+    return f"{_plain(line)}\n{marks} {problem.message}"
+
+
+def _window(line: str, at: int) -> tuple[str, int]:
+    """The part of a long line around `at`."""
+    if len(line) <= WIDTH:
+        return line, at
+    begin = max(0, min(at - WIDTH // 3, len(line) - WIDTH))
+    before = "…" if begin else ""
+    after = "…" if begin + WIDTH < len(line) else ""
+    return before + line[begin : begin + WIDTH] + after, at - begin + len(before)
+
+
+def _plain(line: str) -> str:
+    return line.replace("\t", " ").replace("\r", " ")
+
+
+def columns(text: str) -> int:
+    """How many columns of a terminal the text takes."""
+    return sum(
+        0 if combining(sign) else 2 if east_asian_width(sign) in "WF" else 1 for sign in text
+    )

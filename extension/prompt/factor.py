@@ -1,0 +1,34 @@
+"""A tag's weight is the product of its factors."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import ClassVar
+
+from ..words import Component, Progress, Row, Target
+
+VARIES = frozenset({"target", "row", "progress"})
+
+
+class Factor:
+    """(target, row, progress) → float.
+
+    `varies` names on what the result depends besides text encoder or UNet: hosts ask again only
+    for what varies. A factor that varies by target says with `group` which targets it treats
+    alike.
+    """
+
+    varies: ClassVar[frozenset[str]] | frozenset[str] = frozenset()
+
+    def __call__(self, target: Target, row: Row, progress: Progress) -> float:
+        """The factor for this weight of the host, this row of the batch, this moment."""
+        raise NotImplementedError
+
+    def group(self, target: Target) -> Hashable:
+        """Equal for two targets of one component: this factor never tells them apart."""
+        return None
+
+
+def is_text(component: Component) -> bool:
+    """True for text encoders, which act when the prompt is encoded: before the first step."""
+    return component != "unet"

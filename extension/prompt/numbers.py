@@ -1,0 +1,58 @@
+"""Numbers as a prompt writes them: what Python's float takes, but finite."""
+
+from __future__ import annotations
+
+import math
+import re
+
+from .reader import Unreadable
+
+# One terminal for all grammars; `float` has the last word (`1__0` is none).
+NUMBER = r"NUMBER: /[+-]?(?:\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(?:[eE][+-]?\d+)?/"
+
+_COMMA = re.compile(r"\s*[+-]?\d*,\d+\s*")
+
+
+def finite(text: str) -> float | None:
+    """The number, or None where `text` is none, or nan, or beyond what a float holds."""
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+def number(text: str, expected: str = "a number") -> float:
+    """The number that the whole text is. Raises Unreadable."""
+    value = finite(text)
+    if value is None:
+        raise Unreadable(f"expected {expected}, {found(text)}")
+    return value
+
+
+def whole(text: str, expected: str, least: int = 1) -> int:
+    """A whole number from `least` on. Raises Unreadable."""
+    try:
+        value = int(text)
+    except ValueError:
+        raise Unreadable(f"expected {expected}, {found(text)}") from None
+    if value < least:
+        raise Unreadable(f"expected {expected} of at least {least}, {found(text)}")
+    return value
+
+
+def found(text: str) -> str:
+    """What stands there instead, and what may have been meant."""
+    if not text.strip():
+        return "found nothing"
+    shown = text.strip() if len(text) <= 40 else text.strip()[:39] + "…"
+    if _COMMA.fullmatch(text):
+        return f"found {shown!r}; did you mean {shown.replace(',', '.')!r}?"
+    return f"found {shown!r}{_finiteness(text)}"
+
+
+def _finiteness(text: str) -> str:
+    try:
+        return "" if math.isfinite(float(text)) else ", which is not finite"
+    except ValueError:
+        return ""

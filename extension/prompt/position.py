@@ -1,0 +1,61 @@
+"""Where in a sampling pass: a step, a fraction of the pass, or a noise level."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ..words import Progress
+from .numbers import finite
+from .reader import Unreadable
+
+Unit = Literal["step", "fraction", "sigma"]
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """`step`: k steps are finished. `fraction`: 0 to 1, the last step is at 1. `sigma`: σ."""
+
+    unit: Unit
+    amount: float
+
+    def fraction(self, steps: int) -> float:
+        """On the scale of Progress.fraction, in a pass of `steps` steps; not for sigma."""
+        if self.unit == "step":
+            return self.amount / (steps - 1) if steps > 1 else self.amount
+        return self.amount
+
+    def reached(self, progress: Progress) -> bool:
+        """True from this position on. Where a host does not know σ, it is as at the beginning."""
+        if self.unit == "sigma":
+            return progress.sigma is not None and progress.sigma <= self.amount
+        return progress.fraction >= self.fraction(progress.steps)
+
+
+# What a text encoder sees: it runs once, before the first step.
+BEGINNING = Progress()
+
+
+def position(text: str, *, one: Unit = "step") -> Position:
+    """`8` finished steps, `0.4` of the pass, `s7.5` for σ = 7.5. Raises Unreadable.
+
+    Numbers with a point up to 1 are fractions; `7.5` is steps. A bare `1` is read as `one` says.
+    """
+    word = text.strip()
+    sigma = word[:1] in {"s", "S"}
+    amount = finite(word[1:] if sigma else word)
+    if amount is None or amount < 0:
+        raise Unreadable(f"expected a step (8), a fraction (0.4) or sigma (s7.5), {_found(word)}")
+    if sigma:
+        return Position("sigma", amount)
+    if amount > 1:
+        return Position("step", amount)
+    if word.lstrip("+") == "1":
+        return Position(one, 1.0)
+    return Position("fraction", amount)
+
+
+def _found(word: str) -> str:
+    if word.endswith("%") and (percent := finite(word[:-1])) is not None:
+        return f"found {word!r}; write {percent / 100:g} instead"
+    return f"found {word!r}" if word else "found nothing"

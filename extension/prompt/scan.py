@@ -1,0 +1,111 @@
+"""Where the tags of a prompt are: one pass over the text, linear in its length.
+
+The grammar reads a tag once it is cut out; cutting it out is done here, because a grammar over
+free text is either ambiguous (every bracket may be text) or quadratic (every `<` may open a tag).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ..words import Span
+
+# The kinds that are ours, in lower case, with the kind each one means. `loractl` is what that
+# extension writes; its tags mean the same here.
+KINDS = {"lora": "lora", "lyco": "lora", "loractl": "lora"}
+
+_OPEN = re.compile(r"<(\w+):")
+_STOP = re.compile(r'\\.|[<>:"=]', re.DOTALL)
+_KEY = re.compile(r"\s*[^\W\d]\w*\s*")
+_QUOTED = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"(?=\s*[:>])', re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Something that begins as one of our tags does.
+
+    `fault` says why it is none; it then stays in the text (`cut` is False) or, where it is closed
+    and only badly written, is cut out as every tag.
+    """
+
+    span: Span
+    cut: bool = True
+    fault: str = ""
+    fault_span: Span | None = None
+
+
+def scan(text: str) -> Iterator[Found]:
+    r"""All tags of our kinds from left to right, and what looks like one but is not.
+
+    `\<lora:a:1\>` is text about tags, by the hand of somebody who knows: not even a fault.
+    """
+    position = 0
+    while opened := _OPEN.search(text, position):
+        position = opened.end()
+        if opened[1].lower() in KINDS:
+            found = _Body(text, opened.start(), position).read()
+            position = found.span.end
+            if found.cut or found.fault:
+                yield found
+
+
+class _Body:
+    """Reads on from `<kind:` to the `>` that closes it, over quotes and escapes."""
+
+    def __init__(self, text: str, start: int, body: int) -> None:
+        self.text = text
+        self.start = start
+        self.body = self.position = body
+        self.item = self.value = body  # where the item, and its value, begin
+        self.fresh = True  # nothing but blanks since `value`
+        self.stray: int | None = None
+
+    def read(self) -> Found:
+        """The tag, or what is wrong with it."""
+        while stop := _STOP.search(self.text, self.position):
+            at, sign = stop.start(), stop[0]
+            self.position = stop.end()
+            if sign == ">":
+                return self._closed(at)
+            if sign == "<":
+                if _OPEN.match(self.text, at):
+                    return self._open(at)
+                self.stray = at if self.stray is None else self.stray
+            elif sign == "\\>" and self.start and self.text[self.start - 1] == "\\":
+                return Found(Span(self.start, self.position), cut=False)
+            else:
+                self._inside(at, sign)
+        return self._open(len(self.text))
+
+    def _inside(self, at: int, sign: str) -> None:
+        if sign == ":":
+            self.item = self.value = at + 1
+            self.fresh = True
+        elif self.fresh:
+            if sign == "=" and self.item == self.value and _KEY.fullmatch(self.text, self.item, at):
+                self.value = at + 1
+                return
+            self.fresh = False
+            if sign == '"' and not self.text[self.value : at].strip():
+                quoted = _QUOTED.match(self.text, at)
+                self.position = quoted.end() if quoted else at + 1
+
+    def _closed(self, at: int) -> Found:
+        span = Span(self.start, at + 1)
+        if at == self.body:
+            return Found(span, cut=False, fault="expected the name of a LoRA", fault_span=span)
+        if self.stray is None:
+            return Found(span)
+        fault = 'a name that holds "<" must stand in quotation marks'
+        return Found(span, fault=fault, fault_span=Span(self.stray, self.stray + 1))
+
+    def _open(self, end: int) -> Found:
+        fault = 'this tag is not closed: expected ">"'
+        return Found(Span(self.start, end), cut=False, fault=fault, fault_span=self._shown(end))
+
+    def _shown(self, end: int) -> Span:
+        """The first line of it, at most 40 characters: enough to see which tag is meant."""
+        line = self.text.find("\n", self.start, min(end, self.start + 40))
+        return Span(self.start, min(end, self.start + 40) if line < 0 else line)

@@ -1,0 +1,95 @@
+"""What a prompt says: tags, their arguments, and the text that is left."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..words import Problem, Progress, Row, Span, Target
+from .factor import Factor
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """One argument: `name` is None for a positional one, `value` is without quotation marks.
+
+    `means` is the name under which it was understood (a first positional value means `te`), or
+    None where nobody understood it.
+    """
+
+    name: str | None
+    value: str
+    span: Span
+    means: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """`<lora:name:…>` in a prompt.
+
+    `source` is what the user wrote, at `span`. `part` says in which part of `a AND b` it stands.
+    """
+
+    kind: str
+    name: str
+    arguments: tuple[Argument, ...]
+    span: Span
+    source: str
+    written_kind: str = "lora"
+    part: int = 0
+    values: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    factors: tuple[Factor, ...] = field(default=(), compare=False, repr=False)
+
+    @property
+    def rank(self) -> int | None:
+        """`dyn=`: how many ranks of the network are used; None for all."""
+        return self.values.get("dyn")
+
+    @property
+    def hash(self) -> str | None:
+        """`hash=`: the first digits of the file's hash, in lower case."""
+        return self.values.get("hash")
+
+    @property
+    def on(self) -> bool:
+        """False with `on=0`."""
+        return bool(self.values.get("on", True))
+
+    @property
+    def sweep(self) -> tuple[float, ...] | None:
+        """`sweep=0;0.5;1`: the weights that are laid over the pictures of a job."""
+        return self.values.get("sweep")
+
+    @property
+    def same_seed(self) -> bool:
+        """`seed=same`: all pictures of a sweep get one seed."""
+        return self.values.get("seed") == "same"
+
+    @property
+    def varies(self) -> frozenset[str]:
+        """On what besides text encoder or UNet the weight depends: target, row, progress."""
+        return frozenset().union(*(factor.varies for factor in self.factors))
+
+    def weight(self, target: Target, row: Row, progress: Progress) -> float:
+        """The number that multiplies the network's delta: the product of the factors."""
+        product = 1.0
+        for factor in self.factors:
+            product *= factor(target, row, progress)
+            if product == 0.0:
+                return 0.0
+        return product
+
+    def group(self, target: Target) -> Hashable:
+        """Equal for two targets of one component: this tag's weight never tells them apart."""
+        return tuple(factor.group(target) for factor in self.factors if "target" in factor.varies)
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A prompt that was read: `text` is what is left for the text encoder."""
+
+    source: str
+    text: str
+    tags: tuple[Tag, ...] = ()
+    problems: tuple[Problem, ...] = ()
