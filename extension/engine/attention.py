@@ -35,7 +35,7 @@ def attend(
     """`mha(*args, **kwargs)` with the plans' deltas on its projections (Vaswani et al. 2017).
 
     Args:
-        plans: by projection, `q_proj`, `k_proj`, `v_proj`, `out_proj`; absent ones stay as they are.
+        plans: by projection, `q_proj`, `k_proj`, `v_proj`, `out_proj`; others stay as they are.
     """
     call = {**_DEFAULTS, **dict(zip(_DEFAULTS, args, strict=False)), **kwargs}
     inputs = {"q_proj": call["query"], "k_proj": call["key"], "v_proj": call["value"]}
@@ -56,9 +56,7 @@ def attend(
     return _project(mha, plans, "out_proj", joined), scores
 
 
-def _project(
-    mha: nn.MultiheadAttention, plans: Mapping[str, Plan], name: str, x: Tensor
-) -> Tensor:
+def _project(mha: nn.MultiheadAttention, plans: Mapping[str, Plan], name: str, x: Tensor) -> Tensor:
     weight, bias = projection(mha, name)
     out = F.linear(x, weight, bias)
     plan = plans.get(name)

@@ -43,6 +43,11 @@ class Entry:
     ran: bool = False
 
 
+# An entry, the rows it acts on, and its weight there.
+Active = tuple[Entry, slice, Weight]
+WHOLE = slice(None)
+
+
 class Plan:
     """All entries of one site; `before` and `after` are its hooks' bodies."""
 
@@ -73,31 +78,33 @@ class Plan:
 
     def before(self, x: Tensor) -> Tensor:
         """x + Σ m (shift(x) − x): any number of input maps costs one base product, being linear."""
-        rows = x.movedim(self.site.row_dim, 0)
-        changed: Tensor | None = None
-        for entry, part, weight in self._active(rows, InputMap):
-            changed = rows.clone() if changed is None else changed
+        rows = self._rows_first(x)
+        maps = [e for e in self.entries if isinstance(e.box.delta, InputMap)]
+        active = self._active(maps, rows.shape[0])
+        if not active:
+            return x
+        changed, self._x = rows.clone(), x
+        for entry, part, weight in active:
             # Not x's dtype: under autocast x is fp32 while the layer, and so `after`, is 16-bit.
             delta = entry.box.on(x.device, entry.box.dtype or x.dtype)
             assert isinstance(delta, InputMap)
             source = rows[part].to(entry.box.dtype)
             add(changed[part], delta.shift(self.layer, source) - source, self._scale(weight, x))
-        if changed is None:
-            return x
-        self._x = x
         return changed.movedim(0, self.site.row_dim)
 
     def after(self, x: Tensor, out: Tensor) -> Tensor:
         """out + Σ m D(x, Wx), in place where nobody needs gradients of it."""
         x, self._x = (x if self._x is None else self._x), None
-        rows = x.movedim(self.site.row_dim, 0)
-        active = list(self._active(rows, Delta))
+        rows = self._rows_first(x)
+        active = self._active(self.entries, rows.shape[0])
         if not active:
             return out
         if out.requires_grad:
             out = out.clone()
-        rows, target = rows.to(out.dtype), out.movedim(self.site.row_dim, 0)
-        if self._joinable and len(active) == len(self.entries) and _whole(active, rows):
+        target = self._rows_first(out)
+        if rows.dtype != out.dtype:
+            rows = rows.to(out.dtype)
+        if self._joinable and len(active) == len(self.entries) and _all_whole(active):
             self._add_joined(rows, target, [weight for _, _, weight in active])
         else:
             self._add_each(rows, target, active)
@@ -105,14 +112,19 @@ class Plan:
             entry.ran = True
         return out
 
-    def _active(
-        self, rows: Tensor, kind: type[Delta]
-    ) -> Iterator[tuple[Entry, slice, Weight]]:
-        batch = rows.shape[0]
-        for entry in self.entries:
-            if isinstance(entry.box.delta, kind):
-                for part, weight in runs(self.strengths.weight(entry.cell, batch), batch):
-                    yield entry, part, weight
+    def _rows_first(self, x: Tensor) -> Tensor:
+        return x.movedim(self.site.row_dim, 0) if self.site.row_dim else x
+
+    def _active(self, entries: Sequence[Entry], batch: int) -> list[Active]:
+        """What acts on which rows; what has weight 0 is not in it."""
+        active: list[Active] = []
+        for entry in entries:
+            weight = self.strengths.weight(entry.cell, batch)
+            if isinstance(weight, tuple) and not all(weight):
+                active += [(entry, part, piece) for part, piece in runs(weight)]
+            elif weight:
+                active.append((entry, WHOLE, weight))
+        return active
 
     def _scale(self, weight: Weight, like: Tensor) -> float | Tensor:
         """A float, or (rows, 1) for weights that differ by row."""
@@ -137,22 +149,31 @@ class Plan:
             assert isinstance(delta, LowRank)
             yield delta
 
-    def _add_each(
-        self, x: Tensor, out: Tensor, active: Sequence[tuple[Entry, slice, Weight]]
-    ) -> None:
-        wx = self._base_product(x, out) if any(_reads_wx(entry) for entry, _, _ in active) else None
+    def _add_each(self, x: Tensor, out: Tensor, active: Sequence[Active]) -> None:
+        product = (
+            self._base_product(x, out) if any(_reads_wx(one) for one, _, _ in active) else None
+        )
         for entry, part, weight in active:
-            delta, scale = entry.box.on(out.device, out.dtype), self._scale(weight, out)
-            if isinstance(delta, LowRank) and delta.mid is None:
-                add_low_rank(self.layer, delta, x[part], out[part], scale)
-            elif isinstance(delta, InputMap):
-                # W(shift(x) − x) is in `out` already: the pre-hook changed the input.
-                if type(delta).after is not InputMap.after:
-                    extra = delta.after(self.layer, delta.shift(self.layer, x[part]))
-                    add(out[part], extra, scale)
+            delta = entry.box.on(out.device, out.dtype)
+            scale = self._scale(weight, out)
+            if part is WHOLE:
+                self._add_one(delta, x, out, product, scale)
             else:
-                add(out[part], delta(self.layer, x[part], None if wx is None else wx[part]), scale)
-            self._add_bias(delta, out[part], scale)
+                wx = None if product is None else product[part]
+                self._add_one(delta, x[part], out[part], wx, scale)
+
+    def _add_one(
+        self, delta: Delta, x: Tensor, out: Tensor, wx: Tensor | None, scale: float | Tensor
+    ) -> None:
+        if isinstance(delta, LowRank) and delta.mid is None:
+            add_low_rank(self.layer, delta, x, out, scale)
+        elif isinstance(delta, InputMap):
+            # W(shift(x) − x) is in `out` already: the pre-hook changed the input.
+            if type(delta).after is not InputMap.after:
+                add(out, delta.after(self.layer, delta.shift(self.layer, x)), scale)
+        else:
+            add(out, delta(self.layer, x, wx), scale)
+        self._add_bias(delta, out, scale)
 
     def _add_bias(self, delta: Delta, out: Tensor, scale: float | Tensor) -> None:
         if delta.bias is not None:
@@ -218,5 +239,5 @@ def _reads_wx(entry: Entry) -> bool:
     return entry.box.delta.reads == "wx"
 
 
-def _whole(active: Sequence[tuple[Entry, slice, Weight]], rows: Tensor) -> bool:
-    return all(part == slice(0, rows.shape[0]) for _, part, _ in active)
+def _all_whole(active: Sequence[Active]) -> bool:
+    return all(part is WHOLE for _, part, _ in active)

@@ -83,16 +83,12 @@ class Strengths:
         return found
 
 
-def runs(weight: Weight, batch: int) -> Iterator[tuple[slice, Weight]]:
+def runs(weights: tuple[float, ...]) -> Iterator[tuple[slice, Weight]]:
     """Stretches of rows with a weight other than 0: what is 0 is skipped, not multiplied."""
-    if not isinstance(weight, tuple):
-        if weight:
-            yield slice(0, batch), weight
-        return
     start = 0
-    for end in range(1, len(weight) + 1):
-        if end == len(weight) or bool(weight[end]) != bool(weight[start]):
-            part = weight[start:end]
+    for end in range(1, len(weights) + 1):
+        if end == len(weights) or bool(weights[end]) != bool(weights[start]):
+            part = weights[start:end]
             if part[0]:
                 yield slice(start, end), part[0] if len(set(part)) == 1 else part
             start = end

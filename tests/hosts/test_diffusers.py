@@ -1,0 +1,190 @@
+"""Pipelines: our pictures are those of diffusers' own LoRA loading, and nothing stays behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import live_lora
+import pytest
+import tiny_models as tiny
+import torch
+from diffusers import HeunDiscreteScheduler, StableDiffusionImg2ImgPipeline
+from live_lora.report import StrictError
+from torch import Tensor
+
+STEPS = 3
+
+
+def latents(pipe: Any, call: Any = None, **options: Any) -> Tensor:
+    generator = torch.Generator().manual_seed(7)
+    options = {"num_inference_steps": STEPS, "output_type": "latent"} | options
+    return (call or pipe)(generator=generator, **options).images
+
+
+def distance(a: Tensor, b: Tensor) -> float:
+    return float((a - b).norm() / b.norm())
+
+
+@pytest.fixture(scope="module", params=["sd15", "sdxl"])
+def pipe(request: pytest.FixtureRequest) -> Any:
+    return getattr(tiny, request.param)()
+
+
+@pytest.fixture(scope="module")
+def library(pipe: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two files by diffusers' own `save_lora_weights`, with α ≠ r."""
+    folder = tmp_path_factory.mktemp("Lora")
+    for seed, name in enumerate(["fox", "owl"]):
+        layers = {"unet_lora_layers": tiny.random_lora(pipe.unet, tiny.EVERYTHING, seed=seed)}
+        for part in ("text_encoder", "text_encoder_2"):
+            if getattr(pipe, part, None) is not None:
+                state = tiny.random_lora(getattr(pipe, part), tiny.TEXT, seed=seed + 5)
+                layers[f"{part}_lora_layers"] = state
+        pipe.save_lora_weights(folder, weight_name=f"{name}.safetensors", **layers)
+    return folder
+
+
+@pytest.fixture
+def live(pipe: Any, library: Path) -> Iterator[live_lora.Live]:
+    with live_lora.attach(pipe, library=library) as live:
+        yield live
+
+
+def peers(pipe: Any, library: Path, weights: dict[str, float], **options: Any) -> Tensor:
+    """diffusers' own picture."""
+    for name in weights:
+        pipe.load_lora_weights(library, weight_name=f"{name}.safetensors", adapter_name=name)
+    pipe.set_adapters(list(weights), list(weights.values()))
+    try:
+        return latents(pipe, **options)
+    finally:
+        pipe.unload_lora_weights()
+
+
+@pytest.mark.parametrize("weights", [{"fox": 0.8}, {"fox": -0.5, "owl": 1.0}], ids=str)
+def test_equals_diffusers_own_loading(
+    pipe: Any, live: live_lora.Live, library: Path, weights: dict[str, float]
+) -> None:
+    base = latents(pipe, prompt="a fox", negative_prompt="blue")
+    want = peers(pipe, library, weights, prompt="a fox", negative_prompt="blue")
+    tags = " ".join(f"<lora:{name}:{weight}>" for name, weight in weights.items())
+    got = latents(pipe, live, prompt=f"a fox {tags}".strip(), negative_prompt="blue")
+    spaced = peers(pipe, library, weights, prompt="a fox ", negative_prompt="blue")
+    assert distance(got, want) <= 1e-5 or distance(got, spaced) <= 1e-5
+    assert distance(base, want) > 0.01
+    assert live.report is not None
+    assert live.report.ok
+    for one in live.report.networks:
+        assert one.ran_total == one.matched > 50
+
+
+def test_nothing_stays_behind(pipe: Any, live: live_lora.Live) -> None:
+    before = latents(pipe, prompt="a fox")
+    latents(pipe, live, prompt="a fox<lora:owl:2>")
+    assert torch.equal(latents(pipe, prompt="a fox"), before)
+    assert torch.equal(latents(pipe, live, prompt="a fox<lora:owl:0>"), before)
+    assert torch.equal(latents(pipe, live, prompt="a fox"), before)
+
+
+def test_an_exception_in_the_middle_leaves_no_hook(pipe: Any, live: live_lora.Live) -> None:
+    before = latents(pipe, prompt="a fox")
+
+    def stop(*_: Any) -> Any:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        latents(pipe, live, prompt="a fox<lora:owl:2>", callback_on_step_end=stop)
+    assert not any(m._forward_hooks or m._forward_pre_hooks for m in pipe.unet.modules())
+    assert torch.equal(latents(pipe, prompt="a fox"), before)
+    latents(pipe, live, prompt="a fox<lora:owl:2>")
+
+
+def test_every_picture_has_its_own_loras(pipe: Any, live: live_lora.Live) -> None:
+    prompts = [
+        "a fox<lora:fox:1>",
+        "an owl<lora:owl:0.7><lora:fox:-0.5>",
+        "a hill",
+        "a fox<lora:owl>",
+    ]
+    noise = torch.randn(4, 4, 16, 16)
+    batch = latents(pipe, live, prompt=prompts, latents=noise)
+    singles = [
+        latents(pipe, live, prompt=prompt, latents=noise[i : i + 1])
+        for i, prompt in enumerate(prompts)
+    ]
+    assert distance(batch, torch.cat(singles)) <= 1e-5
+    bare = latents(pipe, live, prompt=["a fox", "an owl", "a hill", "a fox"], latents=noise)
+    assert distance(bare[2], batch[2]) <= 1e-5
+    assert min(distance(bare[i], batch[i]) for i in (0, 1, 3)) > 0.01
+
+
+def test_copies_of_a_prompt_keep_their_loras(pipe: Any, live: live_lora.Live) -> None:
+    noise = torch.randn(4, 4, 16, 16)
+    prompts = ["a fox<lora:fox:1>", "an owl"]
+    got = latents(pipe, live, prompt=prompts, latents=noise, num_images_per_prompt=2)
+    want = latents(
+        pipe, live, prompt=[prompts[0], prompts[0], prompts[1], prompts[1]], latents=noise
+    )
+    assert distance(got, want) <= 1e-5
+
+
+def test_a_tag_in_the_negative_prompt_acts_on_the_negative_side(
+    pipe: Any, live: live_lora.Live
+) -> None:
+    prompt = {"prompt": "a fox", "negative_prompt": "blue<lora:fox:1>"}
+    plain = latents(pipe, prompt="a fox", negative_prompt="blue")
+    assert distance(latents(pipe, live, **prompt), plain) > 0.01
+    # Without guidance there is no negative side.
+    alone = latents(pipe, live, guidance_scale=1.0, **prompt)
+    assert distance(alone, latents(pipe, prompt="a fox", guidance_scale=1.0)) <= 1e-6
+
+
+def test_what_cannot_be_used_costs_only_itself(pipe: Any, live: live_lora.Live) -> None:
+    text = "a fox<lora:foks:1><lora:fox:1><lora:owl:abc><lora::1><lora:owl:nan>"
+    got = latents(pipe, live, prompt=text)
+    assert distance(got, latents(pipe, live, prompt="a fox<lora:fox:1><lora::1>")) <= 1e-6
+    assert live.report is not None
+    latents(pipe, live, prompt=text)
+    messages = " | ".join(live.report.warnings())
+    assert "'foks'" in messages
+    assert "'fox'" in messages
+    assert len(live.report.problems) >= 4
+    assert not live.report.ok
+
+
+def test_strict_refuses_instead(pipe: Any, library: Path) -> None:
+    with live_lora.attach(pipe, library=library, strict=True) as live:
+        with pytest.raises(StrictError, match="foks"):
+            live("a fox<lora:foks:1>")
+        latents(pipe, live, prompt="a fox<lora:fox:1>")
+
+
+def test_steps_are_told_apart_in_every_pass() -> None:
+    """Position i of n: also from the middle (image to image), and for two calls a step."""
+    pipe = tiny.sd15()
+    for scheduler, calls in [(pipe.scheduler, 1), (HeunDiscreteScheduler(), 2)]:
+        image = tiny.steady(StableDiffusionImg2ImgPipeline(**pipe.components))
+        image.scheduler = scheduler
+        with live_lora.attach(image, library=[]) as live:
+            seen = watch(image, live)
+            picture = torch.rand(1, 3, 64, 64)
+            options: Any = {"image": picture, "strength": 0.5, "num_inference_steps": 8}
+            latents(image, live, prompt="a fox", **options)
+        assert [i for i, _ in seen[::calls]] == [0, 1, 2, 3]
+        assert {n for _, n in seen} == {4}
+
+
+def watch(pipe: Any, live: live_lora.Live) -> list[tuple[int, int]]:
+    """(step, steps) of every call of the UNet, as it happens."""
+    seen: list[tuple[int, int]] = []
+
+    def after(*_: Any) -> None:
+        assert live.core is not None
+        assert live.core.running is not None
+        (progress,) = live.core.running.strengths.progress
+        seen.append((progress.step, progress.steps))
+
+    pipe.unet.register_forward_hook(after)
+    return seen
