@@ -80,7 +80,9 @@ class Delta:
                 return value.to(device, dtype if value.is_floating_point() else None)
             return value
 
-        return replace(self, **{item.name: moved(getattr(self, item.name)) for item in fields(self)})
+        return replace(
+            self, **{item.name: moved(getattr(self, item.name)) for item in fields(self)}
+        )
 
 
 @dataclass(slots=True)
@@ -139,7 +141,7 @@ class InputMap(Delta):
         raise NotImplementedError
 
     def after(self, layer: Layer, shifted: Tensor) -> Tensor:
-        """What is added to the output besides W(shifted), at weight 1; not called unless overridden."""
+        """What is added to the output besides W(shifted), at weight 1, where there is any."""
         raise NotImplementedError
 
     def __call__(self, layer: Layer, x: Tensor, wx: Tensor | None = None) -> Tensor:

@@ -42,7 +42,7 @@ class Options:
 
 @dataclass(slots=True)
 class _Found:
-    """What the prompts of one generation lead to; loaded files and their uses by the file's id()."""
+    """What the prompts of one generation lead to; files and their uses by the Loaded's id()."""
 
     told: list[Told] = field(default_factory=list)
     loaded: dict[int, Loaded] = field(default_factory=dict)
@@ -112,7 +112,9 @@ class Core:
                 loaded = self._fetch(tag)
             except LiveLoraError as error:
                 text = str(error) if isinstance(error, ResolveError) else f"not used: {error}"
-                found.told.append(Told(Problem(text, tag.span), picture, side, prompt.source))
+                found.told.append(
+                    Told(Problem(text, tag.span), picture, side, prompt.source, error)
+                )
             else:
                 found.loaded[id(loaded)] = loaded
                 found.uses.setdefault(id(loaded), []).append(Use(tag, picture, side))

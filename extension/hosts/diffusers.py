@@ -1,4 +1,4 @@
-"""The host of diffusers pipelines: Stable Diffusion 1.x, 2.x and SDXL, text to image and the like."""
+"""The host of diffusers pipelines: Stable Diffusion 1.x, 2.x and SDXL."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The host of plain modules: any program that has a UNet and text encoders and calls them itself."""
+"""The host of plain modules: any program that has a UNet and text encoders and calls them."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from ..report import Report
 from ..run import Run, Text
 from ..session import Core, Options
 from ..words import COMPONENTS, Component
+
 
 class Live:
     """LoRAs on call for a model; a context manager that detaches at its end."""
@@ -82,10 +83,9 @@ class Live:
 
 def negatives_of(negative: Text | None, pictures: int) -> list[Prompt]:
     """One parsed negative per picture (a single one serves all), or none. Raises ValueError."""
-    listed = [] if negative is None else listed(negative)
-    if len(listed) not in {0, 1, pictures}:
-        raise ValueError(f"{len(listed)} negative prompts for {pictures} prompts")
-    parsed = [language.parse(one) for one in listed]
+    parsed = [] if negative is None else [language.parse(one) for one in listed(negative)]
+    if len(parsed) not in {0, 1, pictures}:
+        raise ValueError(f"{len(parsed)} negative prompts for {pictures} prompts")
     return parsed * pictures if len(parsed) == 1 else parsed
 
 

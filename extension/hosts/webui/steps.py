@@ -1,46 +1,76 @@
-"""Where a sampler stands: i of the n steps that it really runs in this pass."""
+"""Where a sampler stands: step i of the n that it really runs in this pass."""
 
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Any
 
 import torch
 
+# Samplers whose step callback does not mark the calls of a step, by their function's name.
+BY_CALL = ("sample_dpm_fast", "unipc")
+BY_LEVEL = ("sample_dpm_adaptive",)
+
 
 class Steps:
-    """Counts a sampler's steps by the sampler's own step callback.
+    """Counts by the sampler's own report of its steps.
 
     Calls of the UNet do not count steps: Heun calls twice a step, PLMS twice in its first. Nor
     does the noise level alone: Heun's second call has the level of the next step's first one,
-    and churn lifts it above its step's. Every sampler of the webui reports a step once, second
-    order ones after the step's first call and the others after their last.
+    churn lifts it above its step's, Restart runs through the levels twice. But every sampler
+    reports a step once: those of second order after its first call, the others after its last.
     """
 
-    def __init__(self, total: int, second_order: bool) -> None:
+    def __init__(self, total: int, *, second_order: bool = False) -> None:
         self.total = max(1, total)
         self.second_order = second_order
         self._reported = -1
-        self._calls_since = 0
+        self._calls = self._calls_since = 0
 
     def report(self, step: int) -> None:
-        """The sampler has told that it is at (first call done) or through with this step."""
+        """The sampler says that it is in this step, or through with it."""
         self._reported, self._calls_since = step, 0
 
-    def call(self) -> int:
+    def call(self, sigma: float) -> int:
         """The step, from 0, that the next call of the denoiser belongs to."""
-        second = self.second_order and self._reported >= 0 and self._calls_since == 0
+        step = min(self._step(sigma), self.total - 1)
+        self._calls += 1
         self._calls_since += 1
-        step = self._reported if second else self._reported + 1
-        return min(step, self.total - 1)
+        return step
+
+    def _step(self, sigma: float) -> int:
+        if self._reported < 0 and self._calls > 2:
+            return self._calls  # a sampler that reports nothing
+        second = self.second_order and self._reported >= 0 and self._calls_since == 0
+        return self._reported if second else self._reported + 1
+
+
+class Calls(Steps):
+    """Counts calls, for samplers with one call to a step whatever they report."""
+
+    def _step(self, sigma: float) -> int:
+        return self._calls
+
+
+class Levels(Steps):
+    """Follows the noise level, evenly in its logarithm, where nobody knows the steps ahead."""
+
+    def __init__(self, total: int, highest: float, lowest: float) -> None:
+        super().__init__(total)
+        self._highest, self._span = math.log(highest), math.log(highest / lowest)
+
+    def _step(self, sigma: float) -> int:
+        done = (self._highest - math.log(max(sigma, 1e-6))) / self._span
+        return max(0, round(done * (self.total - 1)))
 
 
 def watch(sampler: Any) -> None:
-    """Lets `sampler.live_lora_steps` follow the next run of this sampler.
+    """Lets `sampler.live_lora_steps` follow this sampler's run.
 
     The wrapper stands on the sampler object, which lives for one pass, and shows the signature
-    of what it wraps: the webui looks at it to choose the arguments.
+    of what it wraps: the webui chooses the arguments by it.
     """
     func = sampler.func
     if getattr(func, "live_lora", False):
@@ -48,14 +78,28 @@ def watch(sampler: Any) -> None:
 
     @functools.wraps(func)
     def sample(*args: Any, **kwargs: Any) -> Any:
-        steps = Steps(_count(sampler, kwargs), _second_order(sampler))
-        sampler.live_lora_steps = steps
+        steps = sampler.live_lora_steps = steps_of(sampler, getattr(func, "__name__", ""), kwargs)
         if kwargs.get("callback") is not None:
             kwargs["callback"] = _reporting(steps, kwargs["callback"])
         return func(*args, **kwargs)
 
     sample.live_lora = True  # type: ignore[attr-defined]
     sampler.func = sample
+
+
+def steps_of(sampler: Any, name: str, kwargs: dict[str, Any]) -> Steps:
+    """How to count this sampler's steps, from the arguments that it is called with."""
+    asked = int(kwargs.get("n") or sampler.model_wrap_cfg.steps or 1)
+    if name in BY_LEVEL:
+        return Levels(asked, float(kwargs["sigma_max"]), float(kwargs["sigma_min"]))
+    schedule = next(
+        (kwargs[k] for k in ("sigmas", "sigma_sched", "timesteps") if k in kwargs), None
+    )
+    if name in BY_CALL:
+        return Calls(asked if schedule is None else len(schedule))
+    options = getattr(sampler.config, "options", None) or {}
+    total = asked if schedule is None else len(schedule) - 1
+    return Steps(total, second_order=bool(options.get("second_order")))
 
 
 def _reporting(steps: Steps, callback: Callable[[dict[str, Any]], Any]) -> Callable[..., Any]:
@@ -66,27 +110,10 @@ def _reporting(steps: Steps, callback: Callable[[dict[str, Any]], Any]) -> Calla
     return report
 
 
-def _count(sampler: Any, kwargs: dict[str, Any]) -> int:
-    """n: the schedule's length, less its end; what was asked for where there is no schedule."""
-    for name in ("sigmas", "sigma_sched"):
-        if kwargs.get(name) is not None:
-            return len(kwargs[name]) - 1
-    if kwargs.get("timesteps") is not None:
-        # UniPC runs as many steps as it is given times; the others go from one to the next.
-        every = "unipc" in getattr(sampler.func, "__name__", "")
-        return len(kwargs["timesteps"]) - (0 if every else 1)
-    return int(kwargs.get("n") or sampler.model_wrap_cfg.steps or 1)
-
-
-def _second_order(sampler: Any) -> bool:
-    options = getattr(sampler.config, "options", None) or {}
-    return bool(options.get("second_order", False))
-
-
 def sigma_of(denoiser: Any, given: torch.Tensor) -> float:
     """The noise level of a call: samplers on timesteps hand over the timestep in its place."""
     value = given.max()
-    if hasattr(denoiser, "alphas"):
-        alpha = denoiser.alphas[value.to(torch.long).clamp(0, len(denoiser.alphas) - 1)]
+    if (alphas := getattr(denoiser, "alphas", None)) is not None:
+        alpha = alphas[int(value.clamp(0, len(alphas) - 1))]
         value = ((1 - alpha) / alpha).sqrt()
     return float(value)
