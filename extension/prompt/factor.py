@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import ClassVar
 
 from ..words import Component, Progress, Row, Target
 
@@ -18,7 +17,7 @@ class Factor:
     alike.
     """
 
-    varies: ClassVar[frozenset[str]] | frozenset[str] = frozenset()
+    varies: frozenset[str] = frozenset()
 
     def __call__(self, target: Target, row: Row, progress: Progress) -> float:
         """The factor for this weight of the host, this row of the batch, this moment."""

@@ -49,8 +49,9 @@ class _Split(Transformer[Token, Items]):
         head = children[0]
         assert isinstance(head, Token)
         items, start = [], len(head)
-        for parts, sign in zip(children[1::2], children[2::2]):
-            assert isinstance(parts, list) and isinstance(sign, Token)
+        for parts, sign in zip(children[1::2], children[2::2], strict=True):
+            assert isinstance(parts, list)
+            assert isinstance(sign, Token)
             end = sign.start_pos or 0
             items.append(_item(parts, start, end))
             start = end + 1

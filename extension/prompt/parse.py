@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..words import Problem, Span
-from .arguments import Place
 from .reading import Reading
 from .scan import Found, scan
 from .tags import Prompt, Tag
@@ -25,7 +24,7 @@ def parse(prompt: str, *, schedules: bool = True) -> Prompt:
             cut.append(found.span)
         if found.fault:
             problems.append(_fault(prompt, found))
-        elif (tag := Reading(prompt, found, problems).tag(Place())) is not None:
+        elif (tag := Reading(prompt, found, problems).tag()) is not None:
             tags.append(tag)
     return Prompt(prompt, without(prompt, cut), tuple(tags), tuple(problems))
 

@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..words import Problem, Span
-from .arguments import Feature, Place
-from .factor import Factor
+from .arguments import Draft, Feature, Written
 from .items import Item, Items, split
 from .nearest import nearest
 from .reader import Unreadable
@@ -26,7 +25,7 @@ class Reading:
         self.given: dict[str, Argument] = {}
         self.values: dict[str, Any] = {}
 
-    def tag(self, place: Place) -> Tag | None:
+    def tag(self, part: int | None = 0) -> Tag | None:
         """The tag, or None where it cannot be read: then a problem tells why."""
         try:
             items = split(self.source)
@@ -42,10 +41,13 @@ class Reading:
         if arguments is None:
             return None
         self._warn_of_characters(name)
-        self._remark(place)
-        return self._build(items, _name_of(name), arguments, place)
+        return self._build(items, _name_of(name), arguments, part)
 
-    def _build(self, items: Items, name: str, arguments: Sequence[Argument], place: Place) -> Tag:
+    def _build(
+        self, items: Items, name: str, arguments: Sequence[Argument], part: int | None
+    ) -> Tag:
+        draft = compose(self.values, part)
+        self._remark(draft)
         return Tag(
             kind=KINDS[items.kind.lower()],
             name=name,
@@ -53,9 +55,9 @@ class Reading:
             span=self.span,
             source=self.source,
             written_kind=items.kind,
-            part=place.part or 0,
+            part=part or 0,
             values=self.values,
-            factors=compose(self.values, place),
+            factors=tuple(draft.factors),
         )
 
     def _arguments(self, items: Sequence[Item]) -> list[Argument] | None:
@@ -72,7 +74,7 @@ class Reading:
             if means is None:
                 continue
             try:
-                read = Feature.by_name[means].read(means, item.value)
+                read = Feature.by_name[means].read(Written(item.value, means, position))
             except Unreadable as error:
                 self._unreadable(item, means, error)
                 sound = False
@@ -95,7 +97,7 @@ class Reading:
             self._warn(f"no argument is named {item.key!r}, it has no effect{hint}", span)
             return None
         for feature in Feature.features:
-            if (claimed := feature.bare(position, item.value)) is not None:
+            if (claimed := feature.bare(Written(item.value, "", position))) is not None:
                 return claimed
         if position not in Feature.by_position:
             self._warn(f"there is no argument number {position}, it has no effect", span)
@@ -124,9 +126,9 @@ class Reading:
                     Span(at, at + len(signs)),
                 )
 
-    def _remark(self, place: Place) -> None:
+    def _remark(self, draft: Draft) -> None:
         for feature in Feature.features:
-            for name, remark in feature.remarks(self.values, place):
+            for name, remark in feature.remarks(draft):
                 self._warn(remark, self.given[name].span)
 
 
@@ -141,12 +143,12 @@ _EATEN = {
 }
 
 
-def compose(values: Mapping[str, Any], place: Place) -> tuple[Factor, ...]:
+def compose(values: Mapping[str, Any], part: int | None) -> Draft:
     """The factors that these values make."""
-    factors: list[Factor] = []
+    draft = Draft(values, part)
     for feature in Feature.features:
-        feature.compose(values, place, factors)
-    return tuple(factors)
+        feature.compose(draft)
+    return draft
 
 
 def _named(items: Sequence[Item]) -> tuple[Item | None, list[Item]]:

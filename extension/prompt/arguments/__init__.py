@@ -5,8 +5,9 @@ from __future__ import annotations
 import pkgutil
 from importlib import import_module
 
+from .base import Draft as Draft
 from .base import Feature as Feature
-from .base import Place as Place
+from .base import Written as Written
 
 for _module in pkgutil.iter_modules(__path__):
     import_module(f"{__name__}.{_module.name}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from ..factor import Factor
@@ -11,10 +11,24 @@ from ..reader import Unreadable
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where a tag stands: in which part of `a AND b` (None in a negative prompt)."""
+class Written:
+    """A value in a tag: `name` as it was understood, or its position after the tag's name."""
 
+    text: str
+    name: str = ""
+    position: int = 0
+
+
+@dataclass(slots=True)
+class Draft:
+    """A tag in the making: the values by name, where it stands, its factors so far.
+
+    `part` is the part of `a AND b` the tag stands in, None in a negative prompt.
+    """
+
+    values: Mapping[str, Any]
     part: int | None = 0
+    factors: list[Factor] = field(default_factory=list)
 
 
 class Feature:
@@ -22,7 +36,7 @@ class Feature:
 
     A feature claims named arguments (`names`) and positions after the tag's name (`positions`);
     two claims on the same are an error at import. `read` turns the text of a value into a value,
-    `compose` adds the feature's factor to the tag's, `remarks` tells the user what to know.
+    `compose` adds the feature's factor to the draft, `remarks` tells the user what to know.
     """
 
     names: ClassVar[tuple[str, ...]] = ()
@@ -42,30 +56,28 @@ class Feature:
         cls.features.sort(key=lambda feature: feature.order)
 
     @classmethod
-    def read(cls, name: str, text: str) -> Any:
-        """The value of `name=text`. Raises Unreadable, with what was expected."""
+    def read(cls, written: Written) -> Any:
+        """The value. Raises Unreadable, with what was expected."""
         raise NotImplementedError
 
     @classmethod
-    def bare(cls, position: int, text: str) -> str | None:
+    def bare(cls, written: Written) -> str | None:  # noqa: ARG003
         """The name this feature gives to a value without one; for what other programs write."""
         return None
 
     @classmethod
-    def compose(cls, values: Mapping[str, Any], place: Place, factors: list[Factor]) -> None:
+    def compose(cls, draft: Draft) -> None:
         """Adds this feature's factor, or puts it around the others'."""
 
     @classmethod
-    def remarks(cls, values: Mapping[str, Any], place: Place) -> Iterable[tuple[str, str]]:
+    def remarks(cls, draft: Draft) -> Iterable[tuple[str, str]]:  # noqa: ARG003
         """(argument's name, what the user should know about it), as warnings."""
         return ()
 
 
 def _claim(table: dict[Any, Any], key: object, claimant: object) -> None:
     if key in table:
-        raise TypeError(
-            f"two features of the prompt language claim {key!r}: {table[key]}, {claimant}"
-        )
+        raise TypeError(f"two features of the language claim {key!r}: {table[key]}, {claimant}")
     table[key] = claimant
 
 

@@ -6,7 +6,7 @@ import re
 from typing import ClassVar
 
 from ..reader import Unreadable
-from .base import Feature
+from .base import Feature, Written
 
 _HEX = re.compile(r"[0-9a-f]{8,64}")
 
@@ -17,8 +17,8 @@ class Hash(Feature):
     names: ClassVar[tuple[str, ...]] = ("hash",)
 
     @classmethod
-    def read(cls, name: str, text: str) -> str:
-        digits = text.strip().lower()
+    def read(cls, written: Written) -> str:
+        digits = written.text.strip().lower()
         if not _HEX.fullmatch(digits):
-            raise Unreadable(f"expected 8 to 64 hexadecimal digits, found {text.strip()!r}")
+            raise Unreadable(f"expected 8 to 64 hexadecimal digits, found {written.text.strip()!r}")
         return digits

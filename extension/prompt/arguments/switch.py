@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from ...words import Progress, Row, Target
 from ..factor import Factor
-from .base import Feature, Place, one_of
+from .base import Draft, Feature, Written, one_of
 
 WORDS = {"1": True, "0": False, "on": True, "off": False, "true": True, "false": False}
 
@@ -25,10 +24,10 @@ class Switch(Feature):
     names: ClassVar[tuple[str, ...]] = ("on",)
 
     @classmethod
-    def read(cls, name: str, text: str) -> bool:
-        return WORDS[one_of(text, tuple(WORDS))]
+    def read(cls, written: Written) -> bool:
+        return WORDS[one_of(written.text, tuple(WORDS))]
 
     @classmethod
-    def compose(cls, values: Mapping[str, Any], place: Place, factors: list[Factor]) -> None:
-        if not values.get("on", True):
-            factors.append(Off())
+    def compose(cls, draft: Draft) -> None:
+        if not draft.values.get("on", True):
+            draft.factors.append(Off())

@@ -6,12 +6,12 @@ As in A1111: te is 1 where nothing is said, unet is what te is.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from ...words import Progress, Row, Target
 from ..factor import Factor, is_text
 from ..position import BEGINNING
-from .base import Feature, Place
+from .base import Draft, Feature, Written
 from .curve import Curve, Value, value
 
 
@@ -38,17 +38,17 @@ class Weights(Feature):
     order: ClassVar[int] = 0
 
     @classmethod
-    def read(cls, name: str, text: str) -> Value:
-        return value(text)
+    def read(cls, written: Written) -> Value:
+        return value(written.text)
 
     @classmethod
-    def compose(cls, values: Mapping[str, Any], place: Place, factors: list[Factor]) -> None:
-        te = values.get("te", 1.0)
-        factors.append(Weight(te, values.get("unet", te)))
+    def compose(cls, draft: Draft) -> None:
+        te = draft.values.get("te", 1.0)
+        draft.factors.append(Weight(te, draft.values.get("unet", te)))
 
     @classmethod
-    def remarks(cls, values: Mapping[str, Any], place: Place) -> Iterable[tuple[str, str]]:
-        te = values.get("te")
+    def remarks(cls, draft: Draft) -> Iterable[tuple[str, str]]:
+        te = draft.values.get("te")
         if isinstance(te, Curve):
             yield "te", once(te)
 

@@ -1,0 +1,53 @@
+"""`hr=`, `hrte=`, `hrunet=`: the weights of the hires pass, where they differ from the first's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from ...words import Progress, Row, Target
+from ..factor import Factor
+from .base import Draft, Feature, Written
+from .curve import Curve, Value, value
+from .weight import Weight, once
+
+
+class Passes(Factor):
+    """One weight in the first pass, another one in the hires pass."""
+
+    varies = frozenset({"progress"})
+
+    def __init__(self, first: Factor, hires: Factor) -> None:
+        self.first = first
+        self.hires = hires
+
+    def __call__(self, target: Target, row: Row, progress: Progress) -> float:
+        return (self.hires if progress.hires else self.first)(target, row, progress)
+
+
+class Hires(Feature):
+    """hrte and hrunet are what hr is; hr is what te and unet are. As in loractl."""
+
+    names: ClassVar[tuple[str, ...]] = ("hr", "hrte", "hrunet")
+
+    @classmethod
+    def read(cls, written: Written) -> Value:
+        return value(written.text)
+
+    @classmethod
+    def compose(cls, draft: Draft) -> None:
+        values = draft.values
+        if not any(name in values for name in cls.names):
+            return
+        te = values.get("te", 1.0)
+        unet = values.get("unet", te)
+        te = values.get("hrte", values.get("hr", te))
+        unet = values.get("hrunet", values.get("hr", unet))
+        draft.factors[0] = Passes(draft.factors[0], Weight(te, unet))
+
+    @classmethod
+    def remarks(cls, draft: Draft) -> Iterable[tuple[str, str]]:
+        name = "hrte" if "hrte" in draft.values else "hr"
+        te = draft.values.get(name)
+        if isinstance(te, Curve):
+            yield name, once(te)

@@ -1,0 +1,66 @@
+"""`only=cond`, `only=uncond`, `only=part`: the rows of the batch on which a tag acts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import ClassVar
+
+from ...words import Progress, Row, Target
+from ..factor import Factor
+from .base import Draft, Feature, Written, one_of
+
+WORDS = ("cond", "uncond", "part")
+
+
+class Side(Factor):
+    """1 on the rows of one side of the guidance."""
+
+    varies = frozenset({"row"})
+
+    def __init__(self, side: str) -> None:
+        self.side = side
+
+    def __call__(self, target: Target, row: Row, progress: Progress) -> float:
+        return 1.0 if row.side == self.side else 0.0
+
+
+class Part(Factor):
+    """1 on the rows of one part of `a AND b`."""
+
+    varies = frozenset({"row"})
+
+    def __init__(self, part: int) -> None:
+        self.part = part
+
+    def __call__(self, target: Target, row: Row, progress: Progress) -> float:
+        return 1.0 if row.side == "cond" and row.part == self.part else 0.0
+
+
+class Rows(Feature):
+    """only."""
+
+    names: ClassVar[tuple[str, ...]] = ("only",)
+
+    @classmethod
+    def read(cls, written: Written) -> frozenset[str]:
+        words = re.split(r"[,;+]", written.text)
+        return frozenset(one_of(word, WORDS) for word in words)
+
+    @classmethod
+    def compose(cls, draft: Draft) -> None:
+        only = draft.values.get("only", frozenset())
+        for side in sorted(only & {"cond", "uncond"}):
+            draft.factors.append(Side(side))
+        if "part" in only and draft.part is not None:
+            draft.factors.append(Part(draft.part))
+
+    @classmethod
+    def remarks(cls, draft: Draft) -> Iterable[tuple[str, str]]:
+        only = draft.values.get("only", frozenset())
+        if draft.part is None and "cond" in only:
+            yield "only", "a tag in the negative prompt acts on uncond only: this one never acts"
+        if draft.part is None and "part" in only:
+            yield "only", "a negative prompt has no parts: only=part has no effect there"
+        if "uncond" in only and only & {"cond", "part"}:
+            yield "only", "no row is on both sides: this tag never acts"

@@ -1,0 +1,55 @@
+"""`sweep=0;0.5;1`: lays weights over the pictures of a job, one each, repeating."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import ClassVar
+
+from ...words import Progress, Row, Target
+from ..factor import Factor
+from ..numbers import number
+from .base import Draft, Feature, Written, one_of
+
+
+class Sweep(Factor):
+    """The value whose turn it is with this picture."""
+
+    varies = frozenset({"row"})
+
+    def __init__(self, weights: tuple[float, ...]) -> None:
+        self.weights = weights
+
+    def __call__(self, target: Target, row: Row, progress: Progress) -> float:
+        return self.weights[row.picture % len(self.weights)]
+
+
+class Sweeps(Feature):
+    """sweep; it multiplies the weight of the tag, which is 1 where none is written."""
+
+    names: ClassVar[tuple[str, ...]] = ("sweep",)
+
+    @classmethod
+    def read(cls, written: Written) -> tuple[float, ...]:
+        values = re.split(r"[;,]", written.text)
+        return tuple(number(one, "numbers parted by semicolons (0;0.5;1)") for one in values)
+
+    @classmethod
+    def compose(cls, draft: Draft) -> None:
+        if "sweep" in draft.values:
+            draft.factors.append(Sweep(draft.values["sweep"]))
+
+
+class Seed(Feature):
+    """`seed=same`: the pictures of a sweep get one seed, so that only the weight differs."""
+
+    names: ClassVar[tuple[str, ...]] = ("seed",)
+
+    @classmethod
+    def read(cls, written: Written) -> str:
+        return one_of(written.text, ("same",))
+
+    @classmethod
+    def remarks(cls, draft: Draft) -> Iterable[tuple[str, str]]:
+        if "seed" in draft.values and "sweep" not in draft.values:
+            yield "seed", "seed= has a meaning only together with sweep="

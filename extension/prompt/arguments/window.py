@@ -1,0 +1,84 @@
+"""`start=`, `stop=`, `step=a-b`: the steps in which a tag is on.
+
+start ≤ position < stop. Whole numbers are steps (`start=5`: five steps are finished), `0.4` is a
+fraction of the pass, `s7.5` is sigma. stop=1 is the end and includes the last step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from ...words import Progress, Row, Target
+from ..factor import Factor, is_text
+from ..position import BEGINNING, Position, position
+from ..reader import Unreadable
+from .base import Draft, Feature, Written
+
+Bounds = tuple[Position | None, Position | None]
+
+
+class Window(Factor):
+    """1 from `start` until before `stop`, else 0. The text encoder is at the beginning."""
+
+    varies = frozenset({"progress"})
+
+    def __init__(self, bounds: Bounds) -> None:
+        self.start, self.stop = bounds
+
+    def __call__(self, target: Target, row: Row, progress: Progress) -> float:
+        if is_text(target.component):
+            progress = BEGINNING
+        if self.start is not None and not self.start.reached(progress):
+            return 0.0
+        return 0.0 if self.stop is not None and self.stop.reached(progress) else 1.0
+
+
+class Windows(Feature):
+    """start, stop and step; where several are given, all must hold."""
+
+    names: ClassVar[tuple[str, ...]] = ("start", "stop", "step")
+
+    @classmethod
+    def read(cls, written: Written) -> Bounds:
+        if written.name == "start":
+            return _start(written.text), None
+        if written.name == "stop":
+            return None, _stop(written.text)
+        start, dash, stop = written.text.partition("-")
+        if not dash or not (start.strip() or stop.strip()):
+            raise Unreadable(f"expected a range such as 5-10, found {written.text.strip()!r}")
+        return _start(start) if start.strip() else None, _stop(stop) if stop.strip() else None
+
+    @classmethod
+    def compose(cls, draft: Draft) -> None:
+        for bounds in _given(draft):
+            if bounds != (None, None):
+                draft.factors.append(Window(bounds))
+
+    @classmethod
+    def remarks(cls, draft: Draft) -> Iterable[tuple[str, str]]:
+        for name in cls.names:
+            start = draft.values.get(name, (None, None))[0]
+            if start is not None and draft.values.get("te", 1.0):
+                yield (
+                    name,
+                    "the prompt is encoded once, before the first step: "
+                    "this tag is off in the text encoder",
+                )
+
+
+def _given(draft: Draft) -> list[Bounds]:
+    return [draft.values[name] for name in Windows.names if name in draft.values]
+
+
+def _start(text: str) -> Position | None:
+    """None for 0, which every step has reached."""
+    start = position(text)
+    return None if start.unit != "sigma" and start.amount == 0 else start
+
+
+def _stop(text: str) -> Position | None:
+    """None for 1: the end includes the last step."""
+    stop = position(text, one="fraction")
+    return None if stop.unit == "fraction" and stop.amount == 1 else stop
