@@ -69,6 +69,8 @@ class Delta:
             for part in value if isinstance(value, tuple) else (value,):
                 if isinstance(part, Tensor):
                     yield part
+                elif isinstance(part, Delta):
+                    yield from part.tensors()
 
     def to(self, device: torch.device, dtype: torch.dtype) -> Delta:
         """Itself on another device or in another dtype; index tensors keep theirs."""
@@ -76,6 +78,8 @@ class Delta:
         def moved(value: object) -> object:
             if isinstance(value, tuple):
                 return tuple(moved(part) for part in value)
+            if isinstance(value, Delta):
+                return value.to(device, dtype)
             if isinstance(value, Tensor):
                 return value.to(device, dtype if value.is_floating_point() else None)
             return value

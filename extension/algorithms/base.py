@@ -18,7 +18,7 @@ from .registry import SHARED, Shape, register
 from .values import Place, demand_finite, demand_float, scalar, working
 
 # Slots whose tensors are numbers about the module, not weights: any dtype will do.
-NUMBERS = frozenset({"alpha", "scale", "on_input", "bias_indices", "bias_size"})
+NUMBERS = frozenset({"alpha", "scale", "on_input", "bias_indices", "bias_size", "oft_scaled"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +75,8 @@ class Algorithm:
     def __init__(self, tensors: Mapping[str, Tensor], *, settings: Settings | None = None) -> None:
         self.tensors = dict(tensors)
         self.settings = settings or Settings()
+        if self.settings.rank is not None and self.settings.rank < 1:
+            raise ModuleError(f"cannot be cut to rank {self.settings.rank}: at least 1 is left")
         for slot, tensor in self.tensors.items():
             if slot not in NUMBERS:
                 demand_float(slot, tensor)
@@ -92,7 +94,7 @@ class Algorithm:
     def used_rank(self) -> int | None:
         """The rank in use: r, or less by `settings.rank`."""
         wanted = self.settings.rank
-        return self.rank if self.rank is None or wanted is None else max(0, min(wanted, self.rank))
+        return self.rank if self.rank is None or wanted is None else min(wanted, self.rank)
 
     @property
     def alpha(self) -> float | None:
@@ -102,9 +104,8 @@ class Algorithm:
         effect. So it has none here either, and a line in the report.
         """
         tensor = self.tensors.get("alpha")
-        if tensor is None or tensor.is_meta:
-            value = self.settings.alpha
-        else:
+        value = self.settings.alpha
+        if tensor is not None and not tensor.is_meta:
             value = scalar("alpha", tensor)
         if value is not None and not (math.isfinite(value) and value > 0):
             raise ModuleError(f"alpha is {value:g}, and the scale alpha / rank would make no sense")
@@ -169,7 +170,7 @@ class Algorithm:
 
     def get(self, slot: str, place: Place) -> Tensor:
         """The slot's tensor, for computing with."""
-        return self.tensors[slot].to(place.device, place.dtype)
+        return place.of(self.tensors[slot])
 
     def shape(self, slot: str) -> Shape:
         """The shape of the slot's tensor."""

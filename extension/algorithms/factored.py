@@ -7,11 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..deltas import Delta, Dense, Layer, LowRank
-from ..words import Kind
-from . import loose, residual
-from .base import Algorithm
-from .registry import Shape
+from ..deltas import Delta, Layer, LowRank
+from . import loose
+from .additive import Additive
 from .values import Place
 
 
@@ -39,34 +37,19 @@ class Factors:
         return (whole.up @ whole.down.flatten(1)).reshape(-1, *whole.down.shape[1:])
 
 
-class Factored(Algorithm):
+class Factored(Additive):
     """Override `factors` and `made`."""
 
     def factors(self, layer: Layer, place: Place) -> Factors:
         """The factors without the scale, at the used rank."""
         raise NotImplementedError
 
-    def made(self) -> Shape:
-        """The shape of ΔW by the file's factors: (o, i[, kh, kw])."""
-        raise NotImplementedError
+    def product(self, layer: Layer, place: Place) -> Tensor:
+        """up · mid · down."""
+        return self.factors(layer, place).dense()
 
-    def fit_shape(self, kind: Kind, shape: Shape) -> None:
-        """Raises ModuleError when it cannot go on a weight of this kind and shape."""
-        loose.check(self.made(), kind, shape)
-        residual.check(self.tensors, kind, shape)
-
-    def change(self, layer: Layer, place: Place) -> Tensor:
-        """s · (up · down + residual)."""
-        shape = tuple(layer.weight.shape)
-        made = loose.onto(self.factors(layer, place).dense(), shape)
-        if residual.present(self.tensors):
-            made = made + residual.weight(self.tensors, shape, place)
-        return made * self.scale
-
-    def form(self, layer: Layer, place: Place) -> Delta:
-        """Low rank, unless a residual or groups of channels make it dense."""
-        if residual.present(self.tensors) or layer.groups != 1:
-            return Dense(self.change(layer, place))
+    def short_form(self, layer: Layer, place: Place) -> Delta:
+        """LowRank, with the core where the layer has a kernel of its size."""
         factors = self.factors(layer, place)
         up = factors.up * self.scale
         shape = tuple(layer.weight.shape)

@@ -32,41 +32,61 @@ def matrix(tensor: Tensor) -> Tensor:
     return tensor.reshape(tensor.shape[0], tensor.shape[1])
 
 
+def inputs(made: Shape, host: Shape) -> Shape:
+    """What (i[, kh, kw]) of a file means beside a layer's: flattened kernels are unfolded."""
+    if len(host) == 1 and math.prod(made[1:]) == 1:
+        return made[:1]
+    if len(made) == 1 and len(host) > 1:
+        return _unflattened(made[0], host)
+    return made
+
+
+def _unflattened(columns: int, host: Shape) -> Shape:
+    if columns == math.prod(host):
+        return host
+    if host[0] in WIDENED and columns == LATENT * math.prod(host[1:]):
+        return (LATENT, *host[1:])
+    return (columns, 1, 1)
+
+
 def check(made: Shape, kind: Kind, shape: Shape) -> None:
     """Raises ModuleError unless ΔW of shape `made` can go on W of shape `shape`."""
-    if kind == "norm" or len(made) < 2:
-        if math.prod(made) != math.prod(shape) or made[0] != shape[0]:
-            raise ModuleError(f"changes a weight of shape {made}, the layer's is {shape}")
+    if kind == "norm" or len(made) < 2 or len(shape) < 2:
+        if math.prod(made) != math.prod(shape):
+            raise ModuleError(f"changes a weight of shape {made}, the {kind} layer's is {shape}")
         return
     if made[0] != shape[0]:
         raise ModuleError(f"has {made[0]} outputs, the layer has {shape[0]}")
-    _check_input(made[1:], shape[1:])
+    _check_inputs(inputs(made[1:], shape[1:]), shape[1:])
 
 
-def _check_input(made: Shape, host: Shape) -> None:
+def _check_inputs(made: Shape, host: Shape) -> None:
     """Both (i[, kh, kw])."""
-    if len(made) == 1 and made[0] == math.prod(host):
-        return
-    channels, kernel = host[0], host[1:]
-    widened = channels in WIDENED and made[0] == LATENT and kernel
-    if made[0] != channels and not widened:
-        raise ModuleError(f"has {made[0]} inputs, the layer has {channels}")
-    if math.prod(made[1:]) != 1 and made[1:] != kernel:
-        layer = f"a {_kernel(kernel)} kernel" if kernel else "none"
+    widened = host[0] in WIDENED and made[0] == LATENT and len(host) > 1
+    if made[0] != host[0] and not widened:
+        raise ModuleError(f"has {made[0]} inputs, the layer has {host[0]}")
+    if math.prod(made[1:]) != 1 and made[1:] != host[1:]:
+        layer = f"a {_kernel(host[1:])} kernel" if len(host) > 1 else "none"
         raise ModuleError(f"has a {_kernel(made[1:])} kernel, the layer has {layer}")
+
+
+def narrowed(made: Shape, shape: Shape) -> bool:
+    """Has the file fewer input channels than the layer of this shape?"""
+    return inputs(made[1:], shape[1:])[0] != shape[1]
 
 
 def onto(made: Tensor, shape: Shape) -> Tensor:
     """`made` (rows, i[, kh, kw]) as (rows, *shape[1:]): reshaped, or padded with zeros."""
-    goal = (made.shape[0], *shape[1:])
-    if made.numel() == math.prod(goal):
-        return made.reshape(goal)
-    if len(shape) == 4:
-        made = made.reshape(made.shape[0], made.shape[1], *(made.shape[2:] or (1, 1)))
-        height, width = shape[2] - made.shape[2], shape[3] - made.shape[3]
-        taps = (width // 2, width - width // 2, height // 2, height - height // 2)
-        return F.pad(made, (*taps, 0, shape[1] - made.shape[1]))
-    raise ModuleError(f"makes {tuple(made.shape)}, the layer's weight is {shape}")
+    goal = shape[1:]
+    if not goal:
+        return made.reshape(shape)
+    meant = inputs(tuple(made.shape[1:]), goal)
+    made = made.reshape(made.shape[0], *meant)
+    if meant == goal:
+        return made
+    height, width = goal[1] - meant[1], goal[2] - meant[2]
+    taps = (width // 2, width - width // 2, height // 2, height - height // 2)
+    return F.pad(made, (*taps, 0, goal[0] - meant[0]))
 
 
 def _kernel(size: Shape) -> str:

@@ -14,21 +14,14 @@ Shape = tuple[int, ...]
 
 # Slots that can stand beside any algorithm's own tensors.
 SHARED: Mapping[str, tuple[str, ...]] = {
-    "alpha": ("alpha", "___.alpha"),
-    "scale": ("scale",),
+    "alpha": ("alpha",),
+    # HCP-Diffusion's "alpha" has been divided by the rank already (hcpdiff/models/lora_base_patch).
+    "scale": ("scale", "___.scale", "___.alpha"),
     "diff_b": ("diff_b",),
     "bias": ("bias",),
     "bias_indices": ("bias_indices",),
     "bias_values": ("bias_values",),
     "bias_size": ("bias_size",),
-    "dora_scale": ("dora_scale",),
-    "magnitude": (
-        "lora_magnitude_vector",
-        "lora_magnitude_vector.weight",
-        "lora_magnitude_vector.{name}",
-        "lora_magnitude_vector.{name}.weight",
-        "magnitude",
-    ),
 }
 
 _slots: dict[str, str] = {}  # suffix -> slot

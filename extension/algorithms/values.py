@@ -18,6 +18,14 @@ class Place:
     dtype: torch.dtype
     device: torch.device
 
+    def of(self, tensor: Tensor) -> Tensor:
+        """The tensor there."""
+        return tensor.detach().to(self.device, self.dtype)
+
+    def exact(self) -> torch.dtype:
+        """float64, where the device has it: for what is short and must not lose digits."""
+        return self.dtype if self.device.type == "mps" else torch.float64
+
 
 def working(dtype: torch.dtype) -> torch.dtype:
     """What to compute in for a result in `dtype`: never less than float32."""

@@ -1,0 +1,47 @@
+"""The common part of all algorithms that add s · product to W, whatever W is."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from ..deltas import Delta, Dense, Layer
+from ..words import Kind
+from . import loose, residual
+from .base import Algorithm
+from .registry import Shape
+from .values import Place
+
+
+class Additive(Algorithm):
+    """ΔW = s · (product + residual). Override `made`, `product` and `short_form`."""
+
+    def made(self) -> Shape:
+        """The shape of ΔW by the file's tensors: (o, i[, kh, kw]), or flattened (o, i·kh·kw)."""
+        raise NotImplementedError
+
+    def product(self, layer: Layer, place: Place) -> Tensor:
+        """The change in the shape `made`, without scale and residual."""
+        raise NotImplementedError
+
+    def short_form(self, layer: Layer, place: Place) -> Delta:
+        """What is cheaper than ΔW x, with the scale; only asked where there is no residual."""
+        return Dense(self.change(layer, place))
+
+    def fit_shape(self, kind: Kind, shape: Shape) -> None:
+        """Raises ModuleError when it cannot go on a weight of this kind and shape."""
+        loose.check(self.made(), kind, shape)
+        residual.check(self.tensors, kind, shape)
+
+    def change(self, layer: Layer, place: Place) -> Tensor:
+        """s · (product + residual), in W's shape."""
+        shape = tuple(layer.weight.shape)
+        made = loose.onto(self.product(layer, place), shape)
+        if residual.present(self.tensors):
+            made = made + residual.weight(self.tensors, shape, place)
+        return made * self.scale
+
+    def form(self, layer: Layer, place: Place) -> Delta:
+        """The short form, unless a residual or groups of channels make it dense."""
+        if residual.present(self.tensors) or layer.groups != 1:
+            return Dense(self.change(layer, place))
+        return self.short_form(layer, place)

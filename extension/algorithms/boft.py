@@ -1,0 +1,107 @@
+"""BOFT of the outputs: a butterfly of rotations. Liu et al. 2023, by LyCORIS.
+
+In stage t the channels (c, 2, k), k = 2ᵗ · b/2, are reordered to (c, k, 2), so that blocks of b
+neighbours mix channels k apart; each block is turned by R (not Rᵀ, as in diag-OFT), and the
+channels go back. R is made and constrained as in OFT, over the blocks of all stages together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..deltas import Delta, Layer, OutputMap
+from ..errors import ModuleError
+from ..words import Kind
+from .channels import back, last, vector
+from .oft import Oft
+from .registry import Shape
+from .rotation import blockwise, bounded, cayley, skewed
+from .values import Place
+
+
+def butterfly(values: Tensor, stages: Tensor) -> Tensor:
+    """What all stages together add to the channels (…, o), the last axis.
+
+    `stages` (m, K, b, b) are (R − I)ᵀ. The change is carried along, never taken as a difference.
+    """
+    added = torch.zeros_like(values)
+    half = stages.shape[-1] // 2
+    for stage, blocks in enumerate(stages):
+        apart = 2**stage * half
+        mixed = _swapped(values + added, 2, apart)
+        added = added + _swapped(blockwise(mixed, blocks), apart, 2)
+    return added
+
+
+def _swapped(values: Tensor, first: int, second: int) -> Tensor:
+    """Channels (c, first, second) as (c, second, first)."""
+    parted = values.reshape(*values.shape[:-1], -1, first, second)
+    return parted.transpose(-1, -2).flatten(-3)
+
+
+@dataclass(slots=True)
+class Butterfly(OutputMap):
+    """Wx → (1 + gain) ∘ butterfly(Wx). `stages` (m, K, b, b), `gain` (o,) = ρ − 1."""
+
+    stages: Tensor
+    gain: Tensor | None = None
+
+    def __call__(self, layer: Layer, x: Tensor, wx: Tensor | None = None) -> Tensor:
+        """The change, by ρ: gain ∘ (Wx + added) + added."""
+        assert wx is not None
+        return back(layer, self.change(last(layer, wx)))
+
+    def change(self, values: Tensor) -> Tensor:
+        """(…, o) → (…, o), channels last."""
+        added = butterfly(values, self.stages)
+        return added if self.gain is None else added + self.gain * (values + added)
+
+
+class Boft(Oft):
+    """`oft_blocks` (m, K, b, b) = B of every stage, perhaps `rescale` (o, 1…)."""
+
+    name = "boft"
+    family = "oft_blocks"
+
+    @classmethod
+    def claims(cls, shapes: Mapping[str, Shape]) -> bool:
+        """Blocks in two dimensions."""
+        return len(shapes.get("oft_blocks", ())) == 4
+
+    def check(self) -> None:
+        """Raises ModuleError where blocks are not square and even, or the stages too many."""
+        stages, count, block, width = self.size()
+        if block != width or block % 2:
+            raise ModuleError(f"should have square blocks of an even size and has {self.size()}")
+        if (count * block) % (2**stages * (block // 2)):
+            raise ModuleError(f"has {stages} stages for {count} blocks of {block}")
+
+    def fit_shape(self, kind: Kind, shape: Shape) -> None:
+        """Raises ModuleError where K · b is not the layer's number of outputs."""
+        _, count, block, _ = self.size()
+        if kind == "norm" or count * block != shape[0]:
+            raise ModuleError(f"has {count} blocks of {block}, the layer {shape[0]} outputs")
+        if "rescale" in self.tensors:
+            vector("rescale", self.tensors["rescale"], shape[0], "outputs")
+
+    def map(self, outputs: int, place: Place) -> Butterfly:
+        """The stages as (R − I)ᵀ, and ρ − 1."""
+        skew = bounded(skewed(self.get("oft_blocks", place)), (self.alpha or 0.0) * outputs)
+        stages = cayley(skew, place).mT
+        if "rescale" not in self.tensors:
+            return Butterfly(stages)
+        return Butterfly(stages, self.get("rescale", place).flatten() - 1)
+
+    def change(self, layer: Layer, place: Place) -> Tensor:
+        """The butterfly on the rows of W."""
+        weight = place.of(layer.weight)
+        turned = self.map(weight.shape[0], place).change(weight.flatten(1).t())
+        return turned.t().reshape(weight.shape)
+
+    def form(self, layer: Layer, place: Place) -> Delta:
+        """The butterfly on Wx."""
+        return self.map(layer.weight.shape[0], place)

@@ -1,0 +1,184 @@
+"""DoRA: W + ΔW with its rows or columns brought to trained lengths. Liu et al. 2024.
+
+V = W + s · product;  W' = V ∘ d / ‖V‖, with ‖V‖ of every output's row (PEFT, LyCORIS since 3.2),
+or of every input's column over outputs and kernel (LyCORIS before, OneTrainer by default).
+`lora_magnitude_vector` and `magnitude` are always of the outputs, `dora_scale` by its shape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from ..deltas import Delta, Dense, InputMap, Layer, OutputMap
+from ..errors import ModuleError
+from ..words import Kind
+from . import loose
+from .additive import Additive
+from .base import Algorithm, Settings
+from .channels import along, columns, rows
+from .loha import Loha
+from .lokr import Lokr
+from .lora import Lora
+from .registry import Shape
+from .values import Place
+
+LENGTHS = ("magnitude", "dora_scale")
+
+
+@dataclass(slots=True)
+class OutputDora(OutputMap):
+    """Wx → (1 + gain) ∘ (Wx + inner(x)). `gain` (o,) = d / ‖V‖ − 1."""
+
+    inner: Delta
+    gain: Tensor
+
+    def __call__(self, layer: Layer, x: Tensor, wx: Tensor | None = None) -> Tensor:
+        """gain ∘ (Wx + inner(x)) + inner(x)."""
+        assert wx is not None
+        added = self.inner(layer, x, wx)
+        return torch.addcmul(added, along(self.gain, layer, wx), wx + added)
+
+
+@dataclass(slots=True)
+class InputDora(InputMap):
+    """x' = (1 + gain) ∘ x, then Wx' + inner(x'). `gain` (i,) = d / ‖V‖ − 1."""
+
+    inner: Delta
+    gain: Tensor
+
+    def shift(self, layer: Layer, x: Tensor) -> Tensor:
+        """x ∘ d / ‖V‖."""
+        return torch.addcmul(x, x, along(self.gain, layer, x))
+
+    def after(self, layer: Layer, shifted: Tensor) -> Tensor:
+        """inner(x')."""
+        return self.inner(layer, shifted)
+
+
+class Dora(Algorithm):
+    """An additive algorithm with lengths beside it. Subclasses say `of` which."""
+
+    family = "dora"
+    of: ClassVar[type[Additive]]
+    needs_base = True
+    suffixes: ClassVar = {
+        "dora_scale": ("dora_scale",),
+        "magnitude": (
+            "lora_magnitude_vector",
+            "lora_magnitude_vector.weight",
+            "lora_magnitude_vector.{name}",
+            "lora_magnitude_vector.{name}.weight",
+            "magnitude",
+        ),
+    }
+
+    def __init__(self, tensors: Mapping[str, Tensor], *, settings: Settings | None = None) -> None:
+        rest = {slot: tensor for slot, tensor in tensors.items() if slot not in LENGTHS}
+        self.inner = self.of(rest, settings=settings)
+        super().__init__(tensors, settings=settings)
+
+    @classmethod
+    def claims(cls, shapes: Mapping[str, Shape]) -> bool:
+        """Lengths, and all that the algorithm below needs."""
+        return any(slot in shapes for slot in LENGTHS) and cls.of.claims(shapes)
+
+    @classmethod
+    def covers(cls, shapes: Mapping[str, Shape]) -> set[str]:
+        """The lengths, and what the algorithm below uses."""
+        return cls.of.covers(shapes) | (set(LENGTHS) & set(shapes))
+
+    def check(self) -> None:
+        """Raises ModuleError where two trainers' lengths are in one module."""
+        if all(slot in self.tensors for slot in LENGTHS):
+            raise ModuleError("holds dora_scale and a magnitude vector: which one is meant?")
+
+    @property
+    def rank(self) -> int | None:
+        """The rank of the algorithm below."""
+        return self.inner.rank
+
+    @property
+    def slot(self) -> str:
+        """Where the lengths are."""
+        return next(slot for slot in LENGTHS if slot in self.tensors)
+
+    def by_output(self, outputs: int, inputs: int) -> bool:
+        """Are the lengths of the rows? A bare vector for a square layer is read as PEFT's: rows."""
+        shape = self.shape(self.slot)
+        size = self.tensors[self.slot].numel()
+        if size not in (outputs, inputs) or (self.slot == "magnitude" and size != outputs):
+            wanted = f"{outputs} outputs and {inputs} inputs"
+            raise ModuleError(f"{self.slot} has shape {shape}, the layer has {wanted}")
+        if self.slot == "magnitude" or size != inputs:
+            return True
+        return size == outputs and not (len(shape) > 1 and shape[0] == 1 and size > 1)
+
+    def fit_shape(self, kind: Kind, shape: Shape) -> None:
+        """Raises ModuleError when the algorithm below does not fit, or the lengths do not."""
+        if kind == "norm":
+            raise ModuleError("is for linear layers and convolutions, the layer is a norm")
+        self.inner.fit_shape(kind, shape)
+        self.by_output(shape[0], self._width(shape))
+
+    def _width(self, shape: Shape) -> int:
+        """The input channels that it was made for: 4 of an inpainting model's 9."""
+        return loose.inputs(self.inner.made()[1:], shape[1:])[0]
+
+    def gain(self, layer: Layer, place: Place) -> tuple[Tensor, Tensor, bool]:
+        """d / ‖V‖ − 1, V itself, and whether they are of the outputs."""
+        shape = tuple(layer.weight.shape)
+        width = self._width(shape)
+        whole = (place.of(layer.weight) + self.inner.change(layer, place))[:, :width]
+        outputs = self.by_output(shape[0], width)
+        rest = tuple(axis for axis in range(whole.dim()) if axis != (0 if outputs else 1))
+        norm = torch.linalg.vector_norm(whole, dim=rest, dtype=place.exact())
+        lengths = self.get(self.slot, place).flatten().to(norm.dtype)
+        # A row of zeros stays one, whatever its length should be.
+        gain = torch.where(norm > 0, lengths / norm - 1, 0.0)
+        return gain.to(place.dtype), whole, outputs
+
+    def change(self, layer: Layer, place: Place) -> Tensor:
+        """V ∘ d / ‖V‖ − W."""
+        gain, whole, outputs = self.gain(layer, place)
+        scaled = whole * (rows(gain, whole) if outputs else columns(gain, whole))
+        inner = self.inner.change(layer, place)
+        inner[:, : whole.shape[1]] += scaled
+        return inner
+
+    def form(self, layer: Layer, place: Place) -> Delta:
+        """The form of the algorithm below, on a scaled x or under a scaled output."""
+        if loose.narrowed(self.inner.made(), tuple(layer.weight.shape)):
+            return Dense(self.change(layer, place))
+        gain, _, outputs = self.gain(layer, place)
+        inner = self.inner.form(layer, place)
+        return OutputDora(inner, gain) if outputs else InputDora(inner, gain)
+
+    def bias_change(self, layer: Layer, place: Place) -> Tensor | None:
+        """What the algorithm below adds to the bias."""
+        return self.inner.bias_change(layer, place)
+
+
+class DoraOfLora(Dora):
+    """DoRA of LoRA."""
+
+    name = "dora"
+    of = Lora
+
+
+class DoraOfLoha(Dora):
+    """DoRA of LoHa, "DoHa"."""
+
+    name = "doha"
+    of = Loha
+
+
+class DoraOfLokr(Dora):
+    """DoRA of LoKr, "DoKr"."""
+
+    name = "dokr"
+    of = Lokr

@@ -1,0 +1,115 @@
+"""GLoRA: ΔW = s · (W a1 a2 + b1 b2). Chavan et al. 2023, in LyCORIS' form.
+
+Since LyCORIS 3.0 a1 is (i, r), a2 (r, i), b1 (o, r), b2 (r, i·k²); before, the names were the
+other way round: a1 (r, i), a2 (i, r), b1 (r, i·k²), b2 (o, r), ΔW = s · (W a2 a1 + b2 b1).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from ..deltas import Delta, Layer, LowRank
+from ..errors import ModuleError
+from ..words import Kind
+from . import loose
+from .additive import Additive
+from .factored import Factors
+from .registry import Shape
+from .values import Place
+
+
+@dataclass(slots=True)
+class TwoPaths(Delta):
+    """wa(a x) + up(mid(down x)) for a kernel: W·a1 (o, r, kh, kw) carries stride and padding."""
+
+    a: Tensor
+    wa: Tensor
+    down: Tensor
+    up: Tensor
+
+    def __call__(self, layer: Layer, x: Tensor, wx: Tensor | None = None) -> Tensor:
+        """`a` (r, i), `wa` (o, r, kh, kw), `down` (r, i, kh, kw), `up` (o, r)."""
+        through_w = layer.apply(layer.pointwise(x, self.a), self.wa)
+        return through_w + layer.pointwise(layer.apply(x, self.down), self.up)
+
+
+class Glora(Additive):
+    """`a1`, `a2`, `b1`, `b2` in either order, perhaps with the core `bm` (r, r, kh, kw) in b."""
+
+    name = "glora"
+    required = frozenset({"a1", "a2", "b1", "b2"})
+    suffixes: ClassVar = {slot: (f"{slot}.weight",) for slot in ("a1", "a2", "b1", "b2", "bm")}
+    needs_base = True
+
+    @property
+    def renamed(self) -> bool:
+        """Is it in the order before LyCORIS 3.0? There a1 is wide, (r, i); r = i is read as new."""
+        a1, b2 = self.shape("a1"), self.shape("b2")
+        wide = a1[0] < a1[1]
+        square = a1[0] == a1[1]
+        return wide or (square and b2[1] == a1[1] and b2[0] > b2[1])
+
+    def named(self) -> tuple[str, str, str, str]:
+        """The slots of (a1, a2, b1, b2) in the new order."""
+        return ("a2", "a1", "b2", "b1") if self.renamed else ("a1", "a2", "b1", "b2")
+
+    def check(self) -> None:
+        """Raises ModuleError where the ranks differ."""
+        for slot in ("a1", "a2", "b1", "b2"):
+            if len(self.shape(slot)) < 2:
+                raise ModuleError(f"{slot} should be a matrix and is {self.shape(slot)}")
+        a1, a2, b1 = (loose.matrix_shape(slot, self.shape(slot)) for slot in self.named()[:3])
+        b2 = self.shape(self.named()[3])
+        if a1[::-1] != a2:
+            raise ModuleError(f"a1 {a1} and a2 {a2} do not fit each other")
+        core = self.shape("bm") if "bm" in self.tensors else (b1[1], b2[0])
+        if core[:2] != (b1[1], b2[0]) or len(core) not in (2, 4):
+            raise ModuleError(f"b1 has rank {b1[1]}, b2 {b2[0]}")
+
+    @property
+    def rank(self) -> int:
+        """r."""
+        return self.shape(self.named()[1])[0]
+
+    def made(self) -> Shape:
+        """(o, i[, kh, kw])."""
+        _, _, b1, b2 = self.named()
+        kernel = self.shape("bm")[2:] if "bm" in self.tensors else self.shape(b2)[2:]
+        return (self.shape(b1)[0], self.shape(b2)[1], *kernel)
+
+    def fit_shape(self, kind: Kind, shape: Shape) -> None:
+        """Raises ModuleError when it cannot go on a weight of this kind and shape."""
+        super().fit_shape(kind, shape)
+        inputs = self.shape(self.named()[1])[1]
+        if inputs != shape[1]:
+            raise ModuleError(f"a has {inputs} inputs, the layer has {shape[1]}")
+
+    def parts(self, place: Place) -> tuple[Tensor, Tensor, Factors]:
+        """a1 (i, r), a2 (r, i) and the factors of b, at the used rank."""
+        used = self.used_rank
+        a1, a2, b1, b2 = (self.get(slot, place) for slot in self.named())
+        mid = self.get("bm", place)[:used, :used] if "bm" in self.tensors else None
+        b = Factors(b2[:used], loose.matrix(b1)[:, :used], mid)
+        return loose.matrix(a1)[:, :used], loose.matrix(a2)[:used], b.folded()
+
+    def product(self, layer: Layer, place: Place) -> Tensor:
+        """W a1 a2 + b1 b2, in W's shape."""
+        a1, a2, b = self.parts(place)
+        weight = place.of(layer.weight)
+        through_w = torch.einsum("oi...,ir,rj->oj...", weight, a1, a2)
+        return through_w + loose.onto(b.dense(), tuple(weight.shape))
+
+    def short_form(self, layer: Layer, place: Place) -> Delta:
+        """Rank 2r with W a1 multiplied out; for kernels the two paths beside each other."""
+        a1, a2, b = self.parts(place)
+        weight = place.of(layer.weight)
+        wa = torch.einsum("oi...,ir->or...", weight, a1) * self.scale
+        down, up = loose.onto(b.down, tuple(weight.shape)), b.up * self.scale
+        if wa.shape[2:].numel() != 1:
+            return TwoPaths(a2, wa, down, up)
+        joined = torch.cat([a2.reshape(-1, *weight.shape[1:]), down])
+        return LowRank(joined, torch.cat([loose.matrix(wa), up], 1))

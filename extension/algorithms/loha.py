@@ -1,0 +1,129 @@
+"""LoHa: ΔW = s · (A1 B1) ∘ (A2 B2). Hyeon-Woo et al. 2021 (FedPara), LyCORIS and PEFT.
+
+As a low rank form it has rank r²: the rows of `down` are all products of a row of B1 with one of
+B2, the columns of `up` all products of columns of A1 and A2 (the Khatri–Rao products). It pays
+while r²(i·k² + o) < o·i·k², in memory as in time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from ..deltas import Delta, Dense, Layer, LowRank
+from ..errors import ModuleError
+from . import loose
+from .additive import Additive
+from .registry import Shape
+from .values import Place
+
+FACTORS = ("hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b")
+
+
+def row_products(first: Tensor, second: Tensor) -> Tensor:
+    """All products of a row of `first` (p, n) and one of `second` (q, n): (p·q, n)."""
+    return (first[:, None] * second[None]).flatten(0, 1)
+
+
+@dataclass(slots=True)
+class HadamardTucker(Delta):
+    """up(core(down x)) of rank r², with the core of the two halves multiplied out at use.
+
+    `down` (r², i), `up` (o, r²), `first` and `second` (r, r, kh, kw): the product (r², r², kh, kw)
+    would be more than all the rest of the module.
+    """
+
+    down: Tensor
+    up: Tensor
+    first: Tensor
+    second: Tensor
+
+    def __call__(self, layer: Layer, x: Tensor, wx: Tensor | None = None) -> Tensor:
+        """Two 1x1 convolutions around one of the kernel's size."""
+        core = torch.einsum("pqhw,uvhw->puqvhw", self.first, self.second)
+        core = core.flatten(2, 3).flatten(0, 1)
+        return layer.pointwise(layer.apply(layer.pointwise(x, self.down), core), self.up)
+
+
+class Loha(Additive):
+    """`_a` (o, r), `_b` (r, i·kh·kw); with `hada_t*` (r, r, kh, kw) `_a` (r, o) and `_b` (r, i)."""
+
+    name = "loha"
+    required = frozenset(FACTORS)
+    suffixes: ClassVar = {
+        slot: (slot, f"{slot}.{{name}}") for slot in (*FACTORS, "hada_t1", "hada_t2")
+    }
+
+    @property
+    def tucker(self) -> bool:
+        """Has it cores?"""
+        return "hada_t1" in self.tensors
+
+    def check(self) -> None:
+        """Raises ModuleError where the two halves, or their ranks, do not fit each other."""
+        if ("hada_t2" in self.tensors) != self.tucker:
+            raise ModuleError("has a core for one half of LoHa only")
+        first, second = self._half("1"), self._half("2")
+        if first != second:
+            raise ModuleError(f"multiplies a {first} by a {second} element by element")
+
+    def _half(self, which: str) -> Shape:
+        """The shape of A·B: (o, n), or (o, i, kh, kw)."""
+        a = loose.matrix_shape(f"hada_w{which}_a", self.shape(f"hada_w{which}_a"))
+        b = loose.matrix_shape(f"hada_w{which}_b", self.shape(f"hada_w{which}_b"))
+        if not self.tucker:
+            if a[1] != b[0]:
+                raise ModuleError(f"hada_w{which}_a has rank {a[1]}, hada_w{which}_b {b[0]}")
+            return (a[0], b[1])
+        core = self.shape(f"hada_t{which}")
+        if len(core) != 4 or core[:2] != (a[0], b[0]):
+            raise ModuleError(f"hada_t{which} is {core}, between ranks {a[0]} and {b[0]}")
+        return (a[1], b[1], *core[2:])
+
+    @property
+    def rank(self) -> int:
+        """r, the rows of `hada_w1_b`: ΔW itself has rank r²."""
+        return self.shape("hada_w1_b")[0]
+
+    def made(self) -> Shape:
+        """(o, i·kh·kw), with cores (o, i, kh, kw)."""
+        return self._half("1")
+
+    def half(self, which: str, place: Place) -> tuple[Tensor, Tensor, Tensor | None]:
+        """A as (o, r), B as (r, n) and the core of one half, at the used rank."""
+        used = self.used_rank
+        a = loose.matrix(self.get(f"hada_w{which}_a", place))
+        b = loose.matrix(self.get(f"hada_w{which}_b", place))[:used]
+        if not self.tucker:
+            return a[:, :used], b, None
+        return a[:used].t(), b, self.get(f"hada_t{which}", place)[:used, :used]
+
+    def product(self, layer: Layer, place: Place) -> Tensor:
+        """(A1 B1) ∘ (A2 B2), in place."""
+        return self._dense("1", place).mul_(self._dense("2", place))
+
+    def _dense(self, which: str, place: Place) -> Tensor:
+        a, b, core = self.half(which, place)
+        if core is None:
+            return a @ b
+        inner = torch.einsum("pqhw,qi->pihw", core, b)
+        return (a @ inner.flatten(1)).reshape(a.shape[0], *inner.shape[1:])
+
+    def short_form(self, layer: Layer, place: Place) -> Delta:
+        """Rank r², unless the dense ΔW is smaller."""
+        shape = tuple(layer.weight.shape)
+        a1, b1, t1 = self.half("1", place)
+        a2, b2, t2 = self.half("2", place)
+        ranks = a1.shape[1] * a2.shape[1]
+        if ranks * (a1.shape[0] + b1.shape[1]) >= layer.weight.numel():
+            return Dense(self.change(layer, place))
+        up = row_products(a1.t() * self.scale, a2.t()).t()
+        down = row_products(b1, b2)
+        if t1 is None or t2 is None:
+            return LowRank(loose.onto(down, shape), up)
+        if t1.shape[2:] != shape[2:] or b1.shape[1] != shape[1]:
+            return Dense(self.change(layer, place))
+        return HadamardTucker(down, up, t1, t2)

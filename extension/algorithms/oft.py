@@ -1,0 +1,124 @@
+"""OFT of the outputs: W' = ρ ∘ Rᵀ W in blocks. Qiu et al. 2023, by kohya and LyCORIS (diag-OFT).
+
+Q = B − Bᵀ, shortened to the constraint α · o where α > 0; R = (I + Q)(I − Q)⁻¹;
+W'[k, m] = ρ[k, m] Σ_n R[k, n, m] W[k, n]. The bias is not rotated.
+LyCORIS 2.0 wrote R itself, with ρ in it, as `oft_diag`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from ..deltas import Delta, Layer, OutputMap
+from ..errors import ModuleError
+from ..words import Kind
+from .base import Algorithm
+from .channels import back, last, vector
+from .registry import Shape
+from .rotation import blockwise, bounded, cayley, skewed
+from .values import Place
+
+
+@dataclass(slots=True)
+class OutputRotation(OutputMap):
+    """Wx → Wx + blocks on its channels. `blocks` (K, n, m): the rescaled rotation less I."""
+
+    blocks: Tensor
+
+    def __call__(self, layer: Layer, x: Tensor, wx: Tensor | None = None) -> Tensor:
+        """Σ_n Wx[k, n] blocks[k, n, m]."""
+        assert wx is not None
+        return back(layer, blockwise(last(layer, wx), self.blocks))
+
+
+class Rotation(Algorithm):
+    """A change of Wx's channels by blocks (K, n, n). Override `blocks` and `size`."""
+
+    def size(self) -> Shape:
+        """(K, n, n)."""
+        raise NotImplementedError
+
+    def blocks(self, outputs: int, place: Place) -> Tensor:
+        """(K, n, m): what is added to W or Wx."""
+        raise NotImplementedError
+
+    def check(self) -> None:
+        """Raises ModuleError where the blocks are not square."""
+        size = self.size()
+        if len(size) != 3 or size[1] != size[2]:
+            raise ModuleError(f"should have square blocks (K, n, n) and has {size}")
+
+    def fit_shape(self, kind: Kind, shape: Shape) -> None:
+        """Raises ModuleError where K · n is not the layer's number of outputs."""
+        count, block, _ = self.size()
+        if kind == "norm" or count * block != shape[0]:
+            raise ModuleError(f"has {count} blocks of {block}, the layer {shape[0]} outputs")
+        if "rescale" in self.tensors:
+            vector("rescale", self.tensors["rescale"], shape[0], "outputs")
+
+    def change(self, layer: Layer, place: Place) -> Tensor:
+        """The blocks on the rows of W."""
+        weight = place.of(layer.weight)
+        turned = blockwise(weight.flatten(1).t(), self.blocks(weight.shape[0], place))
+        return turned.t().reshape(weight.shape)
+
+    def form(self, layer: Layer, place: Place) -> Delta:
+        """The blocks on Wx."""
+        return OutputRotation(self.blocks(layer.weight.shape[0], place))
+
+
+class Oft(Rotation):
+    """`oft_blocks` (K, n, n) = B, perhaps `rescale` (o, 1…) = ρ; `alpha` is the constraint."""
+
+    name = "oft"
+    family = "oft_blocks"
+    required = frozenset({"oft_blocks"})
+    suffixes: ClassVar = {"oft_blocks": ("oft_blocks",), "rescale": ("rescale",)}
+
+    @classmethod
+    def claims(cls, shapes: Mapping[str, Shape]) -> bool:
+        """Blocks in one dimension; in two they are BOFT."""
+        return len(shapes.get("oft_blocks", ())) in (2, 3)
+
+    @property
+    def alpha(self) -> float | None:
+        """The constraint; 0 (LyCORIS) is none."""
+        tensor = self.tensors.get("alpha")
+        if tensor is not None and not tensor.is_meta and not bool(tensor.any()):
+            return None
+        return super().alpha
+
+    def size(self) -> Shape:
+        """(K, n, n)."""
+        return self.shape("oft_blocks")
+
+    def blocks(self, outputs: int, place: Place) -> Tensor:
+        """ρ_m R[k, n, m] − δ_nm."""
+        skew = bounded(skewed(self.get("oft_blocks", place)), (self.alpha or 0.0) * outputs)
+        turned = cayley(skew, place)
+        if "rescale" not in self.tensors:
+            return turned
+        factor = self.get("rescale", place).reshape(turned.shape[0], 1, -1)
+        return turned * factor + torch.diag_embed(factor[:, 0] - 1)
+
+
+class OldOft(Rotation):
+    """`oft_diag` (K, n, n) = R, with the rescale in it (LyCORIS 2.0)."""
+
+    name = "oft_diag"
+    required = frozenset({"oft_diag"})
+    suffixes: ClassVar = {"oft_diag": ("oft_diag",)}
+
+    def size(self) -> Shape:
+        """(K, n, n)."""
+        return self.shape("oft_diag")
+
+    def blocks(self, outputs: int, place: Place) -> Tensor:
+        """R − I."""
+        turned = self.get("oft_diag", place)
+        return turned - torch.eye(turned.shape[-1], dtype=place.dtype, device=place.device)

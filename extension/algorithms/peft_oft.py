@@ -1,0 +1,133 @@
+"""OFT of the inputs, as PEFT (since 0.14) and OneTrainer write it: y = W (x R) + b.
+
+`oft_R.weight` holds the upper triangles of skew-symmetric Q; R is the Cayley transform by the
+first five terms of its Neumann series, I + 2Q + 2Q² + 2Q³ + Q⁴, or exact (PEFT's configuration).
+PEFT turns the columns of a convolution's weight as it turns those of a linear layer, W Rᵀ;
+OneTrainer turns them the other way, W R. `oft_R.scaled_oft` is OneTrainer's mark that Q is to be
+divided by 2√(n − 1). Qiu et al. 2025 (OFTv2).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from ..deltas import Delta, Dense, InputMap, Layer
+from ..errors import ModuleError
+from ..words import Kind
+from .base import Algorithm
+from .channels import back, last
+from .registry import Shape
+from .rotation import blockwise
+from .values import Place
+
+TERMS = 5
+
+
+@dataclass(slots=True)
+class InputRotation(InputMap):
+    """x → x + blocks on its channels. `blocks` (K, n, m): the rotation less I."""
+
+    blocks: Tensor
+
+    def shift(self, layer: Layer, x: Tensor) -> Tensor:
+        """x R."""
+        return x + back(layer, blockwise(last(layer, x), self.blocks))
+
+
+def neumann(skew: Tensor, terms: int) -> Tensor:
+    """2Q + 2Q² + … + Qⁿ⁻¹: PEFT's series of n terms for R, less I."""
+    if terms < 2:
+        return torch.zeros_like(skew)
+    total, power = 2 * skew, skew
+    last_power = max(terms - 1, 3)
+    for exponent in range(2, last_power + 1 if terms > 2 else 2):
+        power = power @ skew
+        total = total + (power if exponent == last_power else 2 * power)
+    return total
+
+
+class PeftOft(Algorithm):
+    """`oft_R` (K, n(n−1)/2); K is 1 where all blocks are the same; `oft_scaled` is a mark."""
+
+    name = "peft_oft"
+    required = frozenset({"oft_R"})
+    suffixes: ClassVar = {
+        "oft_R": ("oft_R.weight", "oft_R.{name}.weight"),
+        "oft_scaled": ("oft_R.scaled_oft", "oft_R.{name}.scaled_oft"),
+    }
+    needs_base = True  # for kernels
+
+    def check(self) -> None:
+        """Raises ModuleError where the columns are no triangle of a matrix."""
+        shape = self.shape("oft_R")
+        block = self.block
+        if len(shape) != 2 or block * (block - 1) // 2 != shape[1]:
+            raise ModuleError(f"oft_R is {shape}: no triangles n(n − 1)/2")
+
+    @property
+    def block(self) -> int:
+        """n."""
+        return (1 + math.isqrt(1 + 8 * self.shape("oft_R")[-1])) // 2
+
+    def fit_shape(self, kind: Kind, shape: Shape) -> None:
+        """Raises ModuleError where K · n is not i · kh · kw."""
+        count, columns = self.shape("oft_R")[0], math.prod(shape[1:])
+        shared = count == 1 and columns % self.block == 0
+        if kind == "norm" or not (count * self.block == columns or shared):
+            raise ModuleError(f"has {count} blocks of {self.block}, the layer {columns} inputs")
+
+    def blocks(self, layer: Layer, place: Place) -> Tensor:
+        """(K, n, n) = R − I, so that x' = x + x (R − I)."""
+        triangles = self.get("oft_R", place)
+        skew = self._constrained(self._skew(triangles))
+        if "oft_scaled" in self.tensors:
+            skew = skew / (2 * math.sqrt(self.block - 1))
+        turned = self._rotation(skew)
+        if self._other_way(layer):
+            turned = turned.mT
+        return turned.expand(layer.weight[0].numel() // self.block, -1, -1)
+
+    def _skew(self, triangles: Tensor) -> Tensor:
+        rows, columns = torch.triu_indices(self.block, self.block, 1, device=triangles.device)
+        skew = triangles.new_zeros(triangles.shape[0], self.block, self.block)
+        skew[:, rows, columns] = triangles
+        return skew - skew.mT
+
+    def _constrained(self, skew: Tensor) -> Tensor:
+        """COFT: no block of Q longer than ε / √K."""
+        config = self.settings.config
+        if not config.get("coft"):
+            return skew
+        limit = float(config.get("eps", 6e-5)) / math.sqrt(skew.shape[0])
+        lengths = torch.linalg.matrix_norm(skew, keepdim=True)
+        return torch.where(lengths > limit, skew * (limit / lengths), skew)
+
+    def _rotation(self, skew: Tensor) -> Tensor:
+        config = self.settings.config
+        if config.get("use_cayley_neumann", True):
+            return neumann(skew, int(config.get("num_cayley_neumann_terms", TERMS)))
+        # PEFT's exact form is the series' inverse: (I − Q)(I + Q)⁻¹, less I.
+        identity = torch.eye(self.block, dtype=skew.dtype, device=skew.device)
+        turned: Tensor = torch.linalg.solve(identity + skew, -2 * skew, left=False)
+        return turned
+
+    def _other_way(self, layer: Layer) -> bool:
+        """OneTrainer's convolutions: PEFT's files come with a configuration, theirs without."""
+        return layer.kind == "conv" and "peft_type" not in self.settings.config
+
+    def change(self, layer: Layer, place: Place) -> Tensor:
+        """W (R − I)ᵀ in blocks of its columns."""
+        weight = place.of(layer.weight)
+        blocks = self.blocks(layer, place).mT
+        return blockwise(weight.flatten(1), blocks).reshape(weight.shape)
+
+    def form(self, layer: Layer, place: Place) -> Delta:
+        """The blocks on x; a kernel's columns are no channels, so that it is dense."""
+        if math.prod(layer.weight.shape[2:]) != 1:
+            return Dense(self.change(layer, place))
+        return InputRotation(self.blocks(layer, place))
