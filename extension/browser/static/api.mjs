@@ -1,0 +1,37 @@
+/** The server's side of the page: JSON by ids, addresses relative to this very file. */
+
+const ROOT = new URL("../", import.meta.url);
+
+/** An address under `live-lora/`, wherever the host has put it. */
+export function address(path) {
+  return new URL(path, ROOT).href;
+}
+
+/** The whole index. @throws {Error} with a sentence for the user */
+export function fetchLibrary() {
+  return json("library");
+}
+
+/** The same after the server has looked at its folders again. */
+export function refreshLibrary() {
+  return json("refresh", { method: "POST", headers: { "Content-Type": "application/json" }, body: "{}" });
+}
+
+/** A picture's address; its version makes a new picture a new address. */
+export function previewAddress({ id, preview }) {
+  return address(`preview/${encodeURIComponent(id)}?v=${encodeURIComponent(preview)}`);
+}
+
+async function json(path, options) {
+  const answer = await fetch(address(path), options).catch((cause) => {
+    throw new Error("The server does not answer. Is the program still running?", { cause });
+  });
+  if (!answer.ok) throw new Error(await reason(answer));
+  return answer.json();
+}
+
+async function reason(answer) {
+  if (answer.status === 401) return "Please log in again: reload the page.";
+  const detail = await answer.json().then((body) => body.detail, () => null);
+  return typeof detail === "string" ? detail : `The server answered ${answer.status} ${answer.statusText}.`;
+}

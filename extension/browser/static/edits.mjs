@@ -1,0 +1,115 @@
+/**
+ * What the page may do to a prompt, as edits of its text: pure functions from tags to edits.
+ *
+ * Each edit touches only the span it is about: blanks, commas and the user's own spelling stay.
+ *
+ * @typedef {{start: number, end: number, text: string}} Edit
+ * @typedef {import("./tags.mjs").Tag} Tag
+ * @typedef {import("./tags.mjs").Weight} Weight
+ */
+
+import { ARGUMENTS } from "./tags.mjs";
+
+const NEEDS_QUOTES = new RegExp(`[<>:"\\\\]|^\\s|\\s$|^(?:${ARGUMENTS.join("|")})\\s*=`, "i");
+
+/** A weight as people write it: at most four decimals, no trailing zeros, no minus zero. */
+export function formatNumber(value) {
+  return String(Number(value.toFixed(4)) || 0);
+}
+
+/** A file's name as a tag may hold it: quoted where it has characters that the language uses. */
+export function writeName(name) {
+  return NEEDS_QUOTES.test(name) ? `"${name.replace(/["\\]/g, "\\$&")}"` : name;
+}
+
+/** The tag that a click adds. */
+export function writeTag(name, value) {
+  return `<lora:${writeName(name)}:${formatNumber(value)}>`;
+}
+
+/** @param {Weight} weight @returns {Edit} the number's span alone, its blanks kept */
+export function setWeight(weight, value) {
+  return { start: weight.start, end: weight.end, text: weight.lead + formatNumber(value) };
+}
+
+/** @param {Tag} tag @returns {Edit} another file under the same arguments */
+export function setName(tag, name) {
+  return { start: tag.nameStart, end: tag.nameEnd, text: writeName(name) };
+}
+
+/** @param {Tag} tag @returns {Edit} off is `on=0` at the tag's end, on is nothing at all */
+export function setOn(tag, on) {
+  const written = tag.args.find((argument) => argument.key === "on");
+  if (!written) return { start: tag.end - 1, end: tag.end - 1, text: on ? "" : ":on=0" };
+  if (on) return { start: written.from - 1, end: written.end, text: "" };
+  return { start: written.start, end: written.end, text: "0" };
+}
+
+/**
+ * Takes a tag out, with what a click put in beside it: one blank, and the words where they stand
+ * right before it.
+ * @param {string} text @param {Tag} tag @param {string} [words] @returns {Edit}
+ */
+export function remove(text, tag, words = "") {
+  const start = withoutWords(text, withoutBlank(text, tag), words);
+  return { start, end: tag.end, text: "" };
+}
+
+function withoutBlank(text, { start, end }) {
+  const atWordEnd = end === text.length || /[\s,]/.test(text[end]);
+  return atWordEnd && text[start - 1] === " " ? start - 1 : start;
+}
+
+function withoutWords(text, start, words) {
+  if (!words || !text.slice(0, start).endsWith(words)) return start;
+  const before = start - words.length;
+  if (text.slice(0, before).endsWith(", ")) return before - 2;
+  return before === 0 ? 0 : start;
+}
+
+/**
+ * Puts a tag at the end of the prompt, after its words.
+ * @param {string} text @param {string} tag @param {string} [words] @returns {Edit}
+ */
+export function append(text, tag, words = "") {
+  const lead = words ? separator(text, ", ") + words + " " : separator(text, " ");
+  return { start: text.length, end: text.length, text: lead + tag };
+}
+
+function separator(text, between) {
+  if (text === "" || /\s$/.test(text)) return "";
+  return text.endsWith(",") ? " " : between;
+}
+
+/**
+ * Several edits as one, so that they are one step of undo. They must not overlap.
+ * @param {string} text @param {Edit[]} edits @returns {Edit}
+ */
+export function join(text, edits) {
+  const sorted = edits.filter(Boolean).sort((a, b) => a.start - b.start);
+  if (sorted.length === 0) return { start: 0, end: 0, text: "" };
+  const start = sorted[0].start;
+  let joined = "";
+  let at = start;
+  for (const edit of sorted) {
+    joined += text.slice(at, edit.start) + edit.text;
+    at = Math.max(at, edit.end);
+  }
+  return { start, end: at, text: joined };
+}
+
+/**
+ * Takes tags out and puts another one in, as one step of undo.
+ * @param {string} text @param {Edit[]} removals @param {string} tag @param {string} [words]
+ */
+export function replaceWith(text, removals, tag, words = "") {
+  const gone = join(text, removals);
+  const left = applyEdit(text, gone);
+  const start = removals.length ? gone.start : text.length;
+  return { start, end: text.length, text: applyEdit(left, append(left, tag, words)).slice(start) };
+}
+
+/** The text after an edit. */
+export function applyEdit(text, { start, end, text: put }) {
+  return text.slice(0, start) + put + text.slice(end);
+}

@@ -1,0 +1,177 @@
+/**
+ * A grid of thousands of cards of which only the visible ones exist.
+ *
+ * All rows have the height of the first one; the focused card's row is kept while it is out of
+ * sight. One card is in the tab order at a time, the arrow keys move it (WAI-ARIA grid pattern).
+ */
+
+import { h, set } from "./dom.mjs";
+
+const SPARE = 2; // rows made above and below what is visible
+const STEPS = { ArrowLeft: -1, ArrowRight: 1 };
+
+export class VirtualGrid {
+  /**
+   * @param {string} label
+   * @param {(item: any) => {element: HTMLElement, focus(): void, reachable(yes: boolean): void}} makeCell
+   */
+  constructor(label, makeCell) {
+    Object.assign(this, { makeCell, items: [], cells: new Map(), rows: new Map(), current: 0, columns: 1 });
+    this.sizer = h("div", { class: "live-lora-sizer", role: "presentation" });
+    this.element = h("div", { role: "grid", "aria-label": label, class: "live-lora-grid" }, this.sizer);
+    this.element.addEventListener("scroll", () => this.render(), { passive: true });
+    this.element.addEventListener("keydown", (event) => this.key(event));
+    this.element.addEventListener("focusin", (event) => this.follow(event.target));
+    new ResizeObserver(() => this.resized()).observe(this.element);
+  }
+
+  /** Shows other items, from the top. */
+  show(items) {
+    this.items = items;
+    this.current = 0;
+    this.element.scrollTop = 0;
+    this.layout();
+  }
+
+  /** Every existing card, for those whose look depends on more than their item. */
+  get visible() {
+    return [...this.cells.values()];
+  }
+
+  /** Another width means other columns: the card in view, and the focus, stay where they are. */
+  resized() {
+    const { clientWidth, scrollTop } = this.element;
+    if (clientWidth === this.width) return this.render();
+    const top = this.height ? Math.floor(scrollTop / this.height) * this.columns : 0;
+    const focused = this.element.contains(document.activeElement);
+    this.layout();
+    if (this.height) this.element.scrollTop = Math.floor(top / this.columns) * this.height;
+    return focused ? this.focus(this.current) : this.render();
+  }
+
+  layout() {
+    const width = this.element.clientWidth;
+    if (width === 0) return;
+    this.clear();
+    this.width = width;
+    this.columns = Math.max(1, Math.floor(width / cardWidth(this.element)));
+    this.element.style.setProperty("--columns", String(this.columns));
+    set(this.element, "aria-rowcount", this.rowCount);
+    set(this.element, "aria-colcount", this.columns);
+    this.measure();
+    this.render();
+  }
+
+  get rowCount() {
+    return Math.ceil(this.items.length / this.columns);
+  }
+
+  measure() {
+    this.sizer.style.height = "";
+    if (this.rowCount === 0) return;
+    this.height = Math.max(1, this.addRow(0).getBoundingClientRect().height);
+    this.sizer.style.height = `${this.rowCount * this.height}px`;
+  }
+
+  render() {
+    if (!this.height || this.element.clientWidth === 0) return;
+    const { scrollTop, clientHeight } = this.element;
+    const first = Math.max(0, Math.floor(scrollTop / this.height) - SPARE);
+    const last = Math.min(this.rowCount - 1, Math.floor((scrollTop + clientHeight) / this.height) + SPARE);
+    for (const [at, row] of this.rows)
+      if ((at < first || at > last) && !row.contains(document.activeElement)) this.dropRow(at);
+    for (let at = first; at <= last; at += 1) if (!this.rows.has(at)) this.addRow(at);
+  }
+
+  addRow(at) {
+    const start = at * this.columns;
+    const cells = this.items.slice(start, start + this.columns).map((item, column) => this.cell(item, start, column));
+    const row = h("div", { role: "row", "aria-rowindex": at + 1, class: "live-lora-grid-row" }, ...cells);
+    row.style.transform = `translateY(${at * (this.height ?? 0)}px)`;
+    this.rows.set(at, row);
+    this.sizer.insertBefore(row, this.rowAfter(at));
+    return row;
+  }
+
+  /** Rows stay in reading order, so that Tab goes the way the eye does. */
+  rowAfter(at) {
+    const after = [...this.rows.keys()].filter((other) => other > at);
+    return after.length ? this.rows.get(Math.min(...after)) : null;
+  }
+
+  cell(item, start, column) {
+    const cell = this.makeCell(item);
+    this.cells.set(start + column, cell);
+    cell.reachable(start + column === this.current);
+    set(cell.element, "aria-colindex", column + 1);
+    return cell.element;
+  }
+
+  dropRow(at) {
+    this.rows.get(at).remove();
+    this.rows.delete(at);
+    for (let cell = at * this.columns; cell < (at + 1) * this.columns; cell += 1) this.cells.delete(cell);
+  }
+
+  clear() {
+    for (const at of [...this.rows.keys()]) this.dropRow(at);
+    this.height = undefined;
+  }
+
+  /** A card that got the focus by other means than our keys is the current one. */
+  follow(target) {
+    for (const [at, cell] of this.cells) if (cell.element.contains(target)) this.makeCurrent(at);
+  }
+
+  makeCurrent(at) {
+    this.cells.get(this.current)?.reachable(false);
+    this.current = at;
+    this.cells.get(at)?.reachable(true);
+  }
+
+  key(event) {
+    if (!(event.target instanceof HTMLButtonElement) || event.altKey || event.ctrlKey || event.metaKey) return;
+    const to = this.destination(event.key);
+    if (to === null) return;
+    event.preventDefault();
+    this.focus(Math.max(0, Math.min(this.items.length - 1, to)));
+  }
+
+  destination(key) {
+    const page = this.columns * Math.max(1, Math.floor(this.element.clientHeight / this.height));
+    if (key in STEPS) return this.current + STEPS[key];
+    if (key === "ArrowUp") return this.current < this.columns ? this.current : this.current - this.columns;
+    if (key === "ArrowDown") return this.below();
+    if (key === "PageUp") return this.current - page;
+    if (key === "PageDown") return this.current + page;
+    if (key === "Home") return 0;
+    return key === "End" ? this.items.length - 1 : null;
+  }
+
+  below() {
+    const to = this.current + this.columns;
+    return to < this.items.length ? to : this.current;
+  }
+
+  /** Moves the focus to a card, wherever it is. */
+  focus(at) {
+    this.bring(Math.floor(at / this.columns));
+    this.render();
+    this.makeCurrent(at);
+    this.cells.get(at)?.focus();
+    this.render();
+  }
+
+  bring(row) {
+    const top = row * this.height;
+    const { scrollTop, clientHeight } = this.element;
+    if (top < scrollTop) this.element.scrollTop = top;
+    else if (top + this.height > scrollTop + clientHeight)
+      this.element.scrollTop = top + this.height - clientHeight;
+  }
+}
+
+/** The least width of a card with its gap, as the style sheet says it. */
+function cardWidth(element) {
+  return Number.parseFloat(getComputedStyle(element).getPropertyValue("--card-width")) || 160;
+}

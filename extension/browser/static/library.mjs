@@ -1,0 +1,120 @@
+/** The library as the page knows it: rows, names, and who wants to hear when they change. */
+
+import { fetchLibrary, refreshLibrary } from "./api.mjs";
+import { fold, nearest } from "./query.mjs";
+import { addsWords } from "./settings.mjs";
+
+export class Library {
+  constructor() {
+    this.listeners = new Set();
+    this.state = "loading";
+    this.error = "";
+    this.take({});
+  }
+
+  watch(listener) {
+    this.listeners.add(listener);
+    listener(this);
+  }
+
+  load() {
+    return this.get(fetchLibrary);
+  }
+
+  refresh() {
+    return this.get(refreshLibrary);
+  }
+
+  /**
+   * What a name in a tag leads to, by the program's own rules: path, stem, path without suffix,
+   * file name; alias; then all these without regard to case; then with backslashes as slashes.
+   * @returns {{row?: object, candidates?: object[]}} neither where nothing has this name
+   */
+  resolve(name) {
+    for (const spelled of new Set([name, name.replaceAll("\\", "/")])) {
+      const found = lookUp(this.names, spelled) ?? lookUp(this.folded, foldCase(spelled));
+      if (found) return found.length === 1 ? { row: found[0] } : { candidates: found };
+    }
+    return {};
+  }
+
+  /** The rows whose names look most like `name`. */
+  nearest(name) {
+    return nearest(name, this.rows);
+  }
+
+  /** The trigger words that go in and out of a prompt with this LoRA's tag; "" where none do. */
+  wordsToAdd(name) {
+    return addsWords() ? (this.resolve(name).row?.words ?? "") : "";
+  }
+
+  async get(fetching) {
+    this.state = "loading";
+    this.tell();
+    try {
+      this.take(await fetching());
+      this.state = "ready";
+    } catch (error) {
+      this.state = "failed";
+      this.error = error.message;
+    }
+    this.tell();
+  }
+
+  take({ loras = [], model = null }) {
+    this.rows = loras.map(complete);
+    this.model = model;
+    this.names = nameTables(this.rows, (name) => name);
+    this.folded = nameTables(this.rows, foldCase);
+  }
+
+  tell() {
+    for (const listener of this.listeners) listener(this);
+  }
+}
+
+/** Keys the server left out, and what is searched. */
+function complete(row) {
+  const { name, stem = name, alias = null, words = "", triggers = [] } = row;
+  const folder = row.folder ?? "";
+  const relative = row.relative ?? (folder ? `${folder}/${stem}` : stem);
+  const haystack = fold([name, stem, alias ?? "", folder, words, ...triggers].join("\n"));
+  return {
+    base: "Unknown", size: 0, mtime: 0, weight: null, preview: null, misfit: null, error: null,
+    ...row,
+    stem, alias, folder, relative, words, triggers, haystack,
+    title: fold(name),
+  };
+}
+
+/** One table per kind of name, in the order they are tried. */
+function nameTables(rows, key) {
+  const kinds = [
+    (row) => row.relative,
+    (row) => row.stem,
+    (row) => row.relative.replace(/\.[^./]*$/, ""),
+    (row) => row.relative.replace(/^.*\//s, ""),
+    (row) => row.name,
+    (row) => row.alias,
+  ];
+  return kinds.map((nameOf) => table(rows, (row) => (nameOf(row) ? key(nameOf(row)) : null)));
+}
+
+/** One form for names that differ in case or in Unicode composition. */
+function foldCase(name) {
+  return name.normalize("NFC").toLowerCase();
+}
+
+function table(rows, nameOf) {
+  const found = new Map();
+  for (const row of rows) {
+    const name = nameOf(row);
+    if (found.has(name)) found.get(name).push(row);
+    else if (name !== null) found.set(name, [row]);
+  }
+  return found;
+}
+
+function lookUp(tables, key) {
+  return tables.map((names) => names.get(key)).find(Boolean);
+}

@@ -1,0 +1,55 @@
+/** Starts the page: one library, the prompts wherever they appear, rows under them, and the tab. */
+
+import { h } from "./dom.mjs";
+import { Library } from "./library.mjs";
+import { ActivePanel } from "./panel.mjs";
+import { Tab } from "./tab.mjs";
+import { Targets } from "./targets.mjs";
+
+const MOUNT = "live-lora-tab";
+const PAUSE = 40; // ms between the page's changes and our look at them
+
+/** Once per page, however often this file is loaded. */
+globalThis.liveLora ??= start();
+
+function start() {
+  document.head.append(h("link", { rel: "stylesheet", href: new URL("live_lora.css", import.meta.url).href }));
+  const library = new Library();
+  const targets = new Targets((box, block) => place(new ActivePanel(box, library).element, block));
+  const tab = new Tab(library, targets);
+  const look = () => {
+    targets.look();
+    mount(tab);
+  };
+  look();
+  observe(look);
+  library.load();
+  return { library, targets, tab };
+}
+
+/**
+ * Under the prompt: in the webui at the end of its row, a flex container in which the panel takes
+ * a line of its own; elsewhere inside the prompt's own block.
+ */
+function place(panel, block) {
+  (block.closest(".prompt-row") ?? block).append(panel);
+}
+
+/** The host may make the tab late, or make it anew: the cards move in whenever there is a mount. */
+function mount(tab) {
+  const place = document.getElementById(MOUNT);
+  if (place && tab.element.parentElement !== place) place.replaceChildren(tab.element);
+}
+
+/** Calls back after changes of the page that are not our own. */
+function observe(look) {
+  let timer = 0;
+  const observer = new MutationObserver((records) => {
+    if (timer || records.every(({ target }) => target.closest?.(".live-lora"))) return;
+    timer = setTimeout(() => {
+      timer = 0;
+      look();
+    }, PAUSE);
+  });
+  observer.observe(document.body, { childList: true, subtree: true });
+}

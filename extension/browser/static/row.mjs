@@ -1,0 +1,143 @@
+/** One active LoRA under a prompt: on or off, its weights, out, and what is wrong with its name. */
+
+import { previewAddress } from "./api.mjs";
+import { h, say, set } from "./dom.mjs";
+import { remove, setName, setOn, setWeight } from "./edits.mjs";
+import { isOn, weights } from "./tags.mjs";
+import { WeightControl } from "./weight.mjs";
+
+const ROLES = { weight: "", te: "te", unet: "unet" };
+
+export class ActiveRow {
+  /**
+   * @param {import("./prompt_box.mjs").PromptBox} box
+   * @param {import("./library.mjs").Library} library
+   * @param {number} ordinal which of the prompt's tags: duplicates have a row each
+   */
+  constructor(box, library, ordinal) {
+    Object.assign(this, { box, library, ordinal, controls: [] });
+    this.build();
+  }
+
+  build() {
+    this.switch = h("input", { type: "checkbox", role: "switch", class: "live-lora-switch", onChange: () => this.turn() });
+    this.picture = h("img", { class: "live-lora-thumb", alt: "", loading: "lazy", hidden: true });
+    this.picture.addEventListener("error", () => (this.picture.hidden = true));
+    this.name = h("button", { type: "button", class: "live-lora-name", onClick: () => this.select() });
+    this.weights = h("div", { class: "live-lora-weights" });
+    this.out = h("button", { type: "button", class: "live-lora-icon", onClick: () => this.remove() }, "✕");
+    this.trouble = h("div", { class: "live-lora-trouble", hidden: true });
+    const line = [this.switch, this.picture, this.name, this.weights, this.out, this.trouble];
+    this.element = h("div", { role: "listitem", class: "live-lora-row" }, ...line);
+  }
+
+  get tag() {
+    return this.box.tags[this.ordinal];
+  }
+
+  edit(edit) {
+    this.box.apply(edit);
+  }
+
+  turn() {
+    this.edit(setOn(this.tag, this.switch.checked));
+  }
+
+  remove() {
+    this.edit(remove(this.box.text, this.tag, this.library.wordsToAdd(this.tag.name)));
+  }
+
+  /** Shows the tag in its prompt. */
+  select() {
+    this.box.area.focus();
+    this.box.area.setSelectionRange(this.tag.start, this.tag.end);
+  }
+
+  /** Idempotent: shows what the text says, and never writes. */
+  render() {
+    const { tag } = this;
+    this.switch.checked = isOn(tag);
+    set(this.element, "data-off", !isOn(tag));
+    say(this.name, tag.name || "(no name)");
+    this.label(tag.name);
+    this.renderWeights(tag);
+    this.renderFile(this.library.resolve(tag.name));
+  }
+
+  label(name) {
+    set(this.switch, "aria-label", `${name} on`);
+    set(this.out, "aria-label", `Remove ${name}`);
+    set(this.out, "title", `Remove ${name}`);
+    set(this.name, "title", `Select ${name} in the prompt`);
+  }
+
+  renderWeights(tag) {
+    const found = weights(tag);
+    while (this.controls.length < found.length) this.addControl(this.controls.length);
+    while (this.controls.length > found.length) this.controls.pop().element.remove();
+    found.forEach((weight, at) => this.controls[at].render(weight, tag.name));
+  }
+
+  addControl(at) {
+    const control = new LabelledWeight((value) => this.edit(setWeight(weights(this.tag)[at], value)));
+    this.controls.push(control);
+    this.weights.append(control.element);
+  }
+
+  renderFile({ row, candidates }) {
+    this.renderPicture(row);
+    const bad = unreadable(this.tag);
+    if (bad) return this.complain(`Expected a number, found “${bad.text}”.`);
+    if (row || this.library.state !== "ready") return this.complain(row?.error ?? row?.misfit ?? "");
+    if (candidates) return this.complain("Several files have this name:", candidates);
+    const near = this.library.nearest(this.tag.name);
+    return this.complain(near.length ? "No such LoRA. Did you mean" : "No such LoRA.", near);
+  }
+
+  renderPicture(row) {
+    const source = row?.preview ? previewAddress(row) : "";
+    if (this.source === source) return;
+    this.source = source;
+    this.picture.hidden = !source;
+    set(this.picture, "src", source || null);
+  }
+
+  complain(message, choices = []) {
+    const key = message + choices.map((row) => row.id).join();
+    set(this.element, "data-trouble", message !== "");
+    if (this.complaint === key) return;
+    this.complaint = key;
+    this.trouble.hidden = message === "";
+    this.trouble.replaceChildren(message, ...choices.map((row) => this.choice(row)));
+  }
+
+  choice({ name }) {
+    const use = () => this.edit(setName(this.tag, name));
+    return h("button", { type: "button", class: "live-lora-chip", "aria-label": `Use ${name}`, onClick: use }, name);
+  }
+}
+
+/** A weight that is neither a number nor a curve (`0@0,1@0.5`). */
+function unreadable(tag) {
+  return weights(tag).find(({ value, text }) => value === null && !/[@~]/.test(text));
+}
+
+/** A weight with the part it is for; a value that is no plain number is shown as it stands. */
+class LabelledWeight {
+  constructor(write) {
+    this.control = new WeightControl(write);
+    this.part = h("span", { class: "live-lora-part" });
+    this.opaque = h("code", { class: "live-lora-opaque" });
+    this.element = h("div", { class: "live-lora-labelled" }, this.part, this.control.element, this.opaque);
+  }
+
+  render({ role, value, text }, name) {
+    say(this.part, ROLES[role]);
+    this.part.hidden = !ROLES[role];
+    this.control.name([name, ROLES[role], "weight"].filter(Boolean).join(" "));
+    this.control.element.hidden = value === null;
+    this.opaque.hidden = value !== null;
+    if (value === null) say(this.opaque, text || "(empty)");
+    else this.control.show(value);
+  }
+}

@@ -1,0 +1,25 @@
+/** The page's few own habits (order, trigger words), kept in this browser; none is about a picture. */
+
+const PREFIX = "live-lora.";
+
+/** A habit, or `otherwise` where there is none or the browser keeps nothing. */
+export function remembered(key, otherwise) {
+  try {
+    return localStorage.getItem(PREFIX + key) ?? otherwise;
+  } catch {
+    return otherwise; // storage is forbidden in this browser: habits last as long as the page
+  }
+}
+
+remembered.keep = (key, value) => {
+  try {
+    localStorage.setItem(PREFIX + key, value);
+  } catch {
+    // as above
+  }
+};
+
+/** Whether a click on a card brings the LoRA's trigger words along, and takes them out again. */
+export function addsWords() {
+  return remembered("words", "yes") === "yes";
+}

@@ -1,0 +1,164 @@
+/** The LoRA tab: toolbar, cards, and the active rows of a prompt that is out of sight. */
+
+import { Card } from "./card.mjs";
+import { h, say, set } from "./dom.mjs";
+import { join, remove, replaceWith, setWeight, writeTag } from "./edits.mjs";
+import { VirtualGrid } from "./grid.mjs";
+import { ActivePanel } from "./panel.mjs";
+import { ORDERS, search } from "./query.mjs";
+import { addsWords, remembered } from "./settings.mjs";
+import { weights } from "./tags.mjs";
+import { Toolbar, choice, offerOptions } from "./toolbar.mjs";
+
+export class Tab {
+  /**
+   * @param {import("./library.mjs").Library} library
+   * @param {import("./targets.mjs").Targets} targets
+   */
+  constructor(library, targets) {
+    Object.assign(this, { library, targets, ordered: [], next: new Map(), panels: new Map() });
+    this.toolbar = new Toolbar({ changed: () => this.filter(), refresh: () => library.refresh() });
+    this.grid = new VirtualGrid("LoRAs", (row) => this.card(row));
+    this.note = h("div", { class: "live-lora-note", role: "status" });
+    this.active = h("div", { class: "live-lora-active" });
+    this.element = h("section", { class: "live-lora live-lora-tab", "aria-label": "LoRA library" });
+    this.element.append(this.toolbar.element, this.into(), this.active, this.note, this.grid.element);
+    this.listen();
+  }
+
+  listen() {
+    this.element.addEventListener("keydown", (event) => this.key(event));
+    new ResizeObserver(() => this.renderActive()).observe(this.element);
+    this.targets.watch(() => this.renderPrompt());
+    this.library.watch(() => this.renderLibrary());
+  }
+
+  /** Which prompt, and whether its trigger words come along. */
+  into() {
+    this.target = choice("Prompt that cards act on", () => this.targets.choose(this.targets.boxes[this.target.value]));
+    const box = h("input", { type: "checkbox", checked: addsWords() });
+    box.addEventListener("change", () => remembered.keep("words", box.checked ? "yes" : "no"));
+    const words = h("label", { class: "live-lora-check" }, box, "add trigger words");
+    return h("div", { class: "live-lora-line live-lora-into" }, h("label", {}, "Cards go into ", this.target), words);
+  }
+
+  renderLibrary() {
+    const { library, toolbar } = this;
+    toolbar.busy(library.state === "loading");
+    if (library.state === "loading" && library.rows.length === 0) return this.say("Reading the library…");
+    if (library.state === "failed") return this.fail(library.error);
+    toolbar.offer(library.rows);
+    return this.filter();
+  }
+
+  filter() {
+    const { rows } = this.library;
+    const found = search(this.inOrder(rows), this.toolbar.query);
+    this.toolbar.showCount(found.length, rows.length);
+    this.grid.show(found);
+    if (rows.length === 0) this.say("No LoRA files yet. Put .safetensors files into the folder models/Lora, then press Refresh.");
+    else if (found.length === 0) this.say("Nothing matches.", ["Show all", () => this.toolbar.clear()]);
+    else this.say("");
+  }
+
+  /** The whole library in the chosen order, sorted once per library and order. */
+  inOrder(rows) {
+    const key = this.toolbar.order.value;
+    if (this.ordered.rows !== rows || this.ordered.key !== key)
+      this.ordered = { rows, key, list: [...rows].sort(ORDERS[key].compare) };
+    return this.ordered.list;
+  }
+
+  say(message, action) {
+    const button = action && h("button", { type: "button", class: "live-lora-button", onClick: action[1] }, action[0]);
+    set(this.note, "hidden", message === "");
+    this.note.replaceChildren(...[message, button].filter(Boolean));
+    set(this.note, "data-error", this.library.state === "failed");
+  }
+
+  fail(message) {
+    this.say(message, ["Try again", () => this.library.load()]);
+  }
+
+  card(row) {
+    const card = new Card(row, this);
+    card.render(this.tagsOf(row)[0]);
+    return card;
+  }
+
+  /** The tags of the current prompt that lead to this file. */
+  tagsOf(row) {
+    return this.tagsById().get(row.id) ?? [];
+  }
+
+  tagsById() {
+    const box = this.targets.current;
+    if (this.found?.tags === box?.tags && this.found?.rows === this.library.rows) return this.found.byId;
+    const byId = new Map();
+    for (const tag of box?.tags ?? []) {
+      const { row } = this.library.resolve(tag.name);
+      if (row) byId.set(row.id, [...(byId.get(row.id) ?? []), tag]);
+    }
+    this.found = { tags: box?.tags, rows: this.library.rows, byId };
+    return byId;
+  }
+
+  weightOf(row) {
+    return this.next.get(row.id) ?? row.weight ?? 1;
+  }
+
+  /** In, or out with whatever arguments; `replace` takes every other tag out in the same step. */
+  toggle(row, replace) {
+    const box = this.targets.current;
+    if (!box) return;
+    const tags = this.tagsOf(row);
+    const out = replace ? box.tags : tags;
+    const removals = out.map((tag) => remove(box.text, tag, this.library.wordsToAdd(tag.name)));
+    if (tags.length && !replace) return box.apply(join(box.text, removals));
+    const tag = writeTag(row.name, this.weightOf(row));
+    box.apply(replaceWith(box.text, removals, tag, this.library.wordsToAdd(row.name)));
+  }
+
+  weigh(row, value) {
+    const box = this.targets.current;
+    const [tag] = this.tagsOf(row);
+    this.next.set(row.id, value);
+    if (tag) box.apply(setWeight(weights(tag).at(-1), value));
+    this.renderCards();
+  }
+
+  renderPrompt() {
+    const { boxes, current } = this.targets;
+    offerOptions(this.target, boxes.map((box, at) => [String(at), box.label]));
+    this.target.value = String(boxes.indexOf(current));
+    this.target.parentElement.hidden = boxes.length < 2;
+    this.renderCards();
+    this.renderActive();
+  }
+
+  renderCards() {
+    for (const card of this.grid.visible) card.render(this.tagsOf(card.row)[0]);
+  }
+
+  /** Rows under a prompt that is in sight are enough. */
+  renderActive() {
+    const box = this.targets.current;
+    const wanted = box && !box.visible ? this.panelOf(box) : null;
+    if (this.active.firstChild === wanted) return;
+    this.active.replaceChildren(...(wanted ? [wanted] : []));
+  }
+
+  panelOf(box) {
+    if (!this.panels.has(box)) this.panels.set(box, new ActivePanel(box, this.library).element);
+    return this.panels.get(box);
+  }
+
+  /** `/` goes to the search; what the webui does with Ctrl+Enter has no place in this tab. */
+  key(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return event.stopPropagation();
+    const writing = event.target.matches("input:not([type=range], [type=checkbox]), textarea, select");
+    if (event.key !== "/" || writing) return undefined;
+    event.preventDefault();
+    return this.toolbar.search.focus();
+  }
+}

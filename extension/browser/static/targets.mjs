@@ -1,0 +1,78 @@
+/** The prompts of the page, found wherever the host puts them, and the one that cards act on. */
+
+import { PromptBox } from "./prompt_box.mjs";
+
+const NAMES = {
+  txt2img_prompt: "txt2img",
+  txt2img_neg_prompt: "txt2img negative",
+  img2img_prompt: "img2img",
+  img2img_neg_prompt: "img2img negative",
+  hires_prompt: "hires",
+  hires_neg_prompt: "hires negative",
+};
+
+export class Targets {
+  /** @param {(box: PromptBox, block: HTMLElement) => void} found called for each new prompt */
+  constructor(found) {
+    this.found = found;
+    this.boxes = [];
+    this.known = new WeakSet();
+    this.listeners = new Set();
+    this.chosen = null;
+  }
+
+  /** Calls back after each change: other prompts, another choice, another text. */
+  watch(listener) {
+    this.listeners.add(listener);
+  }
+
+  /** Takes in every prompt that appeared since, and lets go of those that went. */
+  look(root = document) {
+    const before = this.boxes.length;
+    this.boxes = this.boxes.filter(({ area }) => area.isConnected);
+    const areas = [...root.querySelectorAll(".prompt textarea")].filter((area) => !this.known.has(area));
+    areas.forEach((area) => this.adopt(area));
+    if (areas.length || before !== this.boxes.length) this.tell();
+  }
+
+  adopt(area) {
+    const block = area.closest(".prompt");
+    const box = new PromptBox(area, labelOf(area, block));
+    this.known.add(area);
+    this.boxes.push(box);
+    this.boxes.sort((a, b) => (a.area.compareDocumentPosition(b.area) & Node.DOCUMENT_POSITION_FOLLOWING ? -1 : 1));
+    box.watch(() => this.tell());
+    area.addEventListener("focus", () => this.follow(box));
+    this.found(box, block);
+  }
+
+  /** The prompt that cards act on: the chosen one, else the first of the page. */
+  get current() {
+    return this.boxes.includes(this.chosen) ? this.chosen : (this.boxes[0] ?? null);
+  }
+
+  choose(box) {
+    this.chosen = box;
+    this.tell();
+  }
+
+  /** Who last wrote in img2img means img2img; a negative prompt is only ever chosen by hand. */
+  follow(box) {
+    if (box !== this.current && !isNegative(box.area)) this.choose(box);
+  }
+
+  tell() {
+    for (const listener of this.listeners) listener(this);
+  }
+}
+
+function isNegative(area) {
+  return /neg/i.test(area.closest("[id]")?.id ?? "");
+}
+
+function labelOf(area, block) {
+  const known = NAMES[block.id];
+  if (known) return known;
+  const written = block.querySelector("label span")?.textContent.trim();
+  return written || area.getAttribute("aria-label") || "prompt";
+}

@@ -1,0 +1,28 @@
+"""The LoRA tab's place in a gradio page: one empty element, alike in gradio 3.41, 4.40 and 6.
+
+Everything else is `static/main.mjs`, which finds this element, and every prompt: a textarea inside
+an element of class `prompt` (`gr.Textbox(elem_classes=["prompt"])`), as the webui's are.
+"""
+
+from __future__ import annotations
+
+import gradio as gr
+
+TITLE = "LoRA"
+ELEM_ID = "live_lora"
+MOUNT = (
+    '<div id="live-lora-tab"><p>Loading the LoRA tab… If this stays, the page could not reach'
+    " the program's own routes under <code>live-lora/</code>.</p></div>"
+)
+
+
+def build() -> gr.HTML:
+    """The mount point; call it inside the Blocks, Tab or Column that shall hold the tab."""
+    return gr.HTML(MOUNT)
+
+
+def tabs() -> list[tuple[gr.Blocks, str, str]]:
+    """What the webui's `on_ui_tabs` wants: (blocks, title, elem_id)."""
+    with gr.Blocks(analytics_enabled=False) as blocks:
+        build()
+    return [(blocks, TITLE, ELEM_ID)]

@@ -1,0 +1,142 @@
+"""Real browsers on stand-in pages: the tests' own gradio, and older ones where they are given.
+
+`LIVE_LORA_GRADIO` holds interpreters of environments with other gradios, parted as in PATH.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page, Route
+
+APP = Path(__file__).with_name("app.py")
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+PYTHONS = [sys.executable, *filter(None, os.environ.get("LIVE_LORA_GRADIO", "").split(os.pathsep))]
+LOCAL = "http://127.0.0.1:"
+PIXEL = bytes.fromhex(
+    "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de0000000c49444154789c63f8cfc0"
+    "000003010100c9fe92ef0000000049454e44ae426082"
+)
+
+
+def missing(what: str) -> None:
+    """Skips, or fails where the run demands a browser."""
+    if os.environ.get("LIVE_LORA_REQUIRE_BROWSER") == "1":
+        pytest.fail(f"{what}, and LIVE_LORA_REQUIRE_BROWSER=1 demands it")
+    pytest.skip(what)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """A Chromium of this machine."""
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        missing("playwright is not installed")
+    path = os.environ.get("LIVE_LORA_CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
+    if path is None:
+        missing("there is no Chromium on this machine")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session", params=PYTHONS, ids=lambda python: Path(python).parts[-3])
+def site(request: pytest.FixtureRequest, chromium: Browser) -> Iterator[str]:
+    """The address of a stand-in page, in one of the gradios."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = {**os.environ, "GRADIO_ANALYTICS_ENABLED": "False", "PYTHONWARNINGS": "ignore"}
+    process = subprocess.Popen([request.param, str(APP), str(port)], env=environment)
+    try:
+        await_answer(f"{LOCAL}{port}/", process)
+        yield f"{LOCAL}{port}/"
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def await_answer(address: str, process: subprocess.Popen[bytes]) -> None:
+    """Returns when the page answers; at most two minutes: a busy machine imports gradio slowly."""
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    for _ in range(600):
+        assert process.poll() is None, "the stand-in ended"
+        try:
+            direct.open(address, timeout=5).close()
+        except OSError:
+            time.sleep(0.2)
+        else:
+            return
+    raise AssertionError("the stand-in does not answer")
+
+
+def lora(name: str, **facts: Any) -> dict[str, Any]:
+    """One row of the library's JSON."""
+    return {"id": f"{abs(hash(name)):016x}"[:16], "name": name, "base": "SD1", "preview": None, **facts}
+
+
+LORAS = [
+    lora("ghibli", weight=0.7, words="ghibli style", preview=1, mtime=1.0),
+    lora("sharp", folder="style", relative="style/sharp.safetensors", mtime=3.0),
+    lora("ink", folder="style/line", base="SDXL", misfit="made for SDXL, this is SD 1", mtime=2.0),
+    lora("foo_v2", triggers=["brush pen"]),
+    lora("a/same", stem="same", folder="a", relative="a/same.safetensors"),
+    lora("b/same", stem="same", folder="b", relative="b/same.safetensors"),
+]
+
+Open = Callable[..., "Page"]
+
+
+@pytest.fixture
+def visit(site: str, chromium: Browser) -> Iterator[Open]:
+    """Opens the page with a library; afterwards, no error may have reached the page."""
+    errors: list[str] = []
+    contexts = []
+
+    def visit(loras: list[dict[str, Any]] = LORAS, query: str = "", **options: Any) -> Page:
+        context = chromium.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.route("**/*", lambda route: serve(route, loras))
+        page.goto(site + query)
+        page.wait_for_function("globalThis.liveLora?.library.state === 'ready'")
+        return page
+
+    yield visit
+    for context in contexts:
+        context.close()
+    assert errors == []
+
+
+@pytest.fixture
+def page(visit: Open) -> Page:
+    """The page with the small library."""
+    return visit()
+
+
+def serve(route: Route, loras: list[dict[str, Any]]) -> None:
+    """The library's routes; everything else from the stand-in, nothing from the network."""
+    address = route.request.url
+    if not address.startswith((LOCAL, "data:", "blob:")):
+        route.abort()
+    elif address.endswith(("/live-lora/library", "/live-lora/refresh")):
+        route.fulfill(json={"loras": loras, "model": {"base": "SD1"}})
+    elif "/live-lora/preview/" in address:
+        route.fulfill(body=PIXEL, content_type="image/png")
+    else:
+        route.continue_()
