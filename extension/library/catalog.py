@@ -12,6 +12,7 @@ from .entry import Entry
 from .facts import Facts, Guess
 from .hashes import is_hash
 from .scan import MODELS, PICKLES, Snapshot, scan
+from .store import Store
 
 __all__ = ["Catalog", "Entry"]
 
@@ -22,6 +23,7 @@ class Catalog:
     """The LoRA files under some folders. Making one reads nothing; the first question scans.
 
     `allow_pickle` lists .pt, .ckpt and .bin too. `guess` tells a base model's name from a header.
+    `cache` is a folder of ours where what was learned is kept for the next start.
     """
 
     def __init__(
@@ -29,10 +31,13 @@ class Catalog:
         folders: Sequence[Path | str],
         *,
         allow_pickle: bool = False,
+        cache: Path | None = None,
         guess: Guess | None = None,
     ) -> None:
         self.folders = tuple(Path(folder).absolute() for folder in folders)
-        self.facts = Facts(guess)
+        self.cache = cache
+        self._store = Store(cache / "library.sqlite") if cache else None
+        self.facts = Facts(guess, self._store)
         self._models = MODELS + PICKLES * allow_pickle
         self._snapshot: Snapshot | None = None
         self._lock = threading.RLock()
@@ -50,7 +55,8 @@ class Catalog:
     @property
     def problems(self) -> tuple[str, ...]:
         """What the last scan could not read, as sentences."""
-        return self.snapshot.problems
+        trouble = self._store.problem if self._store else None
+        return self.snapshot.problems + ((trouble,) if trouble else ())
 
     def by_id(self, id: str) -> Entry | None:
         """The file with this id, or None."""
@@ -87,6 +93,24 @@ class Catalog:
         known = self.facts.with_hash(hash)
         likely = (e for e in self.entries if (e.stat.size, e.stat.mtime_ns) in known)
         return next((e for e in likely if e.is_current() and e.hashes.match(hash)), None)
+
+    @property
+    def unread(self) -> tuple[Entry, ...]:
+        """The files at whose headers nobody looked yet: their alias and base are not known."""
+        known = self.facts.known_gist
+        return tuple(entry for entry in self.entries if known(entry) is None)
+
+    def look(self, seconds: float) -> int:
+        """Looks at unread files for about this long; gives the number that is left."""
+        until, unread = time.monotonic() + seconds, self.unread
+        left = len(unread)
+        for entry in unread:
+            if time.monotonic() > until:
+                break
+            self.facts.gist(entry)
+            left -= 1
+        self.facts.flush()
+        return left
 
     @property
     def unhashed(self) -> tuple[Entry, ...]:

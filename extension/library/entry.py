@@ -15,7 +15,7 @@ from .walk import Folder, Stat
 if TYPE_CHECKING:
     from .facts import Facts
     from .hashes import Hashes
-    from .sidecar import Sidecar
+    from .sidecar import Brief, Sidecar
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,6 +104,15 @@ class Entry:
     def sidecar(self) -> Sidecar:
         """What users and sites wrote beside the file; empty where there is nothing."""
         return self.facts.sidecar(self)
+
+    @property
+    def brief(self) -> Brief:
+        """What a list of all files shows of the sidecars, as the last scan saw them."""
+        return self.facts.brief(self)
+
+    def beside(self, suffix: str) -> Stat | None:
+        """The file with our stem and this suffix in our folder, if the last scan saw one."""
+        return self.folder.files.get(self.stem + suffix)
 
     def is_current(self) -> bool:
         """Whether the file on disk is still the one the scan saw."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import asdict, astuple, dataclass
+from functools import cached_property, lru_cache
+from typing import Any
 
 from ..errors import FileError
 from . import header as headers
@@ -12,11 +13,12 @@ from . import sidecar as sidecars
 from .entry import Entry
 from .hashes import Hashes, hash_file
 from .header import Header
-from .sidecar import Sidecar
+from .sidecar import Brief, Sidecar
+from .store import Identity, Store
 
-Identity = tuple[str, int, int]
 Guess = Callable[[Header], str]
 UNKNOWN = "Unknown"
+COVER = "ssmd_cover_images"  # pictures inside the metadata, as the webui reads them
 HEADERS_KEPT = 8  # an SDXL header is about 1 MB as objects
 METADATA_KEPT = 64
 
@@ -27,16 +29,19 @@ class Gist:
 
     alias: str | None = None
     base: str = UNKNOWN
+    cover: bool = False  # whether there is a picture in its metadata
     error: str | None = None
 
 
 class Facts:
-    """Headers, gists and hashes by file identity, for one catalog. Threads may share it."""
+    """Headers, gists, hashes and briefs for one catalog. Threads may share it.
 
-    def __init__(self, guess: Guess | None = None) -> None:
+    With a store, what was computed in earlier sessions is known from the start.
+    """
+
+    def __init__(self, guess: Guess | None = None, store: Store | None = None) -> None:
         self._guess = guess
-        self._gists: dict[Identity, Gist] = {}
-        self._hashes: dict[Identity, Hashes] = {}
+        self._store = store
         self._headers = lru_cache(HEADERS_KEPT)(_read)
         self._metadata = lru_cache(METADATA_KEPT)(_read_metadata)
 
@@ -51,11 +56,13 @@ class Facts:
         return {} if entry.is_pickle else self._metadata(entry.identity)
 
     def gist(self, entry: Entry) -> Gist:
-        """Alias and base model; reads the file the first time."""
-        known = self._gists.get(entry.identity)
-        if known is None:
-            known = self._gists[entry.identity] = self._look(entry)
-        return known
+        """Alias and base model; reads the file's header the first time."""
+        known = self.known_gist(entry)
+        return known or self._learn(entry, self._look(entry))
+
+    def known_gist(self, entry: Entry) -> Gist | None:
+        """The gist if the file was looked at before."""
+        return self._gists.get(entry.identity)
 
     def hashes(self, entry: Entry, stopped: Callable[[], bool] = lambda: False) -> Hashes:
         """The hashes; computes them the first time. FileError."""
@@ -66,6 +73,7 @@ class Facts:
         if hashes is None or not entry.is_current():
             raise FileError(entry.path, "it changed while it was read: refresh the list")
         self._hashes[entry.identity] = hashes
+        self._keep("hashes", entry.identity, astuple(hashes))
         return hashes
 
     def known_hashes(self, entry: Entry) -> Hashes | None:
@@ -81,13 +89,64 @@ class Facts:
         """What is written beside the file, as it is now."""
         return sidecars.read(entry.path)
 
+    def brief(self, entry: Entry) -> Brief:
+        """What a list shows of the sidecars; read again where the scan saw them changed."""
+        stats = [stat for suffix in sidecars.SUFFIXES if (stat := entry.beside(suffix))]
+        if not stats:
+            return Brief()
+        identity = (
+            str(entry.path),
+            sum(stat.size for stat in stats),
+            max(stat.mtime_ns for stat in stats),
+        )
+        known = self._briefs.get(identity)
+        if known is None:
+            known = self._briefs[identity] = sidecars.brief(self.sidecar(entry))
+            self._keep("brief", identity, asdict(known))
+        return known
+
+    def flush(self) -> None:
+        """Writes to the store what was learned."""
+        if self._store:
+            self._store.flush()
+
+    @cached_property
+    def _gists(self) -> dict[Identity, Gist]:
+        return {identity: Gist(**value) for identity, value in self._kept("gist")}
+
+    @cached_property
+    def _hashes(self) -> dict[Identity, Hashes]:
+        return {identity: Hashes(*value) for identity, value in self._kept("hashes")}
+
+    @cached_property
+    def _briefs(self) -> dict[Identity, Brief]:
+        lists = ("trigger_words", "tags")
+        return {
+            identity: Brief(**(value | {name: tuple(value[name]) for name in lists}))
+            for identity, value in self._kept("brief")
+        }
+
     def _look(self, entry: Entry) -> Gist:
         try:
             metadata = self.metadata(entry)
             base = self._guess(entry.header) if self._guess and not entry.is_pickle else UNKNOWN
         except FileError as error:
             return Gist(error=error.reason)
-        return Gist(metadata.get("ss_output_name", "").strip() or None, base)
+        alias = metadata.get("ss_output_name", "").strip() or None
+        return Gist(alias, base, cover=bool(metadata.get(COVER)))
+
+    def _learn(self, entry: Entry, gist: Gist) -> Gist:
+        self._gists[entry.identity] = gist
+        if gist.error is None:  # a permission may be mended without a new mtime
+            self._keep("gist", entry.identity, asdict(gist))
+        return gist
+
+    def _kept(self, kind: str) -> list[tuple[Identity, Any]]:
+        return list(self._store.load(kind)) if self._store else []
+
+    def _keep(self, kind: str, identity: Identity, value: object) -> None:
+        if self._store:
+            self._store.put(kind, identity, value)
 
 
 def _read(identity: Identity) -> Header:

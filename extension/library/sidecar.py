@@ -9,18 +9,18 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import os
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ..errors import FileError
+from .atomic import replace
 
 SUFFIXES = (".json", ".civitai.info", ".txt", ".description.txt")
 LARGEST = 4 << 20  # bytes of a sidecar that are read
+LONGEST_TEXT = 1000  # characters, in a list of all files
+MOST_WORDS = 20
 FIELDS: Mapping[str, str] = {  # ours -> the webui's
     "description": "description",
     "sd_version": "sd version",
@@ -51,6 +51,28 @@ class Sidecar:
     problems: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """The part of a sidecar that a list of all files shows."""
+
+    preferred_weight: float | None = None
+    activation_text: str = ""
+    sd_version: str = ""
+    trigger_words: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+
+
+def brief(sidecar: Sidecar) -> Brief:
+    """What a list shows, long texts and long lists cut."""
+    return Brief(
+        sidecar.preferred_weight,
+        sidecar.activation_text[:LONGEST_TEXT],
+        sidecar.sd_version[:LONGEST_TEXT],
+        sidecar.trigger_words[:MOST_WORDS],
+        tuple(sidecar.civitai.get("tags", ()))[:MOST_WORDS],
+    )
+
+
 def read(path: Path) -> Sidecar:
     """The sidecars of the LoRA at `path`; what is broken is a problem of the result, no error."""
     problems: list[str] = []
@@ -79,7 +101,7 @@ def write(path: Path, changes: Mapping[str, str | float | None]) -> None:
     content = _existing(target)
     content.update({FIELDS[name]: _written(name, value) for name, value in changes.items()})
     try:
-        _replace(target, json.dumps(content, indent=4, ensure_ascii=False))
+        replace(target, json.dumps(content, indent=4, ensure_ascii=False).encode())
     except (OSError, ValueError) as error:
         raise FileError(target, f"cannot be written: {error}") from error
 
@@ -169,25 +191,3 @@ def _written(name: str, value: str | float | None) -> str | float:
     if name == "preferred_weight":
         return weight(value) or 0
     return str(value or "")
-
-
-def _replace(target: Path, text: str) -> None:
-    handle, spare = tempfile.mkstemp(dir=target.parent, prefix=".live-lora-")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        if target.exists():
-            shutil.copymode(target, spare)
-        else:
-            Path(spare).chmod(0o666 & ~_umask())
-        Path(spare).replace(target)
-    except BaseException:
-        Path(spare).unlink(missing_ok=True)
-        raise
-
-
-def _umask() -> int:
-    """The process's umask; it can only be read by setting it."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

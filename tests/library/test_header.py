@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from live_lora.errors import FileError
-from live_lora.library import header
+from live_lora.library import header, rules
 from safetensors import SafetensorError, safe_open
 
 TENSOR = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
@@ -76,7 +76,7 @@ SOUND: dict[str, tuple[Any, bytes]] = {
     ),
     **{
         f"dtype {name}": (described(dtype=name, shape=[8], data_offsets=[0, bits]), bytes(bits))
-        for name, bits in header.BITS.items()
+        for name, bits in rules.BITS.items()
     },
 }
 

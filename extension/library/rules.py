@@ -1,0 +1,171 @@
+"""What the JSON of a safetensors file may say: the rules of safetensors 0.8.0, with reasons.
+
+What passes here can be opened there (github.com/huggingface/safetensors, `Metadata::validate`).
+One form is refused that serde takes: tensors described by a list in place of an object.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NoReturn, TypeGuard
+
+BITS: Mapping[str, int] = {
+    **dict.fromkeys(("F64", "I64", "U64", "C64"), 64),
+    **dict.fromkeys(("F32", "I32", "U32"), 32),
+    **dict.fromkeys(("F16", "BF16", "I16", "U16"), 16),
+    **dict.fromkeys(("BOOL", "U8", "I8", "F8_E5M2", "F8_E4M3", "F8_E8M0"), 8),
+    **dict.fromkeys(("F8_E4M3FNUZ", "F8_E5M2FNUZ"), 8),
+    **dict.fromkeys(("F6_E2M3", "F6_E3M2"), 6),
+    "F4": 4,
+}
+U64 = 1 << 64
+DEEPEST = 127  # levels of JSON; serde_json's own limit
+AGAIN = "download or copy it again"
+
+
+@dataclass(frozen=True, slots=True)
+class TensorInfo:
+    """One tensor; `start` and `end` count bytes from the end of the header."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    start: int
+    end: int
+
+
+class Unsound(Exception):
+    """A rule of the format is broken; becomes a FileError that names the file."""
+
+
+class Repeated(dict[str, Any]):
+    """A JSON object that has some key twice; the last value counts."""
+
+    keys_twice: frozenset[str] = frozenset()
+
+
+def parse(raw: bytes) -> dict[str, Any]:
+    """The JSON object; refuses what serde_json refuses and Python's json takes."""
+    try:
+        text = raw.decode("utf-8")
+        content = json.loads(
+            text.strip(" \t\r\n"), object_pairs_hook=_object, parse_constant=_refuse_constant
+        )
+        if "\\u" in text:
+            json.dumps(content, ensure_ascii=False).encode("utf-8")  # half a surrogate pair
+    except (ValueError, RecursionError) as error:
+        raise Unsound(f"its header is not valid JSON ({error}): {AGAIN}") from error
+    if not isinstance(content, dict):
+        raise Unsound(f"its header is not a JSON object: {AGAIN}")
+    return content
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) == len(pairs):
+        return content
+    repeated, seen = Repeated(content), set[str]()
+    repeated.keys_twice = frozenset(k for k, _ in pairs if k in seen or seen.add(k))  # type: ignore[func-returns-value]
+    return repeated
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a JSON value")
+
+
+def metadata(content: dict[str, Any]) -> dict[str, str]:
+    found = content.get("__metadata__")
+    if isinstance(content, Repeated) and "__metadata__" in content.keys_twice:
+        raise Unsound("its header has two __metadata__ entries")
+    if found is None:
+        return {}
+    if not is_metadata(found):
+        raise Unsound("its metadata holds values that are not text")
+    return dict(found)
+
+
+def is_metadata(value: object) -> bool:
+    return isinstance(value, dict) and all(isinstance(text, str) for text in value.values())
+
+
+def tensor(key: str, value: object) -> TensorInfo:
+    """One entry of the header, its size checked against its shape and dtype."""
+    if not isinstance(value, dict):
+        raise Unsound(f"tensor {key!r} is not described by an object")
+    if len(value) > 3 or type(value) is Repeated:
+        _check_extras(key, value)
+    dtype, shape, offsets = value.get("dtype"), value.get("shape"), value.get("data_offsets")
+    if not isinstance(dtype, str) or dtype not in BITS:
+        raise Unsound(f"tensor {key!r} has the unknown dtype {dtype!r}")
+    if not _are_counts(shape) or not _are_counts(offsets) or len(offsets) != 2:
+        raise Unsound(f"tensor {key!r} has no valid shape and data_offsets")
+    start, end = offsets
+    if end - start != _bytes(key, BITS[dtype], shape):
+        raise Unsound(f"tensor {key!r}: {dtype} of shape {shape} does not take {end - start} bytes")
+    return TensorInfo(dtype, tuple(shape), start, end)
+
+
+def _check_extras(key: str, value: dict[str, Any]) -> None:
+    if isinstance(value, Repeated) and value.keys_twice & {"dtype", "shape", "data_offsets"}:
+        raise Unsound(f"tensor {key!r} is described twice over")
+    if _depth(value) > DEEPEST - 1:
+        raise Unsound(f"tensor {key!r} is described by too deep a nesting")
+
+
+def _are_counts(value: Any) -> TypeGuard[list[int]]:
+    """Whether this is a list of u64, as JSON has them (true is no number)."""
+    if type(value) is not list:
+        return False
+    for n in value:  # noqa: SIM110 - a third of the time of all(...), for thousands of tensors
+        if type(n) is not int or not 0 <= n < U64:
+            return False
+    return True
+
+
+def _bytes(key: str, bits: int, shape: list[int]) -> int:
+    """Bytes of a tensor; the product is taken in the order in which safetensors checks it."""
+    count = 1
+    for size in shape:
+        count *= size
+        if count >= U64:
+            raise Unsound(f"tensor {key!r} is too large for any file")
+    bits *= count
+    if bits >= U64:
+        raise Unsound(f"tensor {key!r} is too large for any file")
+    if bits % 8:
+        raise Unsound(f"tensor {key!r} does not end at a whole byte")
+    return bits // 8
+
+
+def _depth(value: object) -> int:
+    """Levels of nesting, 0 for a plain value."""
+    level, deep = [value], -1
+    while level:
+        deep += 1
+        inner = [v for v in level if isinstance(v, (dict, list))]
+        level = [part for v in inner for part in (v.values() if isinstance(v, dict) else v)]
+        if inner and not level:
+            deep += 1
+    return deep
+
+
+def check_layout(tensors: Mapping[str, TensorInfo], data_start: int, file_size: int) -> None:
+    """Tensors must cover the data one after the other: no overlap, no hole, nothing left over."""
+    data_size = file_size - data_start
+    at = 0
+    for key, tensor in sorted(tensors.items(), key=lambda item: (item[1].start, item[1].end)):
+        if tensor.start < at:
+            raise Unsound(f"tensor {key!r} overlaps another one")
+        if tensor.start > at:
+            raise Unsound(f"{tensor.start - at:,} bytes before tensor {key!r} belong to no tensor")
+        at = tensor.end
+    if at > data_size:
+        raise Unsound(cut(data_start + at, file_size))
+    if at < data_size:
+        raise Unsound(f"{data_size - at:,} bytes at its end belong to no tensor: {AGAIN}")
+
+
+def cut(expected: int, actual: int, what: str = "its header describes") -> str:
+    """Why a file that is too short is refused; bytes."""
+    return f"it is cut short: {what} {expected:,} bytes, {actual:,} are there; {AGAIN}"
