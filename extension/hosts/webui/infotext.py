@@ -1,0 +1,107 @@
+"""What a picture's own text says about its LoRAs: hashes, and what could not be done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from modules import shared
+
+from ... import prompt as language
+from ...errors import LiveLoraError
+from ...library.catalog import Entry
+from ...prompt import Prompt
+from . import options
+from .part import Part
+
+HASHES = "Lora hashes"  # the builtin's key, read by every program that reads infotexts
+EXTRA = "Live LoRA"
+REMOVED = str.maketrans("", "", ":,")  # from names, as the builtin does: they end a hash
+
+Hashes = Mapping[str, str]
+
+
+def write(p: Any, parts: Sequence[Part]) -> None:
+    """Both lines for this batch, and none where there is nothing to say."""
+    params, wanted = p.extra_generation_params, options.get("lora_add_hashes_to_infotext")
+    for key, value in ((HASHES, hashes(parts) if wanted else None), (EXTRA, lost(parts))):
+        if value:
+            params[key] = value
+        elif getattr(params.get(key), "live_lora", False) or key == EXTRA:
+            params.pop(key, None)
+
+
+def lost(parts: Sequence[Part]) -> str:
+    """What was written and is not in the picture."""
+    reports = [report for part in parts for report in part.reports]
+    misfits = [f"{n.name}: {n.misfit}" for report in reports for n in report.networks if n.misfit]
+    messages = [
+        told.problem.message
+        for report in reports
+        for told in report.problems
+        if told.problem.severity == "error"
+    ]
+    return "; ".join(dict.fromkeys([*messages, *misfits]))
+
+
+class PictureHashes:
+    """The line where pictures differ: the webui calls it with the picture's own prompts.
+
+    A list by picture would not do: the webui counts a list's places within the batch for a
+    picture, and within the job for a grid.
+    """
+
+    live_lora = True
+
+    def __init__(self, known: Hashes, always: Iterable[str]) -> None:
+        self.known = known
+        self.always = frozenset(always)
+
+    def __call__(self, prompt_text: str = "", negative_prompt: str = "", **_: Any) -> str | None:
+        names = names_in(language.parse(prompt_text), language.parse(negative_prompt or ""))
+        return line({k: v for k, v in self.known.items() if k in names | self.always}) or None
+
+
+class Line(str):
+    """A line of ours: told from one that somebody else has written."""
+
+    live_lora = True
+
+
+def hashes(parts: Sequence[Part]) -> str | Callable[..., str | None]:
+    """`name: hash, …` over all passes: one text, or one for each picture where they differ."""
+    known: dict[str, str] = {}
+    for part in parts:
+        for entry, tags in [] if part.run is None else part.run.files:
+            if (found := short_hash(entry)) is not None:
+                known |= {tag.name.translate(REMOVED): found for tag in tags}
+    first, hires = parts[0], parts[1:]
+    pairs = zip(first.prompts, first.negatives, strict=False)
+    by_picture = [names_in(*pair) for pair in pairs]
+    always = {name for part in hires for one in part.prompts for name in names_in(one)}
+    if len(set(by_picture)) > 1:
+        return PictureHashes(known, always)
+    return Line(line(known))
+
+
+def line(known: Hashes) -> str:
+    """As the builtin writes it."""
+    return ", ".join(f"{name}: {short}" for name, short in known.items())
+
+
+def names_in(*prompts: Prompt) -> frozenset[str]:
+    """The LoRAs that prompts name, spelt as in the line."""
+    return frozenset(tag.name.translate(REMOVED) for prompt in prompts for tag in prompt.tags)
+
+
+def short_hash(entry: Entry) -> str | None:
+    """12 digits of the hash of the file's tensors; None where hashing is off or fails.
+
+    Computed, not believed: `sshs_model_hash` in a file's metadata is only a claim.
+    """
+    if shared.cmd_opts.no_hashing:
+        return None
+    try:
+        return entry.shorthash
+    except LiveLoraError:
+        return None

@@ -1,0 +1,215 @@
+"""One call of the webui's process_images: our wrappers on its `p`, and nowhere else.
+
+Hooks are on only inside `with`, around the webui's encoding and around its sampling: neither an
+exception nor a callback that is not called can leave one behind.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from ...report import Report
+from . import batch, infotext, models, options, telling, wishes
+from .conds import Encoder
+from .live import LIVE
+from .part import Part
+
+ATTRIBUTE = "live_lora_job"
+WRAPPED = (
+    "init",
+    "parse_extra_network_prompts",
+    "get_conds_with_caching",
+    "setup_conds",
+    "calculate_hr_conds",
+    "sample",
+)
+
+
+class Job:
+    """What one `p` generates. `first` and `hires` are the two passes of the present batch."""
+
+    def __init__(self, p: Any) -> None:
+        self.p = p
+        self.first: Part | None = None
+        self.hires: Part | None = None
+        self.reports: list[Report] = []
+        self.parsed = False  # whether the prompts with their tags went through our hands
+        self._acting: Part | None = None
+        self._refusal: Exception | None = None
+        self._bound: Any = None
+        self._inside: set[str] = set()
+
+    # --- what the webui calls on p ---------------------------------------------------------
+
+    def init(self, host: Callable[..., Any], *_: Any, **__: Any) -> Any:
+        """The last moment before seeds are used, after every script's `process`."""
+        if self._refusal is not None:
+            raise self._refusal
+        wishes.prepare(self.p)
+        return host(self.p.all_prompts, self.p.all_seeds, self.p.all_subseeds)
+
+    def parse_extra_network_prompts(self, host: Callable[..., Any]) -> Any:
+        """Takes our tags out of all prompts of this batch, then lets the webui take its own."""
+        self.read(*batch.texts(self.p))
+        self.parsed = True
+        assert self.first is not None
+        result = batch.take_out(self.p, self.first, self.hires, host)
+        self.mark()
+        return result
+
+    def get_conds_with_caching(
+        self, host: Callable[..., Any], function: Any, *args: Any, **kwargs: Any
+    ) -> Any:
+        """The one door to the text encoders, in every pass."""
+        if self._acting is None or self._acting.run is None:
+            return host(function, *args, **kwargs)
+        return host(Encoder(self._acting, function), *args, **kwargs)
+
+    def setup_conds(self, host: Callable[..., Any]) -> Any:
+        """Encodes for the first pass, or for whichever pass the refiner interrupts."""
+        self.follow_checkpoint()
+        with self.acting(self.hires if self._in_hires else self.first):
+            return host()
+
+    def calculate_hr_conds(self, host: Callable[..., Any]) -> Any:
+        """Encodes for hires fix: in its pass, or ahead of it with little memory."""
+        self.follow_checkpoint()
+        with self.acting(self.hires):
+            return host()
+
+    def sample(self, host: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Samples; `announce` switches to the hires pass where its time comes."""
+        self.follow_checkpoint()
+        try:
+            with self.acting(self.first):
+                return host(*args, **kwargs)
+        finally:
+            self.finish()
+
+    # --- what the steps need ---------------------------------------------------------------
+
+    @property
+    def _in_hires(self) -> bool:
+        return bool(getattr(self.p, "is_hr_pass", False))
+
+    @property
+    def parts(self) -> list[Part]:
+        """The passes of the present batch."""
+        return [part for part in (self.first, self.hires) if part is not None]
+
+    def refuse(self, error: Exception) -> None:
+        """Raises it where the webui does not catch: what its scripts raise, it only prints."""
+        self._refusal = error
+
+    def read(self, first: tuple[Any, Any], hires: tuple[Any, Any] | None) -> None:
+        """Starts a batch: prompts and negatives of its passes, with tags. Raises StrictError."""
+        self.first, self.hires = Part(*first), Part(*hires) if hires else None
+        self._bound = None
+        if not self.p.disable_extra_networks:
+            self.follow_checkpoint()
+            telling.problems(self.p, self.parts)
+
+    def mark(self) -> None:
+        """Tells the infotext what is in use."""
+        if not self.p.disable_extra_networks:
+            infotext.write(self.p, self.parts)
+
+    def follow_checkpoint(self) -> None:
+        """Opens the runs on the checkpoint in memory, and again when it was switched."""
+        if self.p.disable_extra_networks or not any(part.speaks for part in self.parts):
+            return
+        core = LIVE.core()
+        if core is None or self._bound == (bound := LIVE.bound):
+            return
+        before = self._acting
+        self._act(None)
+        unet = models.components(models.loaded())["unet"]
+        for part in self.parts:
+            part.bind(core, unet)
+        self._bound = bound
+        self._act(before)
+
+    def announce(self, params: Any) -> None:
+        """The denoiser is about to call the UNet: hooks of its pass, its rows, its progress."""
+        if self._acting is None:
+            return
+        wanted = self.hires if self._in_hires else self.first
+        if wanted is not self._acting:
+            self._act(wanted)
+        if wanted is not None:
+            wanted.announce(params.denoiser, params.x, params.sigma)
+
+    @contextmanager
+    def acting(self, part: Part | None) -> Iterator[None]:
+        """Hooks of this pass on, and those of before on again afterwards."""
+        before = self._acting
+        self._act(part)
+        try:
+            yield
+        finally:
+            self._act(before)
+
+    def _act(self, part: Part | None) -> None:
+        if part is self._acting:
+            return
+        if self._acting is not None:
+            self._acting.leave()
+        self._acting = None
+        if part is not None:
+            part.enter()
+            self._acting = part
+
+    def finish(self) -> None:
+        """After a batch, however it ended: the report."""
+        reports = [report for part in self.parts for report in part.reports]
+        if reports:
+            self.reports += reports
+            LIVE.report = reports[-1]
+            if options.get("live_lora_report"):
+                telling.results(self.p, self.parts)
+
+    def wrap(self, name: str, host: Callable[..., Any]) -> Callable[..., Any]:
+        """A method of p that goes through ours, unless it is inside of ours already."""
+        ours = getattr(self, name)
+
+        @functools.wraps(host)
+        def method(*args: Any, **kwargs: Any) -> Any:
+            if name in self._inside:
+                return host(*args, **kwargs)
+            self._inside.add(name)
+            try:
+                return ours(host, *args, **kwargs)
+            finally:
+                self._inside.discard(name)
+
+        method.live_lora = self  # type: ignore[attr-defined]
+        return method
+
+
+def job_of(p: Any) -> Job | None:
+    """The job whose wrappers are on p, if it is p's own: copies of p carry the original's."""
+    job = getattr(p, "__dict__", {}).get(ATTRIBUTE)
+    return job if isinstance(job, Job) and job.p is p else None
+
+
+def install(p: Any) -> Job:
+    """Our wrappers on this p, put on anew: scripts copy a p, or run one again."""
+    job = Job(p)
+    setattr(p, ATTRIBUTE, job)
+    for name in WRAPPED:
+        if hasattr(type(p), name):
+            setattr(p, name, job.wrap(name, _host_method(p, name)))
+    return job
+
+
+def _host_method(p: Any, name: str) -> Callable[..., Any]:
+    """p's method without wrappers of an earlier job; another extension's is kept, and wrapped."""
+    present: Callable[..., Any] = getattr(p, name)
+    while (job := getattr(present, "live_lora", None)) is not None:
+        if job.p is not p:
+            return getattr(type(p), name).__get__(p)  # type: ignore[no-any-return]
+        present = present.__wrapped__  # type: ignore[attr-defined]
+    return present

@@ -1,0 +1,67 @@
+"""What lives as long as the process: the library, the core on the loaded checkpoint, the report."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from modules import shared
+
+from ...library.catalog import Catalog
+from ...report import Report
+from ...session import Core
+from . import models, options
+
+
+class LiveLora:
+    """Made once; `Reload UI` keeps it, since it keeps imported packages."""
+
+    def __init__(self) -> None:
+        self.report: Report | None = None
+        self._catalog: Catalog | None = None
+        self._core: Core | None = None
+        self._wanted: Any = None  # folders and settings of the catalog
+        self.bound: Any = None  # which weights the core's modules hold
+        self._weights = 0
+
+    def catalog(self) -> Catalog:
+        """The files of the webui's LoRA folders and of those in our setting."""
+        wanted = (tuple(options.folders()), options.allow_pickle())
+        if self._catalog is None or wanted != self._wanted:
+            self._catalog, self._core = Catalog(wanted[0], allow_pickle=wanted[1]), None
+            self._wanted = wanted
+        return self._catalog
+
+    def weights_changed(self, *_: Any) -> None:
+        """The webui has loaded a checkpoint, perhaps into the modules that we know."""
+        self._weights += 1
+
+    def core(self) -> Core | None:
+        """The core on the checkpoint in memory, or None without one.
+
+        Compared at every use: a checkpoint that is kept in memory is switched to silently.
+        """
+        catalog, sd_model = self.catalog(), models.loaded()
+        if sd_model is None:
+            return None
+        bound = (*models.identity(sd_model), self._weights)
+        if self._core is None:
+            self._core = Core(models.components(sd_model), catalog)
+        elif bound != self.bound:
+            self._core.rebind(models.components(sd_model))
+        self.bound = bound
+        self._core.options = replace(
+            self._core.options,
+            strict=options.strict(),
+            allow_pickle=options.allow_pickle(),
+            watch=_show,
+        )
+        return self._core
+
+
+def _show(name: str, done: int, total: int) -> None:
+    """Beside the progress bar while the deltas of a file are made."""
+    shared.state.textinfo = f"LoRA {name}: {done} of {total}" if done < total else ""
+
+
+LIVE = LiveLora()

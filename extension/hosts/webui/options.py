@@ -1,0 +1,63 @@
+"""Settings: the builtin Lora's, honoured since we stand in its place, and our own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from modules import shared
+
+SECTION = ("live_lora", "Live LoRA")
+
+# name, default, label: of the builtin's options that we follow, as its own page shows them
+BUILTIN: tuple[tuple[str, Any, str], ...] = (
+    ("sd_lora", "None", "Add network to prompt"),
+    ("lora_add_hashes_to_infotext", True, "Add Lora hashes to infotext"),
+    (
+        "lora_bundled_ti_to_infotext",
+        True,
+        "Add Lora name as TI hashes for bundled Textual Inversion",
+    ),
+    ("lora_not_found_warning_console", False, "Lora not found warning in console"),
+    ("lora_not_found_gradio_warning", False, "Lora not found warning popup in webui"),
+)
+OWN: tuple[tuple[str, Any, str], ...] = (
+    ("live_lora_report", True, "Show under the picture what every LoRA did"),
+    ("live_lora_strict", False, "Strict: stop instead of going on without what cannot be applied"),
+    ("live_lora_folders", "", "More folders with LoRA files, one a line or separated by commas"),
+    ("live_lora_pickle", False, "Read .pt and .ckpt files too (as weights only)"),
+)
+DEFAULTS = {name: default for name, default, _ in (*BUILTIN, *OWN)}
+
+
+def get(name: str) -> Any:
+    """An option's value; its default where nobody has registered it (builtin Lora off)."""
+    return getattr(shared.opts, name, DEFAULTS[name])
+
+
+def register() -> None:
+    """Our page in the settings; the builtin's options go there too while it is off."""
+    known = shared.opts.data_labels
+    for name, default, label in (*OWN, *(one for one in BUILTIN if one[0] not in known)):
+        shared.opts.add_option(name, shared.OptionInfo(default, label, section=SECTION))
+
+
+def strict() -> bool:
+    """Whether a prompt that cannot be followed stops the generation."""
+    return bool(get("live_lora_strict"))
+
+
+def allow_pickle() -> bool:
+    """Whether .pt and .ckpt files are read."""
+    return bool(get("live_lora_pickle"))
+
+
+def folders() -> list[Path]:
+    """Where LoRA files are: the webui's folders, then the user's own; each once."""
+    given = [
+        getattr(shared.cmd_opts, "lora_dir", None),
+        getattr(shared.cmd_opts, "lyco_dir_backcompat", None),
+        *str(get("live_lora_folders")).replace("\n", ",").split(","),
+    ]
+    found = [Path(str(one).strip()) for one in given if one and str(one).strip()]
+    return list(dict.fromkeys(found))

@@ -1,0 +1,65 @@
+"""Problems and results to the user: under the picture, in the console, as a popup."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from modules import scripts
+
+from ... import prompt as language
+from ...errors import UnknownName
+from ...report import Report, Told
+from . import options
+from .part import Part
+
+CACHED = "the text encoder's part came from the webui's cache of conds"
+
+
+def problems(p: Any, parts: Sequence[Part]) -> None:
+    """As soon as they are known, so that they are seen even if sampling fails."""
+    for told in _each(part.run.report for part in parts if part.run is not None):
+        p.comment(f"Live LoRA: {told.problem.message}")
+        print(in_console(told))
+        if isinstance(told.cause, UnknownName):
+            _not_found(told.problem.message)
+
+
+def in_console(told: Told) -> str:
+    """The message, with a caret under its place in the prompt."""
+    if told.problem.span is None:
+        return f"Live LoRA: {told.problem.severity}: {told.problem.message}"
+    return f"Live LoRA: {told.problem.severity}:\n{language.caret(told.source, told.problem)}"
+
+
+def results(p: Any, parts: Sequence[Part]) -> None:
+    """What every LoRA did, under the picture."""
+    for part in parts:
+        for report in part.reports:
+            for line in lines(report, cached=not part.encoded):
+                p.comment(f"Live LoRA: {line}")
+
+
+def lines(report: Report, *, cached: bool) -> list[str]:
+    """The report's sentences, and where its counts need a word."""
+    found = report.lines()
+    return [*found, CACHED] if cached and report.networks else found
+
+
+def _each(reports: Iterable[Report]) -> Iterator[Told]:
+    """Every problem once: the pictures of a batch mostly have the same prompt."""
+    seen = set()
+    for report in reports:
+        for told in report.problems:
+            key = (told.problem.message, told.problem.span, told.source)
+            if key not in seen:
+                seen.add(key)
+                yield told
+
+
+def _not_found(message: str) -> None:
+    """The builtin's two warnings about missing files, where its settings ask for them."""
+    if options.get("lora_not_found_warning_console"):
+        print(f"\nLora not found: {message}\n")
+    if options.get("lora_not_found_gradio_warning"):
+        scripts.gr.Warning(message)

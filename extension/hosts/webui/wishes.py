@@ -1,0 +1,85 @@
+"""What a job asks for besides its prompt: the API's list of prompts, `sd_lora`, sweeps, seeds."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from modules import shared
+
+from ... import prompt as language
+from ...errors import LiveLoraError
+from . import edits, options
+
+NO_LORA = "None"  # what the builtin's option `sd_lora` says for nothing
+
+
+class BadRequest(LiveLoraError):
+    """The argument `prompts` of our script is not a list of prompts."""
+
+
+def prompts_of(given: Any) -> list[str]:
+    """The argument `prompts`: a list of strings, or that as JSON text; empty for none.
+
+    Raises BadRequest.
+    """
+    if isinstance(given, str):
+        if not given.strip():
+            return []
+        try:
+            given = json.loads(given)
+        except ValueError as error:
+            raise BadRequest(f"prompts: expected a JSON list of strings: {error}") from error
+    if given is None:
+        return []
+    if not isinstance(given, list) or not all(isinstance(one, str) for one in given):
+        raise BadRequest(f"prompts: expected a list of strings, found {type(given).__name__}")
+    return given
+
+
+def ask(p: Any, prompts: Sequence[str]) -> None:
+    """Makes the job one picture for every prompt, or as many as were asked for, repeating.
+
+    Batches are filled up: the webui makes noise for whole batches.
+    """
+    if not prompts:
+        return
+    pictures = max(len(prompts), p.batch_size * p.n_iter)
+    p.n_iter = math.ceil(pictures / p.batch_size)
+    p.prompt = [prompts[i % len(prompts)] for i in range(p.n_iter * p.batch_size)]
+
+
+def prepare(p: Any) -> None:
+    """The last word on all prompts and seeds of the job, after every script's `process`."""
+    for name in ("all_prompts", "all_hr_prompts"):
+        if getattr(p, name, None):
+            setattr(p, name, [with_default(one) for one in getattr(p, name)])
+    same = any(_wants_one_seed(one) for one in (*p.all_prompts, *p.all_negative_prompts))
+    if same:
+        p.all_seeds = [p.all_seeds[0]] * len(p.all_seeds)
+        p.all_subseeds = [p.all_subseeds[0]] * len(p.all_subseeds)
+    for name in (
+        "all_prompts",
+        "all_negative_prompts",
+        "all_hr_prompts",
+        "all_hr_negative_prompts",
+    ):
+        every = getattr(p, name, None)
+        if every:
+            setattr(p, name, [edits.resolved(one, i) for i, one in enumerate(every)])
+
+
+def with_default(prompt: str) -> str:
+    """The prompt with the tag of the builtin's option "Add network to prompt"."""
+    name = options.get("sd_lora")
+    if not name or name == NO_LORA or "<" in name or ">" in name:
+        return prompt
+    if any(tag.name == name for tag in language.parse(prompt).tags):
+        return prompt
+    return f"{prompt}<lora:{name}:{shared.opts.extra_networks_default_multiplier}>"
+
+
+def _wants_one_seed(prompt: str) -> bool:
+    return any(tag.same_seed for tag in language.parse(prompt).tags)
