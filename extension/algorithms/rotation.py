@@ -28,7 +28,7 @@ def bounded(skew: Tensor, limit: float) -> Tensor:
     """Q, shortened so that ‖Q‖ over all blocks is at most `limit`; 0 is no limit."""
     if limit <= 0:
         return skew
-    length = torch.linalg.vector_norm(skew, dtype=torch.float32)
+    length = torch.linalg.vector_norm(skew)
     return torch.where(length > limit, skew * (limit / length), skew)
 
 

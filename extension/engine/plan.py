@@ -186,6 +186,8 @@ class Plan:
     def _base_product(self, x: Tensor, out: Tensor) -> Tensor:
         """Wx of the original x, without bias; a second product only where the input was changed."""
         bias = self.site.bias
+        if self.layer.kind == "norm":
+            return self.layer.base(x)  # before the weight, which is not in `out` any more
         if self.changes_input:
             self.second_products += 1
         elif bias is None:
