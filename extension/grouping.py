@@ -1,92 +1,62 @@
-"""The keys of a file put together into modules, each with its layer, algorithm and settings."""
+"""The keys of a file put together into modules; what cannot be used is told with its reason."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from . import algorithms, formats
 from .adapter_config import Configs
-from .algorithms import Algorithm, Settings
 from .algorithms.base import NUMBERS
-from .embeddings import Embedding
+from .embeddings import Embedding, find_part
 from .errors import ModuleError
 from .library.header import Header, TensorInfo
-from .tensors import FLOATS, Read, demand_readable
-from .words import Component, Target
+from .modules import Module, Place, Unused
+from .tensors import FLOATS, demand_readable
 
-Place = tuple[str, str]  # component, canonical key
-Shape = tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Unused:
-    """A key (or the part of its keys that names a module) that does nothing, and why."""
-
-    key: str
-    reason: str
+PLAIN = {"weight", "bias"}  # what a layer of any model has
+SECOND_ENCODER = 1280  # channels of OpenCLIP bigG; the other text encoders have 768 or 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Module:
-    """What a file has for one layer: `slots` are its tensors' keys, `shapes` what the header says.
+@dataclass(slots=True)
+class Part:
+    """The tensors of one module part: slot -> key, and further keys for a slot that is taken."""
 
-    `prefix` is how the file names the layer; (`component`, `key`) is what it means.
-    """
-
-    component: Component
-    key: str
-    prefix: str
-    format: str
-    algorithm: type[Algorithm]
-    slots: Mapping[str, str]
-    shapes: Mapping[str, Shape]
-    outline: Algorithm
-    settings: Settings
+    slots: dict[str, str] = field(default_factory=dict)
+    again: list[tuple[str, str]] = field(default_factory=list)
 
     @property
-    def rank(self) -> int | None:
-        """r, where the algorithm has one."""
-        return self.outline.rank
-
-    def fit(self, target: Target) -> None:
-        """ModuleError with the reason when it cannot go on this target."""
-        self.outline.fit(target)
-
-    def build(self, read: Read, rank: int | None = None) -> Algorithm:
-        """The algorithm with its tensors, read now; `rank` is the rank wanted at use time (dyn=).
-
-        Raises ModuleError where the tensors are no good.
-        """
-        tensors = {slot: read(key) for slot, key in self.slots.items()}
-        settings = self.settings if rank is None else replace(self.settings, rank=rank)
-        return self.algorithm(tensors, settings=settings)
+    def keys(self) -> list[str]:
+        """All of them."""
+        return [*self.slots.values(), *(key for _, key in self.again)]
 
 
 @dataclass(slots=True)
 class Grouped:
     """A file's keys, sorted out. `broken` counts modules that name a layer and cannot be used."""
 
-    modules: tuple[Module, ...] = ()
-    unused: tuple[Unused, ...] = ()
-    embeddings: tuple[Embedding, ...] = ()
-    broken: int = 0
+    modules: tuple[Module, ...]
+    unused: tuple[Unused, ...]
+    embeddings: tuple[Embedding, ...]
+    broken: int
 
-
-@dataclass(slots=True)
-class _Part:
-    """The tensors of one module part, while keys are gathered."""
-
-    slots: dict[str, str] = field(default_factory=dict)
-    again: list[str] = field(default_factory=list)  # further keys for a slot that is taken
+    @property
+    def of_lora(self) -> bool:
+        """Is there anything of a LoRA in it, be it broken?"""
+        return bool(self.modules or self.embeddings or self.broken)
 
 
 def group(header: Header, configs: Configs) -> Grouped:
-    """Sorts out all keys; whatever cannot be used stands in `unused` with its reason."""
+    """Sorts out all keys; every key ends in a module, an embedding or `unused`."""
     grouping = _Grouping(header, configs)
     grouping.gather()
     grouping.settle()
-    return Grouped(tuple(grouping.modules.values()), tuple(grouping.unused), (), grouping.broken)
+    return Grouped(
+        _on_second_encoder(grouping.modules.values()),
+        tuple(grouping.unused),
+        tuple(Embedding(name, keys) for name, keys in grouping.embeddings.items()),
+        grouping.broken,
+    )
 
 
 class _Grouping:
@@ -94,73 +64,96 @@ class _Grouping:
         self.tensors = header.tensors
         self.metadata = header.metadata
         self.configs = configs
-        self.parts: dict[str, _Part] = {}
+        self.parts: dict[str, Part] = {}
         self.modules: dict[Place, Module] = {}
+        self.embeddings: dict[str, dict[str, str]] = {}
         self.unused: list[Unused] = []
         self.broken = 0
 
     def gather(self) -> None:
-        """Every key goes to its module part and slot."""
+        """Every key goes to its module part and slot, or to its embedding."""
         shapes = {key: info.shape for key, info in self.tensors.items()}
         respelt = formats.spell(shapes, self.metadata)
-        for key in self.tensors:
-            split = algorithms.split(respelt.get(key, key))
-            if split is None:
-                self.unused.append(Unused(key, "no algorithm has a tensor of this name"))
-                continue
-            part = self.parts.setdefault(split[0], _Part())
-            if part.slots.setdefault(split[1], key) != key:
-                part.again.append(key)
+        for key, shape in shapes.items():
+            if not self._embedded(key, shape):
+                self._gather(key, respelt.get(key, key))
+
+    def _embedded(self, key: str, shape: tuple[int, ...]) -> bool:
+        found = find_part(key, shape, self.metadata)
+        if isinstance(found, tuple):
+            self.embeddings.setdefault(found[0], {})[found[1]] = key
+        elif found:
+            self.unused.append(Unused(key, found))
+        return found is not None
+
+    def _gather(self, key: str, spelling: str) -> None:
+        found = algorithms.split(spelling)
+        if found is None:
+            self.unused.append(Unused(key, "its ending is no tensor of an algorithm known here"))
+            return
+        module, slot = found
+        part = self.parts.setdefault(module, Part())
+        if part.slots.setdefault(slot, key) != key:
+            part.again.append((slot, key))
 
     def settle(self) -> None:
         """Every module part becomes a module, or unused keys."""
         for prefix, part in self.parts.items():
             place = formats.place(prefix)
             if place is None:
-                self._drop(part, "names no layer of Stable Diffusion that is known here")
+                self._drop(part, "names no layer of Stable Diffusion known here")
                 continue
             try:
-                module = self._module(prefix, part, place)
+                self._add(self._module(prefix, part, place), part)
             except ModuleError as error:
-                self.broken += 1
+                self.broken += not part.slots.keys() <= PLAIN
                 self._drop(part, str(error))
-                continue
-            self._add(module, part)
 
-    def _module(self, prefix: str, part: _Part, place: formats.Place) -> Module:
-        if part.again:
-            first = next(slot for slot, key in part.slots.items())
-            raise ModuleError(f"two tensors for one purpose: {part.again[0]} beside {first}")
+    def _module(self, prefix: str, part: Part, place: formats.Place) -> Module:
+        for slot, key in part.again:
+            raise ModuleError(f"{part.slots[slot]} and {key} have the same purpose")
         infos = {slot: self.tensors[key] for slot, key in part.slots.items()}
-        for slot, info in infos.items():
-            _check(slot, info)
+        _check(infos)
         shapes = {slot: info.shape for slot, info in infos.items()}
-        algorithm = algorithms.choose(shapes)
         settings = self.configs.settings(place.component, prefix)
-        outline = algorithm.outline(shapes, settings=settings)
+        settings = replace(settings, format=place.format)
+        outline = algorithms.choose(shapes).outline(shapes, settings=settings)
         return Module(
-            component=place.component,
-            key=place.key,
-            prefix=prefix,
-            format=place.format,
-            algorithm=algorithm,
-            slots=part.slots,
-            shapes=shapes,
-            outline=outline,
-            settings=settings,
+            place.component, place.key, prefix, place.format, part.slots, shapes, outline, settings
         )
 
-    def _add(self, module: Module, part: _Part) -> None:
+    def _add(self, module: Module, part: Part) -> None:
         first = self.modules.setdefault((module.component, module.key), module)
         if first is not module:
             self.broken += 1
-            self._drop(part, f"names the same layer as {first.prefix}, which is used instead")
+            self._drop(part, f"names the same layer as {first.prefix}: only that one is used")
 
-    def _drop(self, part: _Part, reason: str) -> None:
-        self.unused += [Unused(key, reason) for key in (*part.slots.values(), *part.again)]
+    def _drop(self, part: Part, reason: str) -> None:
+        self.unused += [Unused(key, reason) for key in part.keys]
 
 
-def _check(slot: str, info: TensorInfo) -> None:
-    demand_readable(info)
-    if info.dtype not in FLOATS and slot not in NUMBERS:
-        raise ModuleError(f"{slot} is {info.dtype}: weights are floating-point numbers")
+def _check(infos: Mapping[str, TensorInfo]) -> None:
+    for slot, info in infos.items():
+        demand_readable(info)
+        if info.dtype not in FLOATS and slot not in NUMBERS:
+            raise ModuleError(f"{slot} is {info.dtype}: weights are floating-point numbers")
+
+
+def _on_second_encoder(modules: Iterable[Module]) -> tuple[Module, ...]:
+    """Text modules of SDXL's second encoder, where a dialect has one word for all encoders."""
+    found = tuple(modules)
+    attention = [m for m in found if m.component == "text_encoder" and "self_attn" in m.key]
+    if any(m.component == "text_encoder_2" for m in found) or not any(map(_is_wide, attention)):
+        return found
+    return tuple(
+        replace(m, component="text_encoder_2") if m.component == "text_encoder" else m
+        for m in found
+    )
+
+
+def _is_wide(module: Module) -> bool:
+    try:
+        module.outline.fit_shape("linear", (SECOND_ENCODER, SECOND_ENCODER))
+    except ModuleError:
+        return False
+    return True

@@ -12,15 +12,17 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from . import refusals
 from .adapter_config import read_configs
-from .base_model import UNKNOWN, Base
-from .embeddings import Embedding
+from .base_model import Base, find_base
+from .embeddings import Embedding as Embedding
 from .errors import ModuleError, NotALora
-from .grouping import Module as Module
-from .grouping import Place, group
-from .grouping import Unused as Unused
+from .grouping import Grouped, group
 from .library import header as headers
 from .library.header import Header
+from .modules import Module as Module
+from .modules import Place
+from .modules import Unused as Unused
 from .pickles import SUFFIXES, read_pickle
 from .tensors import Read, Safetensors, Source
 from .words import Target
@@ -68,7 +70,7 @@ class Network:
     @cached_property
     def base(self) -> Base:
         """The base model it was made for, and how that is known."""
-        return UNKNOWN
+        return find_base(self.modules, self.metadata)
 
     def match(self, targets: Mapping[Place, Target]) -> Match:
         """Which modules change which of these targets; shapes are compared, no tensor is read."""
@@ -97,11 +99,21 @@ def load(path: str | Path, *, header: Header | None = None, allow_pickle: bool =
     Raises FileError when the file cannot be read, NotALora when it is something else.
     """
     source = _source(Path(path), header, allow_pickle)
-    configs = read_configs(source.path, source.header.metadata)
-    grouped = group(source.header, configs)
-    if not grouped.modules and not grouped.embeddings and not grouped.broken:
-        raise NotALora(path, "another kind of file")
+    header = source.header
+    grouped = group(header, read_configs(source.path, header.metadata))
+    _demand_lora(source, grouped)
     return Network(source, grouped.modules, grouped.unused, grouped.embeddings)
+
+
+def _demand_lora(source: Source, grouped: Grouped) -> None:
+    """NotALora unless there is something of Stable Diffusion's in it, whole or broken."""
+    shapes = {key: info.shape for key, info in source.header.tensors.items()}
+    if refusals.decisive(shapes):
+        raise NotALora(source.path, refusals.what_it_is(shapes, source.header.metadata))
+    if any(module.component == "unet" for module in grouped.modules):
+        return
+    if refusals.other_model(shapes, source.header.metadata) or not grouped.of_lora:
+        raise NotALora(source.path, refusals.what_it_is(shapes, source.header.metadata))
 
 
 def _source(path: Path, header: Header | None, allow_pickle: bool) -> Source:

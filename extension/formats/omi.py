@@ -21,7 +21,7 @@ class Omi(Format):
 
     name = "OMI"
     prefixes: ClassVar = {
-        **{f"unet.{root}.": "unet" for root in _LDM_ROOTS},
+        **{f"unet.{root}": "unet" for root in _LDM_ROOTS},
         "clip_l.": "text_encoder",
         "clip_g.": "text_encoder_2",
     }
