@@ -1,8 +1,8 @@
 """Sets Live LoRA up; needs nothing but a bare Python 3.10 or newer.
 
-    python install.py                what the webui calls at each start: adds what is missing, silent
+    python install.py                the webui's call at each start: silent, adds what is missing
     python install.py app [options]  makes .venv, installs the app there and opens its page
-    python install.py test [options] the same for the tests: ruff, mypy, then pytest with the options
+    python install.py test [options] the same for ruff, mypy and, with the options, pytest
 
 Inside the webui nothing is ever upgraded: lark, safetensors and torch are there already.
 """
@@ -22,7 +22,14 @@ TORCH = "torch==2.13.0"  # the version the tests run with
 # On Linux, the torch of the default index brings gigabytes of CUDA along.
 TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 # The caller's (the webui's) packages must not leak into our environment.
-FOREIGN = ("PYTHONPATH", "PYTHONHOME", "PIP_USER", "PIP_TARGET", "PIP_PREFIX", "__PYVENV_LAUNCHER__")
+FOREIGN = (
+    "PYTHONPATH",
+    "PYTHONHOME",
+    "PIP_USER",
+    "PIP_TARGET",
+    "PIP_PREFIX",
+    "__PYVENV_LAUNCHER__",
+)
 
 
 def main(arguments: list[str]) -> int:
@@ -101,7 +108,7 @@ def make_venv() -> None:
         return
     if find_spec("ensurepip") is None:
         raise SetupError(
-            f"this Python cannot make environments: its ensurepip is missing. On Debian and Ubuntu: "
+            "this Python cannot make environments: ensurepip is missing. On Debian and Ubuntu: "
             f"sudo apt install python3.{sys.version_info[1]}-venv"
         )
     if call(sys.executable, "-m", "venv", "--clear", VENV, env=environment()):
@@ -111,7 +118,7 @@ def make_venv() -> None:
 def install_torch() -> None:
     """torch for this machine; one that is there already, of whatever build, is kept."""
     if call(PYTHON, "-c", "import torch", env=environment(), quiet=True) == 0:
-        return
+        return None
     if sys.platform != "linux":
         return pip("torch")
     if not has_nvidia():

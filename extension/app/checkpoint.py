@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from diffusers import StableDiffusionPipeline, StableDiffusionXLPipeline
 
-from ..errors import FileError, LiveLoraError
+from ..errors import FileError
 from . import configs
 from .single_file import Contents, Prediction, identify
 
@@ -57,7 +57,7 @@ def load(
 
 
 def best_device() -> str:
-    """"cuda", "mps" or "cpu"."""
+    """ "cuda", "mps" or "cpu"."""
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"
@@ -68,9 +68,7 @@ def folder(path: Path, prediction: Prediction | None, dtype: torch.dtype) -> Che
     kind = _pipeline_class(path)
     variant = "fp16" if _only_fp16(path) else None
     try:
-        pipeline = kind.from_pretrained(
-            path, torch_dtype=dtype, local_files_only=True, variant=variant
-        )
+        pipeline = kind.from_pretrained(path, dtype=dtype, local_files_only=True, variant=variant)
     except (OSError, ValueError, RuntimeError) as error:
         raise FileError(path, f"diffusers cannot load the folder: {error}") from error
     if prediction:
@@ -96,7 +94,7 @@ def from_single_file(path: Path, config: configs.Config, dtype: torch.dtype) -> 
     try:
         with configs.folder(config) as place:
             pipeline: Pipeline = kind.from_single_file(
-                str(path), config=str(place), local_files_only=True, torch_dtype=dtype
+                str(path), config=str(place), local_files_only=True, dtype=dtype
             )
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise FileError(path, f"diffusers cannot load the file: {error}") from error
@@ -124,7 +122,8 @@ def _pipeline_class(path: Path) -> Any:
     except (ValueError, TypeError) as error:
         raise FileError(path, f"its model_index.json cannot be read: {error}") from error
     except KeyError as error:
-        raise LiveLoraError(f"{path.name}: {error.args[0]} is none of {', '.join(CLASSES)}") from None
+        known = " nor ".join(CLASSES)
+        raise FileError(path, f"{error.args[0]} is neither {known}") from None
 
 
 def _only_fp16(path: Path) -> bool:

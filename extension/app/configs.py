@@ -67,7 +67,7 @@ def clip_merges() -> list[str]:
 
 
 def vocabulary(merges: list[str]) -> dict[str, int]:
-    """Token ids: the bytes, the bytes that end a word, each merge's result, the two special tokens."""
+    """Ids by token: bytes, bytes that end a word, each merge's result, the two special tokens."""
     letters = byte_letters()
     joined = (merge.replace(" ", "") for merge in merges)
     tokens = (*letters, *(letter + "</w>" for letter in letters), *joined, *SPECIAL)
@@ -75,8 +75,9 @@ def vocabulary(merges: list[str]) -> dict[str, int]:
 
 
 def byte_letters() -> list[str]:
-    """One visible letter per byte: itself where it is visible, else one from 256 on (GPT-2's BPE)."""
-    visible = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), 256)]
+    """One visible letter per byte: itself where visible, else one from 256 on (GPT-2's BPE)."""
+    ranges = (("!", "~"), ("¡", "¬"), ("®", "ÿ"))
+    visible = [byte for first, last in ranges for byte in range(ord(first), ord(last) + 1)]
     hidden = sorted(set(range(256)) - set(visible))
     return [chr(byte) for byte in visible] + [chr(256 + index) for index in range(len(hidden))]
 

@@ -20,7 +20,10 @@ FAMILIES = {768: "sd15", 1024: "sd21", 2048: "sdxl"}
 TITLES = {"sd15": "SD 1.x", "sd21": "SD 2.x", "sdxl": "SDXL"}
 EXTRA_INPUTS = {8: "an instruct-pix2pix model", 9: "an inpainting model"}
 V_NAME = re.compile(r"v[-_. ]?pred|v[-_.]param|768[-_.]?v|v2-1_768", re.IGNORECASE)
-V_METADATA = {"modelspec.prediction_type": ("v", "v_prediction"), "ss_v_parameterization": ("true",)}
+V_METADATA = {
+    "modelspec.prediction_type": ("v", "v_prediction"),
+    "ss_v_parameterization": ("true",),
+}
 # Written into the state dict by trainers of v-prediction SDXL models (NoobAI and its kin).
 V_KEY, ZERO_SNR_KEY = "v_pred", "ztsnr"
 

@@ -1,0 +1,134 @@
+"""The command `live-lora`: app, generate, inspect, explain. Each imports what it needs, no more."""
+
+from __future__ import annotations
+
+import os
+import sys
+from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from ..errors import LiveLoraError
+
+BASES = ("sd15", "sd21", "sdxl")
+PREDICTIONS = {"epsilon": "epsilon", "v": "v_prediction"}
+# Libraries that would print advice, or call home, if they were not told before their import.
+SETTINGS = {
+    "DIFFUSERS_VERBOSITY": "error",
+    "TRANSFORMERS_VERBOSITY": "error",
+    "HF_HUB_OFFLINE": "1",
+    "GRADIO_ANALYTICS_ENABLED": "False",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The exit status: 0, or 1 where the command could not be carried out (2 for its usage)."""
+    options = parser().parse_args(arguments)
+    for name, value in SETTINGS.items():
+        os.environ.setdefault(name, value)
+    try:
+        command = import_module(f".{options.module}", __package__)
+        return int(command.run(options))
+    except LiveLoraError as error:
+        print(f"live-lora: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def parser() -> ArgumentParser:
+    """Every command and option."""
+    top = ArgumentParser("live-lora", description="LoRA files, applied live.")
+    commands = top.add_subparsers(metavar="command", required=True)
+    add_app(commands)
+    add_generate(commands)
+    add_inspect(commands)
+    add_explain(commands)
+    return top
+
+
+def add_app(commands: Any) -> None:
+    """`live-lora app`."""
+    app = commands.add_parser("app", help="open the page")
+    add_model(app)
+    app.add_argument("--port", type=int, help="default: 7860, or the next one that is free")
+    app.add_argument("--no-browser", action="store_true", help="only say the page's address")
+    app.set_defaults(module="server")
+
+
+def add_generate(commands: Any) -> None:
+    """`live-lora generate`."""
+    generate = commands.add_parser("generate", help="draw a picture")
+    generate.add_argument("prompt", nargs="+", help="several prompts make several pictures at once")
+    generate.add_argument("-o", "--output", type=Path, default=Path("out.png"), help="a .png file")
+    generate.add_argument("-n", "--negative", default="", metavar="PROMPT")
+    generate.add_argument("--steps", type=at_least_one, default=20)
+    generate.add_argument("--seed", type=int, help="default: a random one, which is printed")
+    generate.add_argument("--size", type=size, metavar="WxH", help="default: the model's own")
+    generate.add_argument("--guidance", type=float, default=7.0, help="default: 7")
+    generate.add_argument("--strict", action="store_true", help="stop at a tag that cannot be used")
+    add_model(generate)
+    generate.set_defaults(module="generate")
+
+
+def add_model(command: ArgumentParser) -> None:
+    """What `app` and `generate` draw with."""
+    command.add_argument(
+        "--model",
+        type=Path,
+        help="a diffusers folder or a .safetensors checkpoint; default: the included small model",
+    )
+    command.add_argument(
+        "--lora-dir",
+        type=Path,
+        action="append",
+        metavar="FOLDER",
+        help="can be given several times; default: models/Lora, or the LoRAs of the included model",
+    )
+    command.add_argument("--device", help="cuda, mps or cpu; default: the best there is")
+    command.add_argument(
+        "--prediction", choices=PREDICTIONS, help="default: what the checkpoint says of itself"
+    )
+
+
+def add_inspect(commands: Any) -> None:
+    """`live-lora inspect`."""
+    inspect = commands.add_parser(
+        "inspect",
+        help="what a LoRA file is",
+        epilog="Exit status: 0 usable, 1 in part, 2 not.",
+    )
+    inspect.add_argument("file", type=Path)
+    inspect.add_argument("--base", choices=BASES, help="match it to this base model")
+    inspect.add_argument("--json", action="store_true", help="for programs")
+    inspect.set_defaults(module="inspecting")
+
+
+def add_explain(commands: Any) -> None:
+    """`live-lora explain`."""
+    explain = commands.add_parser("explain", help="what a prompt means, step by step")
+    explain.add_argument("prompt")
+    explain.add_argument("--steps", type=at_least_one, default=20)
+    explain.add_argument("--json", action="store_true", help="for programs")
+    explain.set_defaults(module="explaining")
+
+
+def at_least_one(text: str) -> int:
+    """A count. Raises ArgumentTypeError."""
+    if not text.isdecimal() or int(text) < 1:
+        raise ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return int(text)
+
+
+def size(text: str) -> tuple[int, int]:
+    """Width and height in pixels from "640x512". Raises ArgumentTypeError."""
+    width, _, height = text.lower().partition("x")
+    if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
+        raise ArgumentTypeError(f"{text!r} is not a size such as 640x512")
+    return int(width), int(height)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,53 @@
+"""A drawing in a thread of its own, followed from the page's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from queue import SimpleQueue
+from threading import Thread
+
+from ..errors import LiveLoraError
+from .studio import Drawn, Moment, Order, Studio
+
+
+class Drawing:
+    """`with Drawing(…) as drawing: for moment in drawing: …`, then `drawing.result()`.
+
+    Left early, because the page was closed, it is stopped.
+    """
+
+    def __init__(self, studio: Studio, order: Order) -> None:
+        self.studio = studio
+        self.order = order
+        self._moments: SimpleQueue[Moment | None] = SimpleQueue()
+        self._result: Drawn | Exception | None = None
+        self._thread = Thread(target=self._draw, daemon=True)
+
+    def _draw(self) -> None:
+        try:
+            self._result = self.studio.draw(self.order, self._moments.put)
+        except Exception as error:  # it belongs to the thread that waits
+            self._result = error
+        finally:
+            self._moments.put(None)
+
+    def __enter__(self) -> Drawing:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        if self._thread.is_alive():
+            self.studio.stop()
+        self._thread.join()
+
+    def __iter__(self) -> Iterator[Moment]:
+        while (moment := self._moments.get()) is not None:
+            yield moment
+
+    def result(self) -> Drawn | LiveLoraError:
+        """The pictures, or what the user should be told. Raises whatever else went wrong."""
+        self._thread.join()
+        if isinstance(self._result, (Drawn, LiveLoraError)):
+            return self._result
+        assert self._result is not None
+        raise self._result

@@ -1,0 +1,79 @@
+"""`live-lora generate`: prompts in, pictures out."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from pathlib import Path
+
+from PIL.PngImagePlugin import PngInfo
+
+from ..errors import LiveLoraError
+from ..report import Report, StrictError
+from .opening import open_studio
+from .problems import sentences
+from .studio import Drawn, Moment, Order
+
+BAR = 30
+
+
+def run(options: Namespace) -> int:
+    """Draws, saves, and says on standard error what ran; the files' names go to standard output."""
+    if options.output.suffix.lower() != ".png":
+        raise LiveLoraError(f"-o {options.output}: pictures are saved as .png")
+    studio = open_studio(options, strict=options.strict)
+    try:
+        drawn = studio.draw(order(options), bar)
+    except StrictError as error:
+        tell(*sentences(error.problems))
+        return 1
+    for path, image in zip(paths(options.output, len(drawn.images)), drawn.images, strict=True):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        text = PngInfo()
+        text.add_text("parameters", image.info["parameters"])
+        image.save(path, pnginfo=text)
+        print(path)
+    tell(*summary(drawn))
+    return 0
+
+
+def order(options: Namespace) -> Order:
+    """The options as an order."""
+    width, height = options.size or (None, None)
+    return Order(
+        prompts=tuple(options.prompt),
+        negative=options.negative,
+        steps=options.steps,
+        seed=options.seed,
+        width=width,
+        height=height,
+        guidance=options.guidance,
+    )
+
+
+def paths(output: Path, count: int) -> list[Path]:
+    """out.png, or out-1.png, out-2.png, …"""
+    if count == 1:
+        return [output]
+    return [output.with_stem(f"{output.stem}-{index + 1}") for index in range(count)]
+
+
+def summary(drawn: Drawn) -> list[str]:
+    """The seed, and the report with the problems shown in their prompts."""
+    report: Report = drawn.report
+    ran = [line for network in report.networks for line in network.lines()]
+    return [f"seed {drawn.order.seed}", *ran, *report.notes, *sentences(report.problems)]
+
+
+def bar(moment: Moment) -> None:
+    """A progress bar on a terminal, nothing elsewhere."""
+    if sys.stderr.isatty():
+        filled = BAR * moment.step // moment.steps
+        end = "\n" if moment.step == moment.steps else ""
+        line = f"\r{'█' * filled}{'░' * (BAR - filled)} {moment.step}/{moment.steps}"
+        print(line, end=end, file=sys.stderr, flush=True)
+
+
+def tell(*lines: str) -> None:
+    for line in lines:
+        print(line, file=sys.stderr)

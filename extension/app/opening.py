@@ -1,0 +1,53 @@
+"""From a command's options to a studio: which model, which LoRAs."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ..errors import LiveLoraError
+from ..hosts import open_library
+from ..session import Options
+from . import checkpoint, tiny
+from .checkpoint import Checkpoint
+from .cli import PREDICTIONS
+from .studio import Studio
+
+LORAS = Path(__file__).parent / "data" / "loras"  # those of the included model
+USUAL = Path("models/Lora")
+RANDOM = (
+    "This is a random model: it shows that LoRAs act, but draws nothing that one could recognise. "
+    "Start with --model to draw with a real one."
+)
+
+
+def open_studio(options: Namespace, **settings: Any) -> Studio:
+    """What `--model`, `--lora-dir`, `--device` and `--prediction` ask for; says what it opens."""
+    model = open_model(options)
+    catalog = open_library(lora_folders(options.lora_dir, options.model), Options())
+    for line in (f"{model.name} on {model.pipeline.device}", *model.notes):
+        print(line, file=sys.stderr)
+    return Studio(model, catalog, **settings)
+
+
+def open_model(options: Namespace) -> Checkpoint:
+    """The named model, or the included one."""
+    if options.model is None and not checkpoint.SMALL.exists():
+        pipeline = tiny.pipeline()
+        pipeline.set_progress_bar_config(disable=True)
+        return Checkpoint(pipeline, "random", (RANDOM,))
+    prediction = PREDICTIONS[options.prediction] if options.prediction else None
+    return checkpoint.load(options.model, prediction=prediction, device=options.device)
+
+
+def lora_folders(named: Sequence[Path] | None, model: Path | None) -> list[Path]:
+    """The folders that were named; else the usual one, and the included LoRAs for their model."""
+    for folder in named or ():
+        if not folder.is_dir():
+            raise LiveLoraError(f"--lora-dir: there is no folder {folder}")
+    if named:
+        return list(named)
+    return [*([USUAL] if USUAL.is_dir() else []), *([LORAS] if model is None else [])]

@@ -1,0 +1,144 @@
+"""The page: prompts, settings, the picture as it comes, what ran, and the LoRA tab."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import gradio as gr
+from PIL.Image import Image
+
+from ..browser import tab
+from . import words
+from .drawing import Drawing
+from .studio import Drawn, Moment, Order, Studio
+
+MOST_PICTURES = 16
+MOST_STEPS = 150
+# The default theme fetches its fonts from a server.
+FONTS = {"font": ["system-ui", "sans-serif"], "font_mono": ["ui-monospace", "monospace"]}
+
+
+class Page:
+    """The components, made inside a `gr.Blocks`, and what they do."""
+
+    def __init__(self, studio: Studio) -> None:
+        self.studio = studio
+        self.head()
+        with gr.Row():
+            with gr.Column(scale=3):
+                self.prompts()
+                self.settings()
+            with gr.Column(scale=2):
+                self.results()
+        gr.Markdown("## LoRA")
+        tab.build()
+        self.connect()
+
+    def head(self) -> None:
+        checkpoint = self.studio.checkpoint
+        gr.HTML(words.title(checkpoint.name, checkpoint.pipeline.device.type, checkpoint.notes))
+
+    def prompts(self) -> None:
+        with gr.Row(elem_classes=["prompt-row"]):
+            self.prompt = gr.Textbox(
+                label="Prompt", lines=3, elem_id="txt2img_prompt", elem_classes=["prompt"]
+            )
+        with gr.Row(elem_classes=["prompt-row"]):
+            self.negative = gr.Textbox(
+                label="Negative prompt",
+                lines=2,
+                elem_id="txt2img_neg_prompt",
+                elem_classes=["prompt"],
+            )
+
+    def settings(self) -> None:
+        width, height = self.studio.checkpoint.size
+        most = max(1024, 2 * width)
+        with gr.Row():
+            self.steps = gr.Slider(1, MOST_STEPS, 20, step=1, label="Steps")
+            self.guidance = gr.Slider(1, 30, 7, step=0.5, label="Guidance")
+        with gr.Row():
+            self.width = gr.Slider(64, most, width, step=8, label="Width")
+            self.height = gr.Slider(64, most, height, step=8, label="Height")
+        with gr.Row():
+            self.seed = gr.Number(-1, precision=0, label="Seed", info="-1: another one each time")
+            self.count = gr.Slider(1, MOST_PICTURES, 1, step=1, label="Pictures")
+        with gr.Row():
+            self.generate = gr.Button("Generate", variant="primary", elem_id="txt2img_generate")
+            self.stop = gr.Button("Stop", elem_id="txt2img_stop")
+
+    def results(self) -> None:
+        self.status = gr.HTML(words.ready(), elem_id="live_lora_status")
+        self.gallery = gr.Gallery(
+            label="Pictures", format="png", object_fit="contain", elem_id="txt2img_gallery"
+        )
+        self.report = gr.HTML(elem_id="live_lora_report")
+
+    def connect(self) -> None:
+        """Generate by the button or Shift+Enter; Stop ends after the present step."""
+        gr.on(
+            [self.generate.click, self.prompt.submit, self.negative.submit],
+            self.draw,
+            [
+                self.prompt,
+                self.negative,
+                self.steps,
+                self.guidance,
+                self.width,
+                self.height,
+                self.seed,
+                self.count,
+            ],
+            [self.status, self.gallery, self.report],
+            concurrency_limit=1,
+            show_progress="hidden",  # the status shows it
+        )
+        self.stop.click(self.studio.stop, queue=False)
+
+    def draw(
+        self,
+        prompt: str,
+        negative: str,
+        steps: float,
+        guidance: float,
+        width: float,
+        height: float,
+        seed: float | None,
+        count: float,
+    ) -> Iterator[tuple[Any, Any, Any]]:
+        """What status, gallery and report show, moment by moment."""
+        order = Order(
+            prompts=(prompt,) * int(count),
+            negative=negative,
+            steps=int(steps),
+            seed=None if seed is None or seed < 0 else int(seed),
+            width=int(width),
+            height=int(height),
+            guidance=guidance,
+        )
+        yield words.working("Reading the LoRAs …"), gr.skip(), ""
+        with Drawing(self.studio, order) as drawing:
+            for moment in drawing:
+                yield self.moment(moment)
+            yield self.result(drawing.result())
+
+    def moment(self, moment: Moment) -> tuple[Any, Any, Any]:
+        look = gr.skip() if moment.preview is None else [moment.preview]
+        return words.progress(moment.step, moment.steps), look, gr.skip()
+
+    def result(self, drawn: Drawn | Exception) -> tuple[Any, Any, Any]:
+        if isinstance(drawn, Exception):
+            return words.failed(str(drawn)), gr.skip(), ""
+        pictures: list[tuple[Image, str]] = [
+            (image, f"seed {(drawn.order.seed or 0) + index}")
+            for index, image in enumerate(drawn.images)
+        ]
+        return words.done(drawn), pictures, words.report(drawn.report)
+
+
+def build(studio: Studio) -> gr.Blocks:
+    """The whole page."""
+    with gr.Blocks(title="Live LoRA", analytics_enabled=False) as blocks:
+        Page(studio)
+    return blocks

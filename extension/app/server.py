@@ -1,0 +1,95 @@
+"""`live-lora app`: the page on this machine's own address."""
+
+from __future__ import annotations
+
+import mimetypes
+import socket
+import sys
+import webbrowser
+from argparse import Namespace
+from collections.abc import Callable
+
+import gradio as gr
+import uvicorn
+from fastapi import FastAPI
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+from ..browser.routes import router
+from ..errors import LiveLoraError
+from . import page
+from .opening import open_studio
+from .studio import Studio
+
+HOST = "127.0.0.1"
+PORT = 7860
+TRIES = 20
+HEAD = '<script type="module" src="live-lora/static/main.mjs"></script>'
+CSS = """
+.live-lora-status progress { display: block; width: 100%; accent-color: var(--color-accent) }
+pre.live-lora-problem { white-space: pre-wrap; color: var(--error-text-color, inherit) }
+#live_lora_report table { width: 100%; text-align: left }
+"""
+
+
+def run(options: Namespace) -> int:
+    """Serves until it is interrupted."""
+    with listening(options.port) as place:
+        address = f"http://{HOST}:{place.getsockname()[1]}/"
+        app = application(open_studio(options))
+        serve(app, place, lambda: announce(address, browse=not options.no_browser))
+    return 0
+
+
+def application(studio: Studio) -> FastAPI:
+    """The page and the routes of its LoRA tab."""
+    mimetypes.add_type("text/javascript", ".mjs")  # some systems do not know it
+    app = FastAPI()
+    # Other sites' scripts must not reach the page by a name of theirs for 127.0.0.1.
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"])
+    app.include_router(router(lambda: studio.catalog), prefix="/live-lora")
+    return gr.mount_gradio_app(
+        app,
+        page.build(studio),
+        path="/",
+        server_name=HOST,
+        footer_links=[],
+        run_history=False,
+        ssr_mode=False,
+        theme=gr.themes.Default(**page.FONTS),
+        css=CSS,
+        head=HEAD,
+    )
+
+
+def listening(port: int | None) -> socket.socket:
+    """A bound socket: the port asked for, or the first free one from 7860 on."""
+    for number in [port] if port is not None else range(PORT, PORT + TRIES):
+        place = socket.socket()
+        if sys.platform != "win32":  # there it would let two programs have one port
+            place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            place.bind((HOST, number))
+        except OSError as error:
+            place.close()
+            if port is not None:
+                raise LiveLoraError(f"port {port} cannot be used: {error.strerror}") from error
+        else:
+            return place
+    raise LiveLoraError(f"ports {PORT} to {PORT + TRIES - 1} are all in use: say --port")
+
+
+def serve(app: FastAPI, place: socket.socket, ready: Callable[[], None]) -> None:
+    """Calls `ready` once requests are answered."""
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            ready()
+
+    Server(uvicorn.Config(app, log_level="warning")).run([place])
+
+
+def announce(address: str, *, browse: bool) -> None:
+    print(f"Live LoRA: {address}", file=sys.stderr, flush=True)
+    if browse:
+        webbrowser.open(address)

@@ -1,0 +1,129 @@
+"""Draws with one model and a library of LoRAs: what the page and the command line share."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from threading import Event, Lock
+from typing import Any
+
+import torch
+from PIL.Image import Image
+
+from ..hosts import Live, attach
+from ..library.catalog import Catalog
+from ..report import Report
+from .checkpoint import Checkpoint
+from .infotext import infotext
+from .preview import Preview
+
+LARGEST_SEED = 2**32 - 1
+GRID = 8  # diffusers draws multiples of this many pixels only
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What to draw: one picture per prompt; picture i has the seed `seed` + i.
+
+    Width and height are pixels; without them, the model's own.
+    """
+
+    prompts: tuple[str, ...]
+    negative: str = ""
+    steps: int = 20
+    seed: int | None = None
+    width: int | None = None
+    height: int | None = None
+    guidance: float = 7.0
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A picture being drawn: `step` of `steps` are done, and how it looks, now and then."""
+
+    step: int
+    steps: int
+    preview: Image | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """The pictures; each carries its infotext as `info["parameters"]`, where PNG keeps it."""
+
+    images: tuple[Image, ...]
+    order: Order
+    report: Report
+    stopped: bool = False
+
+
+class Studio:
+    """One model, one picture (or batch) at a time."""
+
+    def __init__(self, checkpoint: Checkpoint, catalog: Catalog, **options: Any) -> None:
+        """`options` are those of `attach`, such as `strict`."""
+        self.checkpoint = checkpoint
+        self.catalog = catalog
+        self.live: Live = attach(checkpoint.pipeline, library=catalog, **options)
+        self._one_at_a_time = Lock()
+        self._stop = Event()
+
+    def draw(self, order: Order, watch: Callable[[Moment], None] | None = None) -> Drawn:
+        """Raises StrictError in strict mode where something of the prompts cannot be done."""
+        with self._one_at_a_time:
+            self._stop.clear()
+            order = self.settled(order)
+            images = self._call(order, watch)
+            report = self.live.report or Report()
+            for index, image in enumerate(images):
+                image.info["parameters"] = infotext(self, order, index, report)
+            return Drawn(tuple(images), order, report, self._stop.is_set())
+
+    def stop(self) -> None:
+        """Ends the drawing after its present step."""
+        self._stop.set()
+
+    def settled(self, order: Order) -> Order:
+        """The order with every number that was left open: the seed and the size."""
+        width, height = self.checkpoint.size
+        return replace(
+            order,
+            seed=random.randint(0, LARGEST_SEED) if order.seed is None else order.seed,
+            width=on_grid(order.width or width),
+            height=on_grid(order.height or height),
+        )
+
+    def _call(self, order: Order, watch: Callable[[Moment], None] | None) -> Sequence[Image]:
+        count = len(order.prompts)
+        # Noise from the CPU's generator is the same on every device.
+        noise = [torch.Generator().manual_seed((order.seed or 0) + i) for i in range(count)]
+        output = self.live(  # type: ignore[operator]  # attach gave the pipelines' host
+            list(order.prompts),
+            negative_prompt=[order.negative] * count,
+            num_inference_steps=order.steps,
+            guidance_scale=order.guidance,
+            width=order.width,
+            height=order.height,
+            generator=noise,
+            callback_on_step_end=self._follow(watch),
+        )
+        images: Sequence[Image] = output.images
+        return images
+
+    def _follow(self, watch: Callable[[Moment], None] | None) -> Callable[..., dict[str, Any]]:
+        preview = Preview(self.checkpoint.pipeline)
+
+        def step_end(pipeline: Any, index: int, _: Any, values: dict[str, Any]) -> dict[str, Any]:
+            if self._stop.is_set():
+                pipeline._interrupt = True  # diffusers' own way to end early
+            elif watch is not None:
+                look = preview(values["latents"])
+                watch(Moment(index + 1, pipeline.num_timesteps, look))
+            return {}
+
+        return step_end
+
+
+def on_grid(pixels: int) -> int:
+    """The nearest size that can be drawn."""
+    return max(GRID, round(pixels / GRID) * GRID)

@@ -1,0 +1,82 @@
+"""What the page says, as HTML; every text that comes from a prompt or a file is escaped here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from html import escape
+
+from ..report import NetworkReport, Report
+from .problems import sentences
+from .studio import Drawn
+
+TITLES = {"unet": "UNet", "text_encoder": "text encoder", "text_encoder_2": "text encoder 2"}
+
+
+def title(model: str, device: str, notes: Sequence[str]) -> str:
+    """The page's head: which model draws, and what there is to know of it."""
+    said = "".join(f"<p>{escape(note)}</p>" for note in notes)
+    return f"<h1>Live LoRA</h1><p>Model: <b>{escape(model)}</b>, on {escape(device)}</p>{said}"
+
+
+def ready() -> str:
+    return status("Ready. Put a LoRA into the prompt by a click on its card, below.")
+
+
+def working(text: str) -> str:
+    return status(escape(text) + "<progress></progress>")
+
+
+def progress(step: int, steps: int) -> str:
+    """A bar that screen readers know."""
+    label = f"Step {step} of {steps}"
+    return status(f'{label}<progress aria-label="{label}" value="{step}" max="{steps}"></progress>')
+
+
+def done(drawn: Drawn) -> str:
+    order = drawn.order
+    ended = "Stopped early" if drawn.stopped else "Done"
+    return status(f"{ended}: {order.width}×{order.height}, {order.steps} steps, seed {order.seed}")
+
+
+def failed(text: str) -> str:
+    return f'<div role="alert" class="live-lora-problem">{escape(text)}</div>'
+
+
+def status(inner: str) -> str:
+    return f'<div role="status" class="live-lora-status">{inner}</div>'
+
+
+def report(ran: Report) -> str:
+    """Which LoRAs ran where, and every problem with its place."""
+    problems = sentences(ran.problems)
+    parts = []
+    if ran.networks:
+        parts.append(table(ran.networks))
+    if remarks := [line for one in ran.networks for line in list(one.lines())[1:]] + ran.notes:
+        parts.append(listed(remarks))
+    parts += [f'<pre class="live-lora-problem">{escape(text)}</pre>' for text in problems]
+    return "".join(parts) or "<p>No LoRA in the prompt.</p>"
+
+
+def table(networks: Iterable[NetworkReport]) -> str:
+    """One row a LoRA: its tags as written, what it is, and the layers that it really changed."""
+    head = "".join(f'<th scope="col">{name}</th>' for name in ("LoRA", "Tag", "Kind", "Added to"))
+    rows = "".join(
+        f'<tr><th scope="row">{escape(one.name)}</th><td><code>{escape(" ".join(one.tags))}</code>'
+        f"</td><td>{escape(kind(one))}</td><td>{escape(where(one))}</td></tr>"
+        for one in networks
+    )
+    return f"<table><caption>What ran</caption><tr>{head}</tr>{rows}</table>"
+
+
+def kind(network: NetworkReport) -> str:
+    return ", ".join((*network.algorithms, network.base))
+
+
+def where(network: NetworkReport) -> str:
+    counts = (f"{count} {TITLES[part]} layers" for part, count in network.ran.items() if count)
+    return ", ".join(counts) or "nothing"
+
+
+def listed(lines: Iterable[str]) -> str:
+    return f"<ul>{''.join(f'<li>{escape(line)}</li>' for line in lines)}</ul>"
