@@ -27,13 +27,15 @@ class Settings:
 
     `alpha` is the metadata's, used where the module has no alpha tensor; with `rslora` it is
     divided by √r in the place of r. `rank` is the rank wanted at use time (dyn=): the first so
-    many columns, not rescaled. `config` is the PEFT configuration of the component, where known.
+    many columns, not rescaled. `config` is the PEFT configuration of the component, where known,
+    `format` the name of the keys' dialect.
     """
 
     alpha: float | None = None
     rslora: bool = False
     rank: int | None = None
     config: Mapping[str, Any] = field(default_factory=dict)
+    format: str = ""
 
 
 class Algorithm:

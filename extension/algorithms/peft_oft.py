@@ -1,7 +1,8 @@
 """OFT of the inputs, as PEFT (since 0.14) and OneTrainer write it: y = W (x R) + b.
 
-`oft_R.weight` holds the upper triangles of skew-symmetric Q; R is the Cayley transform by the
-first five terms of its Neumann series, I + 2Q + 2Q² + 2Q³ + Q⁴, or exact (PEFT's configuration).
+`oft_R.weight` holds the upper triangles of skew-symmetric Q. R is OneTrainer's five terms of a
+Neumann series, I + 2Q + 2Q² + 2Q³ + Q⁴ ≈ (I + Q)(I − Q)⁻¹, or PEFT's exact (I − Q)(I + Q)⁻¹,
+which turns the other way; PEFT's configuration can ask for the series too.
 PEFT turns the columns of a convolution's weight as it turns those of a linear layer, W Rᵀ;
 OneTrainer turns them the other way, W R. `oft_R.scaled_oft` is OneTrainer's mark that Q is to be
 divided by 2√(n − 1). Qiu et al. 2025 (OFTv2).
@@ -26,6 +27,7 @@ from .rotation import blockwise
 from .values import Place
 
 TERMS = 5
+PEFTS = frozenset({"PEFT", "diffusers", "bare"})  # dialects that PEFT's users write
 
 
 @dataclass(slots=True)
@@ -74,6 +76,13 @@ class PeftOft(Algorithm):
         """n."""
         return (1 + math.isqrt(1 + 8 * self.shape("oft_R")[-1])) // 2
 
+    @property
+    def by_peft(self) -> bool:
+        """Did PEFT write it, not OneTrainer? Only its configuration and the dotted keys tell."""
+        if "oft_scaled" in self.tensors:
+            return False
+        return "peft_type" in self.settings.config or self.settings.format in PEFTS
+
     def fit_shape(self, kind: Kind, shape: Shape) -> None:
         """Raises ModuleError where K · n is not i · kh · kw."""
         count, columns = self.shape("oft_R")[0], math.prod(shape[1:])
@@ -88,7 +97,7 @@ class PeftOft(Algorithm):
         if "oft_scaled" in self.tensors:
             skew = skew / (2 * math.sqrt(self.block - 1))
         turned = self._rotation(skew)
-        if self._other_way(layer):
+        if layer.kind == "conv" and not self.by_peft:
             turned = turned.mT
         return turned.expand(layer.weight[0].numel() // self.block, -1, -1)
 
@@ -109,16 +118,12 @@ class PeftOft(Algorithm):
 
     def _rotation(self, skew: Tensor) -> Tensor:
         config = self.settings.config
-        if config.get("use_cayley_neumann", True):
+        if config.get("use_cayley_neumann", not self.by_peft):
             return neumann(skew, int(config.get("num_cayley_neumann_terms", TERMS)))
-        # PEFT's exact form is the series' inverse: (I − Q)(I + Q)⁻¹, less I.
+        # (I − Q)(I + Q)⁻¹ − I
         identity = torch.eye(self.block, dtype=skew.dtype, device=skew.device)
         turned: Tensor = torch.linalg.solve(identity + skew, -2 * skew, left=False)
         return turned
-
-    def _other_way(self, layer: Layer) -> bool:
-        """OneTrainer's convolutions: PEFT's files come with a configuration, theirs without."""
-        return layer.kind == "conv" and "peft_type" not in self.settings.config
 
     def change(self, layer: Layer, place: Place) -> Tensor:
         """W (R − I)ᵀ in blocks of its columns."""
