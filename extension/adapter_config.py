@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -29,18 +30,21 @@ class Configs:
     by_component: Mapping[str, Config] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
 
-    def settings(self, component: Component, module: str) -> Settings:
+    def settings(self, component: Component, module: str, dialect: str) -> Settings:
         """What is known of a module besides its tensors; `module` is its part of the file's key."""
         config = self.by_component.get(component)
         if not config:
-            return _NOTHING
+            return _bare_settings(dialect)
         alpha = _number(config.get("lora_alpha", config.get("alpha")))
         own = _pattern(config.get("alpha_pattern"), module)
         rslora = config.get("use_rslora") is True
-        return Settings(alpha=alpha if own is None else own, rslora=rslora, config=config)
+        alpha = alpha if own is None else own
+        return Settings(alpha=alpha, rslora=rslora, config=config, format=dialect)
 
 
-_NOTHING = Settings()
+@lru_cache(maxsize=64)
+def _bare_settings(dialect: str) -> Settings:
+    return Settings(format=dialect)
 
 
 def read_configs(path: Path, metadata: Mapping[str, str]) -> Configs:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Protocol, cast
 
 import torch
 from torch import Tensor
@@ -78,11 +79,11 @@ class Safetensors:
         """Gives `read(key)`. FileError when the file is gone or shorter than its header says."""
         try:
             with headers.open_file(self.path) as file:
-                yield lambda key: self._read(file, key)
+                yield lambda key: self._read(cast(BufferedReader, file), key)
         except (OSError, headers.Unsound) as error:
             raise FileError(self.path, headers.reason(error)) from error
 
-    def _read(self, file: BinaryIO, key: str) -> Tensor:
+    def _read(self, file: BufferedReader, key: str) -> Tensor:
         info = self.header.tensors[key]
         dtype = demand_readable(info)
         raw = torch.empty(info.end - info.start, dtype=torch.uint8)

@@ -125,7 +125,7 @@ def unet_rows(config: dict[str, Any]) -> Iterator[Row]:
     from diffusers import UNet2DConditionModel
 
     with torch.device("meta"):
-        model = UNet2DConditionModel(**config)
+        model: nn.Module = UNet2DConditionModel(**config)  # type: ignore[no-untyped-call, assignment]
     attentive = {p.rpartition(".attentions.")[0] for p, _ in model.named_modules()}
     for path, module in model.named_modules():
         if kind := kind_of(module):
