@@ -68,6 +68,10 @@ class Catalog:
             self._snapshot = scan(self.folders, self._models, self.facts)
             return self._snapshot
 
+    def scan_if_changed(self) -> Snapshot:
+        """Scans only if files may have been added or removed, as far as the folders tell."""
+        return self.snapshot if self.snapshot.is_current() else self.scan()
+
     def find(self, name: str, *, hash: str | None = None) -> Entry:
         """The one file of this name (`Names.find` has the rules) and, if given, of this hash.
 

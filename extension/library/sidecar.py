@@ -102,8 +102,10 @@ def write(path: Path, changes: Mapping[str, str | float | None]) -> None:
     content.update({FIELDS[name]: _written(name, value) for name, value in changes.items()})
     try:
         replace(target, json.dumps(content, indent=4, ensure_ascii=False).encode())
-    except (OSError, ValueError) as error:
-        raise FileError(target, f"cannot be written: {error}") from error
+    except OSError as error:
+        raise FileError(target, f"cannot be written: {error.strerror or error}") from error
+    except UnicodeEncodeError as error:
+        raise FileError(target, "cannot be written: there is half a character in it") from error
 
 
 def beside(path: Path, suffix: str) -> Path:
@@ -124,7 +126,8 @@ def _json(path: Path, problems: list[str]) -> dict[str, Any]:
     try:
         content = json.loads(_load(path) or "{}")
     except (OSError, ValueError, RecursionError) as error:
-        problems.append(f"{path.name} cannot be read: {error}")
+        why = error.strerror if isinstance(error, OSError) else error
+        problems.append(f"{path.name} cannot be read: {why}")
         return {}
     if not isinstance(content, dict):
         problems.append(f"{path.name} is no JSON object")

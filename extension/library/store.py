@@ -70,7 +70,8 @@ class Store:
                 self.problem = None
                 return rows
             except (sqlite3.Error, OSError) as error:
-                self.problem = f"{self.path.name} cannot be used: {error}; starts will be slow"
+                why = error.strerror if isinstance(error, OSError) else error
+                self.problem = f"{self.path.name} cannot be used: {why}; starts will be slow"
                 return []
 
     def _repaired(self, work: Work) -> list[Row]:

@@ -29,7 +29,7 @@ FILES = {  # file -> alias
     "a b, c (d) [e]_-.safetensors": None,
     "名前.safetensors": None,
     "e\u0301te.safetensors": None,  # decomposed, as macOS writes names
-    'x "y" <b>z</b>\n&.safetensors': None,
+    'x "y" <b>z<b>\n&.safetensors': None,
     "n" * 240 + ".safetensors": None,
     "ghibli.png": None,
 }
@@ -68,7 +68,7 @@ FOUND = {
     "a b, c (d) [e]_-": "a b, c (d) [e]_-.safetensors",
     "名前": "名前.safetensors",
     "\u00e9te": "e\u0301te.safetensors",
-    'x "y" <b>z</b>\n&': 'x "y" <b>z</b>\n&.safetensors',
+    'x "y" <b>z<b>\n&': 'x "y" <b>z<b>\n&.safetensors',
     "n" * 240: "n" * 240 + ".safetensors",
 }
 

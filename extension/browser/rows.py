@@ -1,0 +1,130 @@
+"""The library as the page gets it: JSON with ids and no path of this machine.
+
+A row leaves out what is empty; `static/library.mjs` fills it in.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..errors import FileError
+from ..library import preview, sidecar
+from ..library.catalog import Catalog, Entry
+from ..library.facts import UNKNOWN
+from ..library.hashes import Hashes
+from ..library.training import readable, top_tags
+
+PATIENCE = 0.5  # seconds a page waits for files that nobody looked at yet
+EDITABLE = {  # ours in JSON -> the sidecar's field
+    "description": "description",
+    "notes": "notes",
+    "words": "activation_text",
+    "negative": "negative_text",
+    "weight": "preferred_weight",
+    "sd_version": "sd_version",
+}
+LONGEST_EDIT = 100_000  # characters
+
+
+def library(catalog: Catalog, model: str | None) -> dict[str, Any]:
+    """All rows. `pending` files were not looked at yet: their alias and base come later."""
+    pending = catalog.look(PATIENCE)
+    rows = [row(entry, model) for entry in catalog.entries]
+    catalog.facts.flush()
+    return {
+        "loras": rows,
+        "pending": pending,
+        "problems": catalog.problems,
+        "model": {"base": model} if model else None,
+    }
+
+
+def row(entry: Entry, model: str | None) -> dict[str, Any]:
+    """What the list shows of one file; see `Row` in `static/query.mjs`."""
+    gist, brief = entry.facts.known_gist(entry), entry.brief
+    chosen = brief.sd_version if brief.sd_version != UNKNOWN else ""
+    base = chosen or (gist.base if gist else UNKNOWN)
+    optional = {
+        "stem": entry.stem if entry.stem != entry.name else None,
+        "alias": gist and gist.alias,
+        "folder": entry.folder.relative,
+        "weight": brief.preferred_weight,
+        "words": brief.activation_text,
+        "triggers": brief.trigger_words,
+        "tags": brief.tags,
+        "preview": preview.version(entry),
+        "error": gist and gist.error,
+        "misfit": misfit(base, model),
+    }
+    always = {
+        "id": entry.id,
+        "name": entry.name,
+        "relative": entry.relative,
+        "base": base,
+        "size": entry.size,
+        "mtime": entry.mtime,
+    }
+    return always | {key: value for key, value in optional.items() if value}
+
+
+def misfit(base: str, model: str | None) -> str | None:
+    """Why a LoRA for `base` does nothing on the loaded model, if that is known."""
+    if model is None or UNKNOWN in (base, model) or base == model:
+        return None
+    return f"made for {base}, this is {model}"
+
+
+def details(entry: Entry, model: str | None) -> dict[str, Any]:
+    """Everything about one file that people read or edit. FileError only if it is gone."""
+    found = sidecar.read(entry.path)
+    hashes = entry.facts.known_hashes(entry)
+    return row(entry, model) | {
+        "description": found.description,
+        "notes": found.notes,
+        "words": found.activation_text,
+        "negative": found.negative_text,
+        "weight": found.preferred_weight,
+        "sd_version": found.sd_version,
+        "triggers": found.trigger_words,
+        "civitai": found.civitai,
+        "problems": found.problems,
+        "hashes": _hashes(hashes) if hashes else None,
+        **_metadata(entry),
+    }
+
+
+def _hashes(hashes: Hashes) -> dict[str, str]:
+    return {"tensors": hashes.tensors, "file": hashes.file}
+
+
+def _metadata(entry: Entry) -> dict[str, Any]:
+    try:
+        metadata = entry.metadata
+    except FileError as error:
+        return {"metadata": {}, "training_tags": [], "error": error.reason}
+    return {"metadata": readable(metadata), "training_tags": top_tags(metadata)}
+
+
+def edit(entry: Entry, changes: dict[str, Any]) -> None:
+    """Writes fields (by their names in `details`) into the sidecar.
+
+    ValueError for a field or value that is none; FileError if it cannot be written.
+    """
+    fields = {EDITABLE[key]: _value(key, changes[key]) for key in changes if key in EDITABLE}
+    unknown = sorted(set(changes) - set(EDITABLE))
+    if unknown:
+        raise ValueError(f"there is no field {unknown[0]!r}; write one of {', '.join(EDITABLE)}")
+    sidecar.write(entry.path, fields)
+
+
+def _value(key: str, value: Any) -> str | float | None:
+    if value is None:
+        return None
+    if key == "weight":
+        number = sidecar.weight(value) if type(value) in (int, float) else None
+        if number is None and value != 0:
+            raise ValueError("weight must be a number, or null for none")
+        return number
+    if not isinstance(value, str) or len(value) > LONGEST_EDIT:
+        raise ValueError(f"{key} must be text of at most {LONGEST_EDIT:,} characters")
+    return value

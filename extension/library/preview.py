@@ -1,0 +1,170 @@
+"""The picture of a LoRA: a file beside it, or the cover inside its metadata; and its thumbnail."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import io
+import json
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import FileError
+from .atomic import replace
+from .entry import Entry
+from .facts import COVER
+from .header import Unsound, open_file, reason
+from .scan import PICTURES
+from .walk import Stat
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+PREVIEWS = tuple(dot + suffix for suffix in PICTURES for dot in ("", ".preview"))
+THUMBNAIL = (384, 576)  # pixels, at most
+QUALITY = 80
+LARGEST = 64 << 20  # bytes of a picture that are read
+MOST_PIXELS = 80_000_000  # above, Pillow itself warns of decompression bombs
+MAGIC: tuple[tuple[bytes, int, str], ...] = (
+    (b"\x89PNG\r\n\x1a\n", 0, "image/png"),
+    (b"\xff\xd8\xff", 0, "image/jpeg"),
+    (b"GIF87a", 0, "image/gif"),
+    (b"GIF89a", 0, "image/gif"),
+    (b"WEBP", 8, "image/webp"),
+    (b"ftypavif", 4, "image/avif"),
+    (b"ftypavis", 4, "image/avif"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """The bytes of a picture and what they are: never what a file's name says, never SVG."""
+
+    content: bytes
+    media_type: str
+
+
+def version(entry: Entry) -> int | None:
+    """A number that changes with the picture; None if there is none, as far as is known."""
+    found = _beside(entry)
+    if found is not None:
+        return zlib.crc32(repr(found).encode()) or 1
+    gist = entry.facts.known_gist(entry)
+    return zlib.crc32(repr(entry.identity[1:]).encode()) or 1 if gist and gist.cover else None
+
+
+def read(entry: Entry, roots: Iterable[Path]) -> Picture:
+    """The picture of the LoRA. FileError if there is none that may be shown.
+
+    A link is followed only to the library folders (`roots`) and the folder the LoRA is in.
+    """
+    found = _beside(entry)
+    if found is None:
+        return _picture(entry.path, _cover(entry))
+    path = entry.folder.path / found[0]
+    if not is_within(path, (*roots, entry.folder.path)):
+        raise FileError(path, "it is a link that leads out of the library")
+    try:
+        with open_file(path) as file:
+            return _picture(path, file.read(LARGEST))
+    except (OSError, ValueError, Unsound) as error:
+        raise FileError(path, reason(error)) from error
+
+
+def is_within(path: Path, folders: Iterable[Path]) -> bool:
+    """Whether the file, links followed, really lies in one of these folders."""
+    try:
+        real = path.resolve()
+        return any(real.is_relative_to(folder.resolve()) for folder in folders)
+    except (OSError, RuntimeError, ValueError):  # a loop of links, a NUL in a name
+        return False
+
+
+def media_type(content: bytes) -> str | None:
+    """What kind of picture these bytes begin; None if they are none that a page may show."""
+    found = (kind for magic, at, kind in MAGIC if content[at : at + len(magic)] == magic)
+    return next(found, None)
+
+
+def thumbnail(picture: Picture) -> Picture:
+    """A small WebP without metadata; the picture itself where Pillow is missing or cannot read it.
+
+    ValueError if it has so many pixels that reading it could take all memory.
+    """
+    try:
+        from PIL import Image
+    except ImportError:
+        return picture
+    try:
+        image = Image.open(io.BytesIO(picture.content))
+        fits = image.width * image.height <= MOST_PIXELS
+        small = _shrunk(image) if fits else b""
+    except Image.DecompressionBombError as error:
+        raise ValueError("it has too many pixels") from error
+    except Exception:  # Pillow's decoders raise whatever a broken picture leads them to
+        return picture
+    if not small:
+        raise ValueError("it has too many pixels")
+    return Picture(small, "image/webp")
+
+
+def cached_thumbnail(entry: Entry, roots: Iterable[Path], cache: Path | None) -> Picture:
+    """The thumbnail, from the cache folder if it was made before. FileError."""
+    kept = cache / "thumbnails" / f"{entry.id}-{version(entry)}.webp" if cache else None
+    if kept and kept.exists():
+        with contextlib.suppress(OSError, FileError):
+            return _picture(kept, kept.read_bytes())
+    try:
+        small = thumbnail(read(entry, roots))
+    except ValueError as error:
+        raise FileError(entry.path, f"its picture cannot be shown: {error}") from error
+    if kept and small.media_type == "image/webp":
+        _keep(kept, small.content)
+    return small
+
+
+def _beside(entry: Entry) -> tuple[str, Stat] | None:
+    """Name and stat of the first picture file, in the webui's order."""
+    found = ((suffix, entry.beside(suffix)) for suffix in PREVIEWS)
+    return next(((entry.stem + suffix, stat) for suffix, stat in found if stat), None)
+
+
+def _cover(entry: Entry) -> bytes:
+    """The first picture in the metadata, b"" if there is none."""
+    try:
+        covers = json.loads(entry.metadata.get(COVER, "[]"))
+        return base64.b64decode(covers[0])
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return b""
+
+
+def _picture(path: Path, content: bytes) -> Picture:
+    kind = media_type(content)
+    if kind is None:
+        raise FileError(path, "there is no picture that can be shown")
+    return Picture(content, kind)
+
+
+def _shrunk(image: Image) -> bytes:
+    """The picture as WebP, upright and within THUMBNAIL."""
+    from PIL import ImageOps
+
+    image.draft("RGB", THUMBNAIL)  # JPEGs are decoded small at once
+    small = ImageOps.exif_transpose(image)
+    small.thumbnail(THUMBNAIL)
+    clear = "A" in small.getbands() or "transparency" in small.info
+    out = io.BytesIO()
+    small.convert("RGBA" if clear else "RGB").save(out, "WEBP", quality=QUALITY)
+    return out.getvalue()
+
+
+def _keep(file: Path, content: bytes) -> None:
+    """Into the cache, in place of the thumbnails of earlier pictures; no room is no error."""
+    with contextlib.suppress(OSError):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        for old in file.parent.glob(f"{file.name.partition('-')[0]}-*.webp"):
+            old.unlink(missing_ok=True)
+        replace(file, content)

@@ -1,0 +1,35 @@
+"""What a file's metadata tells of its training, for people to read."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+
+from .facts import COVER
+
+MOST_TAGS = 24
+LONGEST = 2000  # characters of one value
+
+
+def top_tags(metadata: Mapping[str, str]) -> list[tuple[str, int]]:
+    """The captions' most frequent tags over all data sets of `ss_tag_frequency`, with counts."""
+    try:
+        sets = json.loads(metadata.get("ss_tag_frequency", "{}"))
+    except (ValueError, RecursionError):
+        return []
+    counts: Counter[str] = Counter()
+    for tags in sets.values() if isinstance(sets, dict) else ():
+        for tag, count in tags.items() if isinstance(tags, dict) else ():
+            if type(count) is int and tag.strip():
+                counts[tag.strip()] += count
+    return counts.most_common(MOST_TAGS)
+
+
+def readable(metadata: Mapping[str, str]) -> dict[str, str]:
+    """The metadata without pictures and tag counts, long values cut."""
+    return {
+        key: value if len(value) <= LONGEST else f"{value[:LONGEST]}…"
+        for key, value in metadata.items()
+        if key not in (COVER, "ss_tag_frequency")
+    }
