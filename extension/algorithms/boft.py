@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..deltas import Delta, Layer, OutputMap
+from ..deltas import Delta, Dense, Layer, OutputMap
 from ..errors import ModuleError
 from ..words import Kind
 from .channels import back, last, vector
@@ -103,5 +103,7 @@ class Boft(Oft):
         return turned.t().reshape(weight.shape)
 
     def form(self, layer: Layer, place: Place) -> Delta:
-        """The butterfly on Wx."""
+        """The butterfly on Wx; dense in a convolution of groups, as in OFT."""
+        if layer.groups != 1:
+            return Dense(self.change(layer, place))
         return self.map(layer.weight.shape[0], place)

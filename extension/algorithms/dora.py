@@ -156,7 +156,7 @@ class Dora(Algorithm):
             return Dense(self.change(layer, place))
         gain, _, outputs = self.gain(layer, place)
         inner = self.inner.form(layer, place)
-        return OutputDora(inner, gain) if outputs else InputDora(inner, gain)
+        return OutputDora(inner, gain) if outputs else InputDora(inner, gain.repeat(layer.groups))
 
     def bias_change(self, layer: Layer, place: Place) -> Tensor | None:
         """What the algorithm below adds to the bias."""

@@ -55,4 +55,4 @@ class Ia3(Algorithm):
     def form(self, layer: Layer, place: Place) -> Delta:
         """A scale of Wx, or of x."""
         v = self.get("weight", place).flatten()
-        return InputScale(v) if self.on_input else OutputScale(v)
+        return InputScale(v.repeat(layer.groups)) if self.on_input else OutputScale(v)

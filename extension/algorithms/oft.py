@@ -14,7 +14,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from ..deltas import Delta, Layer, OutputMap
+from ..deltas import Delta, Dense, Layer, OutputMap
 from ..errors import ModuleError
 from ..words import Kind
 from .base import Algorithm
@@ -68,7 +68,9 @@ class Rotation(Algorithm):
         return turned.t().reshape(weight.shape)
 
     def form(self, layer: Layer, place: Place) -> Delta:
-        """The blocks on Wx."""
+        """The blocks on Wx; in a convolution of groups they would mix what W keeps apart."""
+        if layer.groups != 1:
+            return Dense(self.change(layer, place))
         return OutputRotation(self.blocks(layer.weight.shape[0], place))
 
 

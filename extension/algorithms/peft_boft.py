@@ -112,6 +112,6 @@ class PeftBoft(Algorithm):
 
     def form(self, layer: Layer, place: Place) -> Delta:
         """On x and Wx; a kernel's columns are no channels, so that it is dense."""
-        if math.prod(layer.weight.shape[2:]) != 1:
+        if math.prod(layer.weight.shape[2:]) != 1 or layer.groups != 1:
             return Dense(self.change(layer, place))
         return self.map(place)

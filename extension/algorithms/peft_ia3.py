@@ -56,7 +56,7 @@ class PeftIa3(Algorithm):
         """A scale of Wx, or of x."""
         gain = self.gain(place)
         outputs = self.by_output(tuple(layer.weight.shape))
-        return OutputScale(gain) if outputs else InputScale(gain)
+        return OutputScale(gain) if outputs else InputScale(gain.repeat(layer.groups))
 
     def bias_change(self, layer: Layer, place: Place) -> Tensor | None:
         """(l − 1) ∘ b, where the output is scaled."""

@@ -133,6 +133,6 @@ class PeftOft(Algorithm):
 
     def form(self, layer: Layer, place: Place) -> Delta:
         """The blocks on x; a kernel's columns are no channels, so that it is dense."""
-        if math.prod(layer.weight.shape[2:]) != 1:
+        if math.prod(layer.weight.shape[2:]) != 1 or layer.groups != 1:
             return Dense(self.change(layer, place))
         return InputRotation(self.blocks(layer, place))

@@ -1,0 +1,23 @@
+"""Every form that runs beside the layer gives what the changed weight gives."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from samples import PAIRS, SAMPLES, add, algorithm, batch, merged, module, site_of, tensors
+
+
+@pytest.mark.parametrize(("sample", "layer"), PAIRS)
+@pytest.mark.parametrize("m", [1.0, -0.7])
+def test_the_form_equals_the_merge(sample: str, layer: str, m: float) -> None:
+    host = module(layer)
+    seen = site_of(host).layer()
+    made = algorithm(tensors(sample, tuple(host.weight.shape)))
+    assert made.name == SAMPLES[sample][0]
+    x = batch(host)
+    got = host(x) + add(seen, made.runtime(seen, dtype=torch.float64), x, m)
+    want = merged(host, made, seen, m)(x)
+    change = (want - host(x)).abs().max()
+    assert change > 1e-3
+    assert (got - want).abs().max() <= 1e-10 * (1 + change)
