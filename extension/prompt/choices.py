@@ -1,0 +1,142 @@
+"""Block and element weights as a value says them: a list or preset, rules, and what is left."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..words import Target
+from .blocks import BLOCKS, ELEMENTS, LISTS, block_name, has_element, span_of_blocks
+from .nearest import nearest
+from .numbers import number
+from .presets import ElementLine, presets
+from .reader import Unreadable
+
+_VARIABLE = re.compile(r"X(?:([+-])(\d*\.?\d+))?")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One pair: the blocks (None for all), the elements that must all fit, and the weight."""
+
+    blocks: frozenset[str] | None
+    elements: tuple[str, ...]
+    weight: float
+
+    def fits(self, target: Target, block: str | None) -> bool:
+        """True where this rule has a say about the target."""
+        if self.blocks is not None and block not in self.blocks:
+            return False
+        return all(has_element(target, element) for element in self.elements)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What one argument says: a list by block, then rules, and the weight of what is left."""
+
+    values: tuple[tuple[str, str], ...] = ()  # block, number or X as written
+    rules: tuple[Rule, ...] = ()
+    lines: tuple[ElementLine, ...] = ()
+    rest: float = 1.0  # of UNet blocks that are not named
+    base: float = 1.0  # of the text encoders, where they are not named
+
+
+def read_blocks(items: list[str]) -> Choice:
+    if "@" in items[0]:
+        rules, rest = _rules([pair for item in items for pair in item.split(",")])
+        named = any(rule.blocks is not None for rule in rules)
+        if rest is not None:
+            return Choice(rules=rules, rest=rest, base=rest)
+        return Choice(rules=rules, rest=float(not named))
+    if (alone := block_name(items[0])) and items[0] not in presets.blocks:
+        return read_blocks([f"{alone}@1", *items[1:]])
+    rules, rest = _rules(items[1:])
+    return Choice(_values(items[0]), rules, rest=rest or 0.0, base=rest or 0.0)
+
+
+def _values(text: str) -> tuple[tuple[str, str], ...]:
+    """The list of a preset, or the one that is written out, by block."""
+    listed = presets.blocks.get(text) or tuple(value.strip() for value in text.split(","))
+    if len(listed) == 1:
+        close = nearest(text, [*presets.blocks, *BLOCKS])
+        hint = f"; did you mean {close}?" if close else ""
+        raise Unreadable(f"no preset is named {text!r}{hint}")
+    if len(listed) not in LISTS:
+        raise Unreadable(f"expected 12, 17, 20 or 26 numbers, found {len(listed)}")
+    for value in listed:
+        amount(value, 1.0)
+    return tuple(zip(LISTS[len(listed)], listed, strict=True))
+
+
+def amount(written: str, x: float) -> float:
+    if written in {"R", "U"}:
+        raise Unreadable(f"{written} is a random weight, which no picture could be made again with")
+    found = _VARIABLE.fullmatch(written)
+    if not found:
+        return number(written, "a number for each block")
+    return x + float(f"{found[1]}{found[2]}") if found[1] else x
+
+
+def read_elements(items: list[str]) -> Choice:
+    lines = tuple(line for item in items for line in presets.elements.get(item, ()))
+    rules, rest = _rules([item for item in items if item not in presets.elements])
+    if rest is not None:
+        raise Unreadable("REST belongs to lbw=")
+    return Choice(rules=rules, lines=lines)
+
+
+def _rules(items: list[str]) -> tuple[tuple[Rule, ...], float | None]:
+    """The rules of `selector@number`, and the weight of REST where it is given."""
+    rules: list[Rule] = []
+    rest: float | None = None
+    for item in items:
+        selector, at, value = item.rpartition("@")
+        if not at:
+            raise Unreadable(f"expected a pair such as OUT03@1 or attn@0.5, found {item!r}")
+        weight = number(value, f"a number for {selector.strip()}")
+        if selector.strip().upper() == "REST":
+            rest = weight
+        else:
+            rules.append(_rule(selector, weight))
+    return tuple(rules), rest
+
+
+def _rule(selector: str, weight: float) -> Rule:
+    blocks: frozenset[str] | None = None
+    elements: list[str] = []
+    for word in selector.strip().split("."):
+        names = _block_range(word)
+        if names:
+            blocks = (blocks or frozenset()) | names
+        elif word.strip().lower() in ELEMENTS:
+            elements.append(word.strip().lower())
+        else:
+            close = nearest(word, [*BLOCKS, *ELEMENTS])
+            hint = f"; did you mean {close}?" if close else ""
+            raise Unreadable(f"no block or element is named {word.strip()!r}{hint}")
+    return Rule(blocks, tuple(elements), weight)
+
+
+def _block_range(word: str) -> frozenset[str]:
+    first, dash, last = (part.strip() for part in word.partition("-"))
+    start, end = block_name(first), block_name(last if dash else first)
+    return frozenset(span_of_blocks(start, end)) if start and end else frozenset()
+
+
+def line_fits(line: ElementLine, target: Target, block: str | None) -> bool:
+    """lora-block-weight's rule: names may be beginnings (`OUT`), none means all."""
+
+    def in_block(word: str) -> bool:
+        return block is not None and (block in _block_range(word) or block.startswith(word))
+
+    def in_element(word: str) -> bool:
+        return has_element(target, word) if word in ELEMENTS else word in target.key
+
+    return _chosen(line.blocks, in_block) and _chosen(line.elements, in_element)
+
+
+def _chosen(words: tuple[str, ...], fits: Callable[[str], bool]) -> bool:
+    if words[:1] == ("NOT",):
+        return not any(map(fits, words[1:]))
+    return not words or any(map(fits, words))

@@ -1,0 +1,125 @@
+"""A tag in `[from:to:when]`, `[x::when]`, `[x:when]` or `[a|b]` is on where a word there would be.
+
+The host decides by its own counter: an entry of its schedule holds while call ≤ end, with calls
+counted from 0. A number with a point is a fraction of the pass, minus 1 in the hires pass; one
+without is a count of calls, minus those of the first pass.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ..words import Progress, Row, Target
+from .brackets import Brackets, Group, brackets
+from .factor import Factor
+
+
+class _Clock(NamedTuple):
+    """The pass as the host's schedules count it."""
+
+    calls: int
+    before: int  # calls of the passes before this one
+    fraction_before: float
+
+    def end(self, number: str) -> int:
+        """The last call of what stands before `when`."""
+        amount = float(number)
+        left = (
+            (amount - self.fraction_before) * self.calls if "." in number else amount - self.before
+        )
+        return min(self.calls, int(min(left, self.calls)))
+
+
+class _OldClock(_Clock):
+    """The counter of the webui's option "use old prompt editing timelines": one for both passes."""
+
+    def end(self, number: str) -> int:
+        amount = float(number)
+        return min(self.calls, int(amount * self.calls if amount < 1 else amount))
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One bracket around a tag; all brackets from `outer` inwards must agree."""
+
+    outer: Condition | None
+    number: str = ""
+    before: bool = False  # in front of `when`, or after it
+    turn: int = 0
+    turns: int = 0  # of `[a|b]`; 0 for a scheduled bracket
+
+    def holds(self, call: int, clock: _Clock) -> bool:
+        """True in the entry that ends at `call`, from 1."""
+        if self.turns:
+            return (call - 1) % self.turns == self.turn
+        return (call <= clock.end(self.number)) == self.before
+
+
+class Schedule(Factor):
+    """1 while the brackets around a tag have it on, else 0; the text encoder follows."""
+
+    varies = frozenset({"progress"})
+
+    def __init__(self, condition: Condition, old: bool = False) -> None:
+        self.condition = condition
+        self.old = old
+
+    def __call__(self, target: Target, row: Row, progress: Progress) -> float:
+        return 1.0 if self.on(progress) else 0.0
+
+    def on(self, progress: Progress) -> bool:
+        """Whether a word in the tag's place would be in the text of this call."""
+        clock = self._clock(progress)
+        call = progress.step if progress.call is None else progress.call
+        # Behind the last entry the host takes the first one again.
+        call = max(1, call if call <= clock.calls else 0)
+        condition: Condition | None = self.condition
+        while condition is not None:
+            if not condition.holds(call, clock):
+                return False
+            condition = condition.outer
+        return True
+
+    def _clock(self, progress: Progress) -> _Clock:
+        calls = progress.steps if progress.calls is None else progress.calls
+        first = calls if progress.first_calls is None else progress.first_calls
+        if self.old:
+            return _OldClock(first if progress.hires else calls, 0, 0.0)
+        return _Clock(calls, first, 1.0) if progress.hires else _Clock(calls, 0, 0.0)
+
+
+def conditions(found: Brackets) -> list[Condition | None]:
+    """For each mark the brackets that decide about it; None for one that is always there."""
+    if found.rejected:
+        return [None] * len(found.marks)
+    chains: dict[int, Condition | None] = {}
+    for group in found.groups:  # outer ones come first
+        chains[id(group)] = _chain(group.parent, group.slot, chains)
+    return [_chain(group, slot, chains) for group, slot in found.marks]
+
+
+def _chain(group: Group | None, slot: int, chains: dict[int, Condition | None]) -> Condition | None:
+    """The conditions on what stands in this slot of this group."""
+    if group is None or group.meaning == "text":
+        return None
+    outer = chains[id(group)]
+    if group.meaning == "alternate":
+        return Condition(outer, turn=slot, turns=group.pipes + 1)
+    if group.meaning == "scheduled":
+        return Condition(outer, group.number, before=group.colons == 2 and slot == 0)
+    return outer
+
+
+def left(text: str, mark: str, found: Brackets) -> str:
+    """`text` without its marks, such that the host sees the same schedules as with words there.
+
+    Nearly always that is plain removal. Where it would make a number (`[a:<…>0.5]`), or free a
+    bracket or an end from its backslash, the empty emphasis `()` stays, which no encoder sees.
+    """
+    plain = text.replace(mark, "")
+    freed = text.replace("\\" + mark, mark) if "\\" + mark in text else text
+    for candidate in (plain, freed.replace(mark, "")):
+        if brackets(candidate).signature == found.signature:
+            return candidate
+    return freed.replace(mark, "()")
