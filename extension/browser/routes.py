@@ -54,6 +54,7 @@ def router(
     catalog_of: Callable[[], Catalog],
     *,
     model_of: Callable[[], str | None] = lambda: None,
+    report_of: Callable[[], dict[str, Any] | None] = lambda: None,
     guard: Callable[..., Any] | None = None,
 ) -> APIRouter:
     """The routes under `live-lora/`.
@@ -61,12 +62,14 @@ def router(
     Args:
         catalog_of: the library, asked at every request.
         model_of: the loaded model's base ("SD1", "SDXL", …), to mark files that do not fit.
+        report_of: the last generation's report as a dict, None if there was none.
         guard: a FastAPI dependency that raises HTTPException(401) where a login is missing;
             it stands before all but the static files.
     """
     guarded = APIRouter(dependencies=[Depends(guard)] if guard else None)
     _add_reading(guarded, catalog_of, model_of)
     _add_writing(guarded, catalog_of, model_of)
+    guarded.add_api_route("/report", lambda: report_of() or {}, methods=["GET"])
     routes = APIRouter()
     routes.include_router(guarded)
     routes.add_api_route("/static/{path:path}", static, methods=["GET"], include_in_schema=False)
