@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .errors import LiveLoraError
     from .hosts import Live, attach
-    from .inspect import inspect
+    from .inspection import inspect
     from .library.catalog import Catalog
     from .prompt import Prompt, Tag, parse
     from .report import Report
@@ -29,7 +29,7 @@ _HOMES = {
     "parse": ".prompt",
     "Prompt": ".prompt",
     "Tag": ".prompt",
-    "inspect": ".inspect",
+    "inspect": ".inspection",
     "Catalog": ".library.catalog",
     "Report": ".report",
     "Run": ".run",

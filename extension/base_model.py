@@ -14,10 +14,14 @@ from .words import Target
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """`name` is SD1, SD2, SDXL, "SDXL refiner", another model's name or Unknown; `how` is why."""
+    """`name` is SD1, SD2, SDXL, "SDXL refiner", another model's name or Unknown; `how` is why.
+
+    `fits` are the bases that its layers and shapes fit.
+    """
 
     name: str
     how: str
+    fits: tuple[str, ...] = ()
 
 
 UNKNOWN = Base("Unknown", "neither the metadata nor the shapes say")
@@ -46,7 +50,7 @@ def find_base(modules: Sequence[Module], metadata: Mapping[str, str]) -> Base:
     said = base_said(metadata)
     possible = bases_by_shape(modules)
     if said in possible or (said and not possible):
-        return Base(said, "its metadata")
+        return Base(said, "its metadata", possible)
     if not possible:
         return UNKNOWN
     how = "its layers and their shapes"
@@ -54,7 +58,7 @@ def find_base(modules: Sequence[Module], metadata: Mapping[str, str]) -> Base:
         how += f"; the metadata say {said}, which cannot be"
     elif len(possible) > 1:
         how += f", which would fit {' and '.join(possible[1:])} as well"
-    return Base(possible[0], how)
+    return Base(possible[0], how, possible)
 
 
 def base_said(metadata: Mapping[str, str]) -> str | None:
@@ -71,14 +75,14 @@ def base_said(metadata: Mapping[str, str]) -> str | None:
     return "SD2" if metadata.get("ss_v2") == "True" else None
 
 
-def bases_by_shape(modules: Sequence[Module]) -> list[str]:
+def bases_by_shape(modules: Sequence[Module]) -> tuple[str, ...]:
     """The bases that most of the modules fit, the likeliest first; empty where they fit none."""
     sample = modules[:: len(modules) // MOST + 1]
     fitting = {name: _fitting(sample, base) for name, base in CANDIDATES.items()}
     best = max(fitting.values())
     if not sample or best < ENOUGH * len(sample):
-        return []
-    return [name for name, count in fitting.items() if count == best]
+        return ()
+    return tuple(name for name, count in fitting.items() if count == best)
 
 
 def _fitting(modules: Sequence[Module], base: str) -> int:

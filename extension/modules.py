@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from .algorithms import Algorithm, Settings
+from .errors import ModuleError
 from .tensors import Read
 from .words import Component, Target
 
@@ -51,6 +52,14 @@ class Module:
     def fit(self, target: Target) -> None:
         """ModuleError with the reason when it cannot go on this target."""
         self.outline.fit(target)
+
+    def on(self, targets: Mapping[Place, Target]) -> Target:
+        """The one of these targets that it changes. ModuleError when there is none, or no fit."""
+        target = targets.get((self.component, self.key))
+        if target is None:
+            raise ModuleError(f"the model has no {self.component} layer {self.key}")
+        self.fit(target)
+        return target
 
     def build(self, read: Read, rank: int | None = None) -> Algorithm:
         """The algorithm with its tensors, read now; `rank` is the rank wanted at use time (dyn=).

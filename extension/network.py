@@ -46,6 +46,7 @@ class Network:
     modules: tuple[Module, ...]
     unused: tuple[Unused, ...]
     embeddings: tuple[Embedding, ...] = ()
+    problems: tuple[str, ...] = ()
 
     @property
     def path(self) -> Path:
@@ -76,16 +77,10 @@ class Network:
         """Which modules change which of these targets; shapes are compared, no tensor is read."""
         matched, unmatched = [], []
         for module in self.modules:
-            target = targets.get((module.component, module.key))
-            reason = f"the model has no layer {module.key}" if target is None else None
-            if target is not None:
-                try:
-                    module.fit(target)
-                    matched.append((target, module))
-                except ModuleError as error:
-                    reason = str(error)
-            if reason:
-                unmatched.append(Unused(module.prefix, reason))
+            try:
+                matched.append((module.on(targets), module))
+            except ModuleError as error:
+                unmatched.append(Unused(module.prefix, str(error)))
         return Match(tuple(matched), tuple(unmatched))
 
     def open(self) -> AbstractContextManager[Read]:
@@ -100,9 +95,10 @@ def load(path: str | Path, *, header: Header | None = None, allow_pickle: bool =
     """
     source = _source(Path(path), header, allow_pickle)
     header = source.header
-    grouped = group(header, read_configs(source.path, header.metadata))
+    configs = read_configs(source.path, header.metadata)
+    grouped = group(header, configs)
     _demand_lora(source, grouped)
-    return Network(source, grouped.modules, grouped.unused, grouped.embeddings)
+    return Network(source, grouped.modules, grouped.unused, grouped.embeddings, configs.problems)
 
 
 def _demand_lora(source: Source, grouped: Grouped) -> None:

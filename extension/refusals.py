@@ -49,6 +49,11 @@ MODELS: tuple[tuple[str, str], ...] = (
     ("Z-Image or Lumina", rf"{DOT}(noise_refiner|context_refiner|layers){N}attention[._]"),
     ("a language model", rf"{DOT}layers{N}(self_attn[._][qkvo]_proj|mlp[._](gate|up|down)_proj)"),
 )
+WEIGHTS: tuple[tuple[str, str], ...] = (  # of models, where no key is a LoRA's
+    ("the weights of a UNet", rf"^(unet[.])?(down_blocks|up_blocks|mid_block|input_blocks){N}"),
+    ("the weights of a text encoder", r"^(text_encoder[.])?(text_model|encoder)[.].*layers?[.]"),
+    ("the weights of a transformer", rf"{DOT}(transformer_blocks|blocks|layers){N}"),
+)
 LORA = re.compile(r"lora|hada_|lokr_|oft_|boft_|ia3_|[._]alpha$|[._]diff(_b)?$|[._]dora_scale$")
 NAMED = {  # in ss_base_model_version or modelspec.architecture
     "flux": "Flux",
@@ -82,12 +87,12 @@ def what_it_is(shapes: Mapping[str, Shape], metadata: Mapping[str, str]) -> str:
     for what, pattern in THINGS:
         if _any(pattern, shapes):
             return what
-    model = other_model(shapes, metadata)
-    if model:
-        return f"a LoRA for {model}" if _any(LORA, shapes) else f"a model or part of it ({model})"
+    first = _short(next(iter(shapes)))
     if not _any(LORA, shapes):
-        return f"some other file ({len(shapes)} tensors, the first is {_short(next(iter(shapes)))})"
-    return f"a LoRA for a model that is not known here ({_short(next(iter(shapes)))})"
+        weights = (what for what, pattern in WEIGHTS if _any(pattern, shapes))
+        return next(weights, f"some other file ({len(shapes)} tensors, the first is {first})")
+    model = other_model(shapes, metadata)
+    return f"a LoRA for {model}" if model else f"a LoRA for a model not known here ({first})"
 
 
 def decisive(shapes: Mapping[str, Shape]) -> bool:
