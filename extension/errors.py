@@ -32,7 +32,9 @@ class AmbiguousName(ResolveError):
 
     def __init__(self, name: str, candidates: Sequence[str]) -> None:
         listed = ", ".join(map(repr, candidates))
-        super().__init__(f"{name!r} is the name of {len(candidates)} files: write one of {listed}", name)
+        super().__init__(
+            f"{name!r} is the name of {len(candidates)} files: write one of {listed}", name
+        )
         self.candidates = tuple(candidates)
 
 

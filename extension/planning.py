@@ -55,7 +55,9 @@ class Group:
 
 def groups_of(uses: Sequence[Use], targets: Iterable[Target]) -> list[Group]:
     """The targets sorted by what the tags make of them."""
-    choosy = list({use.tag.arguments: use.tag for use in uses if "target" in use.tag.varies}.values())
+    choosy = list(
+        {use.tag.arguments: use.tag for use in uses if "target" in use.tag.varies}.values()
+    )
     groups: dict[Hashable, Group] = {}
     for target in targets:
         key = (target.component, *(tag.group(target) for tag in choosy))

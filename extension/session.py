@@ -76,7 +76,9 @@ class Core:
         self.shelf.rebind(None if self.targets == before else self.targets)
 
     def _add_site(self, component: Component, site: Site) -> None:
-        key = (names.unet_key if component == "unet" else names.text_key)(site.path)
+        # PEFT, where somebody has wrapped the model with it, moves each layer one level down.
+        path = site.path.replace(".base_layer", "")
+        key = (names.unet_key if component == "unet" else names.text_key)(path)
         if key is not None:
             shape = tuple(site.weight.shape)
             target = Target(component, key, site.path, site.kind, shape, site.bias is not None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -73,15 +74,13 @@ def random_lora(
     model: nn.Module, targets: list[str], *, rank: int = 4, alpha: float = 2.0, seed: int = 0
 ) -> dict[str, torch.Tensor]:
     """PEFT's own state dict of a random LoRA on `model`, which is left without it."""
-    name = f"random{seed}"
+    model = copy.deepcopy(model)
     config = LoraConfig(r=rank, lora_alpha=alpha, target_modules=targets, init_lora_weights=False)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model.add_adapter(config, adapter_name=name)
-        state = get_peft_model_state_dict(model, adapter_name=name)
-        state = {key: 0.3 * torch.randn_like(value) for key, value in state.items()}
-    model.delete_adapters(name)
-    return state
+        model.add_adapter(config)
+        state = get_peft_model_state_dict(model)
+        return {key: 0.1 * torch.randn_like(value) for key, value in state.items()}
 
 
 def save_kohya(path: Path, parts: Mapping[str, Mapping[str, torch.Tensor]], alpha: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -54,10 +55,13 @@ def live(pipe: Any, library: Path) -> Iterator[live_lora.Live]:
 
 def peers(pipe: Any, library: Path, weights: dict[str, float], **options: Any) -> Tensor:
     """diffusers' own picture."""
-    for name in weights:
-        pipe.load_lora_weights(library, weight_name=f"{name}.safetensors", adapter_name=name)
-    pipe.set_adapters(list(weights), list(weights.values()))
     try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that there are several adapters
+            for name in weights:
+                file = f"{name}.safetensors"
+                pipe.load_lora_weights(library, weight_name=file, adapter_name=name)
+        pipe.set_adapters(list(weights), list(weights.values()))
         return latents(pipe, **options)
     finally:
         pipe.unload_lora_weights()
@@ -114,8 +118,11 @@ def test_every_picture_has_its_own_loras(pipe: Any, live: live_lora.Live) -> Non
         latents(pipe, live, prompt=prompt, latents=noise[i : i + 1])
         for i, prompt in enumerate(prompts)
     ]
+    texts = ["a fox", "an owl", "a hill", "a fox"]
+    bare = latents(pipe, prompt=texts, latents=noise)
+    bare_singles = [latents(pipe, prompt=t, latents=noise[i : i + 1]) for i, t in enumerate(texts)]
+    assert distance(bare, torch.cat(bare_singles)) <= 1e-5  # the model itself can tell so much
     assert distance(batch, torch.cat(singles)) <= 1e-5
-    bare = latents(pipe, live, prompt=["a fox", "an owl", "a hill", "a fox"], latents=noise)
     assert distance(bare[2], batch[2]) <= 1e-5
     assert min(distance(bare[i], batch[i]) for i in (0, 1, 3)) > 0.01
 
@@ -142,13 +149,13 @@ def test_a_tag_in_the_negative_prompt_acts_on_the_negative_side(
 
 
 def test_what_cannot_be_used_costs_only_itself(pipe: Any, live: live_lora.Live) -> None:
-    text = "a fox<lora:foks:1><lora:fox:1><lora:owl:abc><lora::1><lora:owl:nan>"
+    text = "a fox<lora:foxx:1><lora:fox:1><lora:owl:abc><lora::1><lora:owl:nan>"
     got = latents(pipe, live, prompt=text)
     assert distance(got, latents(pipe, live, prompt="a fox<lora:fox:1><lora::1>")) <= 1e-6
     assert live.report is not None
     latents(pipe, live, prompt=text)
     messages = " | ".join(live.report.warnings())
-    assert "'foks'" in messages
+    assert "'foxx'" in messages
     assert "'fox'" in messages
     assert len(live.report.problems) >= 4
     assert not live.report.ok
@@ -156,15 +163,18 @@ def test_what_cannot_be_used_costs_only_itself(pipe: Any, live: live_lora.Live) 
 
 def test_strict_refuses_instead(pipe: Any, library: Path) -> None:
     with live_lora.attach(pipe, library=library, strict=True) as live:
-        with pytest.raises(StrictError, match="foks"):
-            live("a fox<lora:foks:1>")
+        with pytest.raises(StrictError, match="foxx"):
+            live("a fox<lora:foxx:1>")
         latents(pipe, live, prompt="a fox<lora:fox:1>")
 
 
 def test_steps_are_told_apart_in_every_pass() -> None:
     """Position i of n: also from the middle (image to image), and for two calls a step."""
     pipe = tiny.sd15()
-    for scheduler, calls in [(pipe.scheduler, 1), (HeunDiscreteScheduler(), 2)]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # diffusers and numpy 2
+        heun = HeunDiscreteScheduler()
+    for scheduler, calls in [(pipe.scheduler, 1), (heun, 2)]:
         image = tiny.steady(StableDiffusionImg2ImgPipeline(**pipe.components))
         image.scheduler = scheduler
         with live_lora.attach(image, library=[]) as live:
