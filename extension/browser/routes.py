@@ -63,6 +63,7 @@ def router(
         catalog_of: the library, asked at every request.
         model_of: the loaded model's base ("SD1", "SDXL", …), to mark files that do not fit.
         report_of: the last generation's report as a dict, None if there was none.
+        report_of: what the last generation did, as JSON (`GET report`).
         guard: a FastAPI dependency that raises HTTPException(401) where a login is missing;
             it stands before all but the static files.
     """

@@ -299,12 +299,17 @@ def test_a_guard_stands_before_everything_but_the_modules(visit: Visit) -> None:
             raise HTTPException(401, "log in first")
 
     client = visit(guard=guard)
-    for address in ("library", "file/0", "preview/0"):
+    for address in ("library", "report", "file/0", "preview/0"):
         assert client.get(address).status_code == 401
     assert client.post("refresh", json={}).status_code == 401
     assert client.post("file/0", json={}).status_code == 401
     assert client.get("static/main.mjs").status_code == 200
     assert client.get("library", headers={"x-token": "right"}).status_code == 200
+
+
+def test_the_last_report(visit: Visit) -> None:
+    assert visit().get("report").json() is None
+    assert visit(report_of=lambda: {"networks": []}).get("report").json() == {"networks": []}
 
 
 def test_a_file_removed_since_the_scan(client: TestClient, root: Path) -> None:
