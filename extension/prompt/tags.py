@@ -8,6 +8,8 @@ from typing import Any
 
 from ..words import Problem, Progress, Row, Span, Target
 from .factor import Factor
+from .render import substituted, tag_text, with_value, with_weight
+from .schedules import Schedule
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,11 @@ class Tag:
         return self.values.get("seed") == "same"
 
     @property
+    def scheduled(self) -> bool:
+        """True inside `[a:b:when]` or `[a|b]`: the text encoder follows, entry by entry."""
+        return any(isinstance(factor, Schedule) for factor in self.factors)
+
+    @property
     def varies(self) -> frozenset[str]:
         """On what besides text encoder or UNet the weight depends: target, row, progress."""
         return frozenset().union(*(factor.varies for factor in self.factors))
@@ -79,6 +86,20 @@ class Tag:
             if product == 0.0:
                 return 0.0
         return product
+
+    def render(self) -> str:
+        """The tag in its canonical form, which reads the same."""
+        return tag_text(self.name, self.arguments)
+
+    def with_value(self, name: str, value: str | None) -> str:
+        """This tag's text with one argument set (None: without it); `weight` sets te and unet."""
+        if name == "weight" and value is not None:
+            return tag_text(self.name, with_weight(self.arguments, value))
+        return tag_text(self.name, with_value(self.arguments, name, value))
+
+    def with_name(self, name: str) -> str:
+        """This tag's text for another file."""
+        return tag_text(name, self.arguments)
 
     def group(self, target: Target) -> Hashable:
         """Equal for two targets of one component: this tag's weight never tells them apart."""
@@ -93,3 +114,13 @@ class Prompt:
     text: str
     tags: tuple[Tag, ...] = ()
     problems: tuple[Problem, ...] = ()
+
+    def render(self) -> str:
+        """The prompt with its tags in canonical form; it reads the same."""
+        return self.replace({tag: tag.render() for tag in self.tags})
+
+    def replace(self, texts: Mapping[Tag, str]) -> str:
+        """The source with some tags written anew, and nothing else changed."""
+        return substituted(
+            self.source, [(tag.span, texts[tag]) for tag in self.tags if tag in texts]
+        )

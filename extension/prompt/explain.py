@@ -1,0 +1,163 @@
+"""What a prompt means, for people (a chart in the terminal) and for programs (a dict)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ..words import Progress, Row, Side, Target
+from .diagnostics import caret
+from .parse import parse
+from .samples import TEXT, labels, samples
+from .tags import Prompt, Tag
+
+_BARS = " ▁▂▃▄▅▆▇█"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """The weights of a tag over the steps, where `where` says for what: blocks, rows, pass."""
+
+    where: str
+    weights: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A prompt, read for `steps` steps."""
+
+    prompt: Prompt
+    steps: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON: text, steps, tags (with `lines` of weights by step), problems."""
+        return {
+            "text": self.prompt.text,
+            "steps": self.steps,
+            "tags": [self._tag(tag) for tag in self.prompt.tags],
+            "problems": [asdict(problem) for problem in self.prompt.problems],
+        }
+
+    def lines(self) -> Iterator[str]:
+        """For a terminal: the clean text, each tag with its chart, problems with carets."""
+        yield f"text  {self.prompt.text!r}"
+        for tag in self.prompt.tags:
+            yield ""
+            yield f"{tag.source}  {_facts(tag)}".rstrip()
+            yield from _charts(weights(tag, self.steps))
+        for problem in self.prompt.problems:
+            yield ""
+            yield f"{problem.severity}:"
+            yield caret(self.prompt.source, problem)
+
+    def _tag(self, tag: Tag) -> dict[str, Any]:
+        return {
+            "source": tag.source,
+            "kind": tag.kind,
+            "name": tag.name,
+            "span": asdict(tag.span),
+            "part": tag.part,
+            "rank": tag.rank,
+            "hash": tag.hash,
+            "on": tag.on,
+            "sweep": tag.sweep,
+            "arguments": [asdict(argument) for argument in tag.arguments],
+            "lines": [asdict(line) for line in weights(tag, self.steps)],
+        }
+
+
+def explain(prompt: str, steps: int = 30, *, negative: bool = False) -> Explanation:
+    """What the prompt means in a pass of so many steps, and in a hires pass of as many."""
+    return Explanation(parse(prompt, negative=negative), max(1, steps))
+
+
+def report(prompt: str, steps: int = 30, *, as_json: bool = False, negative: bool = False) -> str:
+    """What `live-lora explain` prints."""
+    explanation = explain(prompt, steps, negative=negative)
+    if as_json:
+        return json.dumps(explanation.as_dict(), ensure_ascii=False, indent=2)
+    return "\n".join(explanation.lines())
+
+
+def weights(tag: Tag, steps: int) -> list[Line]:
+    """The tag's weights in the first pass and, where they differ, in the hires pass."""
+    lines: dict[str, tuple[float, ...]] = {}
+    for row_name, row in _rows(tag):
+        for hires in (False, True):
+            passes = [
+                Progress(step, steps, None, hires, step, steps, steps if hires else None)
+                for step in range(steps)
+            ]
+            for blocks, curve in _by_blocks(tag, row, passes):
+                where = " ".join(filter(None, ("unet", blocks, row_name)))
+                if not hires or lines.get(where) != curve:
+                    lines[f"{where} hires" if hires else where] = curve
+            te = _curve(tag, TEXT, row, passes if tag.scheduled else passes[:1])
+            where = " ".join(filter(None, ("te", row_name)))
+            if not hires or lines.get(where) != te:
+                lines[f"{where} hires" if hires else where] = te
+    return [Line(where, curve) for where, curve in lines.items()]
+
+
+def _by_blocks(
+    tag: Tag, row: Row, passes: list[Progress]
+) -> Iterator[tuple[str, tuple[float, ...]]]:
+    """One curve per set of blocks that have it in common."""
+    if "target" not in tag.varies:
+        yield "", _curve(tag, samples()[0][1], row, passes)
+        return
+    found: dict[tuple[float, ...], list[str]] = {}
+    for name, target in samples():
+        found.setdefault(_curve(tag, target, row, passes), []).append(name)
+    for curve, names in found.items():
+        yield labels(names), curve
+
+
+def _curve(tag: Tag, target: Target, row: Row, passes: Iterable[Progress]) -> tuple[float, ...]:
+    return tuple(round(tag.weight(target, row, progress), 6) for progress in passes)
+
+
+def _rows(tag: Tag) -> list[tuple[str, Row]]:
+    """The rows among which the tag tells a difference."""
+    if tag.sweep:
+        return [(f"picture {i + 1}", Row(picture=i, part=tag.part)) for i in range(len(tag.sweep))]
+    if "row" not in tag.varies:
+        return [("", Row())]
+    sides: tuple[Side, ...] = ("cond", "uncond")
+    return [(side, Row(side=side, part=tag.part if side == "cond" else 0)) for side in sides]
+
+
+def _facts(tag: Tag) -> str:
+    facts = [f"part {tag.part + 1}"] if tag.part else []
+    facts += [f"rank {tag.rank}"] if tag.rank else []
+    facts += [f"hash {tag.hash}"] if tag.hash else []
+    return ", ".join([*facts, *([] if tag.on else ["off"])])
+
+
+def _charts(lines: list[Line]) -> Iterator[str]:
+    width = min(24, max(len(line.where) for line in lines))
+    top = max((abs(weight) for line in lines for weight in line.weights), default=0.0) or 1.0
+    for line in lines:
+        chart = "".join(_bar(weight / top) for weight in line.weights) if _moves(line) else ""
+        where = line.where
+        if len(where) > width:
+            yield f"  {where}"
+            where = ""
+        yield f"  {where:<{width}}  {_range(line):<10}  {chart}".rstrip()
+
+
+def _moves(line: Line) -> bool:
+    return len(set(line.weights)) > 1
+
+
+def _bar(share: float) -> str:
+    """A column of one character; what is below zero is shown as a minus."""
+    return "-" if share < 0 else _BARS[round(share * (len(_BARS) - 1))]
+
+
+def _range(line: Line) -> str:
+    if not _moves(line):
+        return f"{line.weights[0]:g}"
+    return f"{line.weights[0]:g} → {line.weights[-1]:g}"

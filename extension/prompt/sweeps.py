@@ -1,0 +1,44 @@
+"""A sweep's values, picture by picture: what each picture's own prompt says."""
+
+from __future__ import annotations
+
+import re
+
+from .render import substituted, tag_text, with_value, with_weight
+from .tags import Prompt, Tag
+
+_WEIGHTS = frozenset({"te", "unet", "hr", "hrte", "hrunet"})
+
+
+def resolve(prompt: Prompt, picture: int) -> str:
+    """The prompt's source for one picture of a job: each sweep gives the value whose turn it is.
+
+    `<lora:x:sweep=0;0.5;1>` is `<lora:x:0.5>` for picture 1 (and 4, 7, …). A tag with a weight of
+    its own keeps it, and the sweep with one value: their product is the weight.
+    """
+    return substituted(
+        prompt.source,
+        [(tag.span, _resolved(tag, picture)) for tag in prompt.tags if tag.sweep is not None],
+    )
+
+
+def _resolved(tag: Tag, picture: int) -> str:
+    written = next(one.value for one in reversed(tag.arguments) if one.means == "sweep")
+    values = [value.strip() for value in re.split(r"[;,]", written)]
+    value = values[picture % len(values)]
+    arguments = with_value(tag.arguments, "seed", None)
+    if any(one.means in _WEIGHTS for one in arguments):
+        arguments = with_value(arguments, "sweep", value)
+    else:
+        arguments = with_weight(with_value(arguments, "sweep", None), value)
+    return tag_text(tag.name, arguments)
+
+
+def length(prompt: Prompt) -> int:
+    """How many pictures show all values of the prompt's sweeps; 1 where there is none."""
+    return max((len(tag.sweep) for tag in prompt.tags if tag.sweep), default=1)
+
+
+def same_seed(prompt: Prompt) -> bool:
+    """True where a sweep asks for one seed for all pictures."""
+    return any(tag.same_seed for tag in prompt.tags if tag.sweep)
