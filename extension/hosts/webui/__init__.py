@@ -30,7 +30,8 @@ def start() -> None:
 
 
 def stop() -> None:
-    """Out of the webui's registries; hooks are never on here."""
+    """Out of the webui's registries. There are no hooks to take off: none is on outside a call."""
+    LIVE.rest()
     network.give_back()
 
 
@@ -43,6 +44,8 @@ def before_ui() -> None:
 def app_started(demo: Any, app: Any) -> None:
     """Everything has been registered by now (`demo` is None with --nowebui)."""
     network.take_over()
+    options.define_presets()
+    LIVE.learn()
     page.mount(app)
     # Only now, so that ours comes after the builtin's, which renames tags by claimed hashes.
     script_callbacks.on_infotext_pasted(paste.pasted)

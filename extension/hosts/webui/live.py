@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-from modules import shared
+from modules import paths, shared
 
+from ...library.background import Background
 from ...library.catalog import Catalog
 from ...report import Report
 from ...session import Core
@@ -20,6 +22,7 @@ class LiveLora:
         self.report: Report | None = None
         self._catalog: Catalog | None = None
         self._core: Core | None = None
+        self._background: Background | None = None
         self._wanted: Any = None  # folders and settings of the catalog
         self.bound: Any = None  # which weights the core's modules hold
         self._weights = 0
@@ -28,9 +31,25 @@ class LiveLora:
         """The files of the webui's LoRA folders and of those in our setting."""
         wanted = (tuple(options.folders()), options.allow_pickle())
         if self._catalog is None or wanted != self._wanted:
-            self._catalog, self._core = Catalog(wanted[0], allow_pickle=wanted[1]), None
-            self._wanted = wanted
+            cache = Path(paths.data_path, "cache", "live-lora")
+            self._catalog = Catalog(wanted[0], allow_pickle=wanted[1], cache=cache)
+            self._core, self._wanted = None, wanted
+            if self._background is not None:
+                self.rest()
+                self.learn()
         return self._catalog
+
+    def learn(self) -> None:
+        """Looks at headers and hashes of the library, in a thread, while nothing is generated."""
+        if self._background is None:
+            self._background = Background(self.catalog(), busy=lambda: bool(shared.state.job))
+            self._background.start()
+
+    def rest(self) -> None:
+        """Ends that."""
+        background, self._background = self._background, None
+        if background is not None:
+            background.stop()
 
     def weights_changed(self, *_: Any) -> None:
         """The webui has loaded a checkpoint, perhaps into the modules that we know."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from modules import shared
+from modules import extensions, shared
+
+from ... import prompt as language
 
 SECTION = ("live_lora", "Live LoRA")
 
@@ -25,9 +27,11 @@ OWN: tuple[tuple[str, Any, str], ...] = (
     ("live_lora_report", True, "Show under the picture what every LoRA did"),
     ("live_lora_strict", False, "Strict: stop instead of going on without what cannot be applied"),
     ("live_lora_folders", "", "More folders with LoRA files, one a line or separated by commas"),
+    ("live_lora_presets", "", "File with your own block presets (lora-block-weight's format)"),
     ("live_lora_pickle", False, "Read .pt and .ckpt files too (as weights only)"),
 )
 DEFAULTS = {name: default for name, default, _ in (*BUILTIN, *OWN)}
+DEFAULTS["use_old_scheduling"] = False  # the webui's own: "use old prompt editing timelines"
 
 
 def get(name: str) -> Any:
@@ -61,3 +65,19 @@ def folders() -> list[Path]:
     ]
     found = [Path(str(one).strip()) for one in given if one and str(one).strip()]
     return list(dict.fromkeys(found))
+
+
+def define_presets() -> None:
+    """Reads the user's own block presets; lora-block-weight's file where none is named."""
+    file = str(get("live_lora_presets")).strip()
+    for path in [Path(file)] if file else extension_files("lbwpresets.txt"):
+        try:
+            language.define_presets(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError) as error:
+            print(f"Live LoRA: block presets {path}: {error}")
+
+
+def extension_files(name: str) -> list[Path]:
+    """The files of this name among the scripts of the installed extensions."""
+    folders = [Path(one.path) / "scripts" for one in extensions.active()]
+    return [folder / name for folder in folders if (folder / name).is_file()]

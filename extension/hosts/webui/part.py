@@ -14,6 +14,7 @@ from ...prompt import Prompt
 from ...report import Report
 from ...run import Run
 from ...session import Core
+from . import options
 from .rows import Lines, progress_of, rows_of
 
 
@@ -21,8 +22,11 @@ class Part:
     """The pictures of one batch in one pass; entered around encoding and around sampling."""
 
     def __init__(self, prompts: Sequence[str], negatives: Sequence[str]) -> None:
-        self.prompts = [language.parse(one) for one in prompts]
-        self.negatives = [language.parse(one) for one in negatives]
+        old = bool(options.get("use_old_scheduling"))
+        self.prompts = [language.parse(one, old_schedules=old) for one in prompts]
+        self.negatives = [
+            language.parse(one, negative=True, old_schedules=old) for one in negatives
+        ]
         self.run: Run | None = None
         self.encoded = False  # whether a text encoder ran: not if the webui had the conds cached
         self._unet: nn.Module | None = None

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from modules import infotext_utils
 
 from ... import prompt as language
 from ...errors import LiveLoraError
-from ...prompt import Tag
+from ...prompt import Tag, foreign
 from . import edits
 from .infotext import HASHES, REMOVED, short_hash
 from .live import LIVE
 
 PROMPTS = ("Prompt", "Negative prompt", "Hires prompt", "Hires negative prompt")
-ADDNET = re.compile(r"AddNet Model (\d+)")
-ADDNET_HASH = re.compile(r"\s*\([0-9a-fA-F]+\)$")
 
 
 def pasted(infotext: str, params: dict[str, Any]) -> None:
@@ -31,7 +28,7 @@ def pasted(infotext: str, params: dict[str, Any]) -> None:
     for key in PROMPTS:
         if params.get(key):
             params[key] = renamed(str(params[key]), str(written.get(key) or ""), hashes)
-    if (added := additional_networks(params)) and "Prompt" in params:
+    if (added := foreign.additional_networks(params)) and "Prompt" in params:
         params["Prompt"] = with_tags(params["Prompt"], added)
 
 
@@ -47,12 +44,14 @@ def renamed(prompt: str, written: str, hashes: Mapping[str, str]) -> str:
     originals = language.parse(written).tags
     if len(originals) != len(tags):
         originals = tags
-    by_span = dict(zip((tag.span for tag in tags), originals, strict=True))
+    names = {
+        tag.span: name_here(original, hashes.get(original.name.translate(REMOVED)))
+        for tag, original in zip(tags, originals, strict=True)
+    }
 
-    def edit(prompt: str, tag: Tag) -> str:
-        original = by_span[tag.span]
-        name = name_here(original, hashes.get(original.name.translate(REMOVED)))
-        return tag.source if name == tag.name else edits.renamed(prompt, tag, name)
+    def edit(tag: Tag) -> str:
+        name = names[tag.span]
+        return tag.source if name == tag.name else edits.renamed(tag, name)
 
     return edits.every(prompt, edit)
 
@@ -80,28 +79,14 @@ def name_here(tag: Tag, short: str | None) -> str:
         return tag.name
 
 
-def additional_networks(params: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    """(name, te weight, unet weight) of the fields that sd-webui-additional-networks writes."""
-    found = []
-    for key in params:
-        match = ADDNET.fullmatch(key)
-        if match is None or params.get(f"AddNet Module {match[1]}") != "LoRA":
-            continue
-        name = ADDNET_HASH.sub("", str(params[key]))
-        unet = str(params.get(f"AddNet Weight A {match[1]}", "1.0"))
-        te = str(params.get(f"AddNet Weight B {match[1]}", unet))
-        found.append((name, te, unet))
-    return found
-
-
-def with_tags(prompt: str, added: list[tuple[str, str, str]]) -> str:
-    """The prompt with these as tags; the builtin's, which know one weight only, are replaced."""
-    for name, te, unet in added:
-        tag = f"<lora:{name}:{te}>" if te == unet else f"<lora:{name}:{te}:{unet}>"
-        builtins = f"<lora:{name}:{unet}>"
-        if builtins in prompt:
-            prompt = prompt.replace(builtins, tag)
+def with_tags(prompt: str, added: Sequence[str]) -> str:
+    """The prompt with these tags; the builtin's, which know one weight only, are replaced."""
+    builtins = language.parse(prompt).tags
+    for text in added:
+        (tag,) = language.parse(text).tags
+        old = next((one for one in builtins if one.name == tag.name), None)
+        if old is not None:
+            prompt = prompt.replace(old.source, text)
         else:
-            separator = "" if prompt.endswith(">") else "\n"
-            prompt += separator + tag
+            prompt += ("" if prompt.endswith(">") else "\n") + text
     return prompt

@@ -11,8 +11,10 @@ from modules import shared
 
 from ... import prompt as language
 from ...errors import LiveLoraError
-from . import edits, options
+from ...prompt import sweeps
+from . import options
 
+ALL_PROMPTS = ("all_prompts", "all_negative_prompts", "all_hr_prompts", "all_hr_negative_prompts")
 NO_LORA = "None"  # what the builtin's option `sd_lora` says for nothing
 
 
@@ -56,19 +58,13 @@ def prepare(p: Any) -> None:
     for name in ("all_prompts", "all_hr_prompts"):
         if getattr(p, name, None):
             setattr(p, name, [with_default(one) for one in getattr(p, name)])
-    same = any(_wants_one_seed(one) for one in (*p.all_prompts, *p.all_negative_prompts))
-    if same:
+    every = (*p.all_prompts, *p.all_negative_prompts)
+    if any(sweeps.same_seed(language.parse(one)) for one in dict.fromkeys(every)):
         p.all_seeds = [p.all_seeds[0]] * len(p.all_seeds)
         p.all_subseeds = [p.all_subseeds[0]] * len(p.all_subseeds)
-    for name in (
-        "all_prompts",
-        "all_negative_prompts",
-        "all_hr_prompts",
-        "all_hr_negative_prompts",
-    ):
-        every = getattr(p, name, None)
-        if every:
-            setattr(p, name, [edits.resolved(one, i) for i, one in enumerate(every)])
+    for name in ALL_PROMPTS:
+        if found := getattr(p, name, None):
+            setattr(p, name, [sweeps.resolve(language.parse(t), i) for i, t in enumerate(found)])
 
 
 def with_default(prompt: str) -> str:
@@ -79,7 +75,3 @@ def with_default(prompt: str) -> str:
     if any(tag.name == name for tag in language.parse(prompt).tags):
         return prompt
     return f"{prompt}<lora:{name}:{shared.opts.extra_networks_default_multiplier}>"
-
-
-def _wants_one_seed(prompt: str) -> bool:
-    return any(tag.same_seed for tag in language.parse(prompt).tags)

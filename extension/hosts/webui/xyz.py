@@ -21,7 +21,7 @@ PREFIX = "[Live LoRA]"
 ARGUMENTS = {"te": "te", "unet": "unet", "start": "start", "stop": "stop", "block preset": "lbw"}
 NO_LORA = "none"  # as a value of the axis "LoRA": the tag goes
 
-Edit = Callable[[str, Tag, str], str]  # prompt, tag, value -> the tag's text
+Edit = Callable[[Tag, str], str]  # with a value -> the tag's text
 
 
 class NoTag(LiveLoraError):
@@ -47,12 +47,12 @@ def _axes(option: Callable[..., Any]) -> list[Any]:
     ]
 
 
-def _name(prompt: str, tag: Tag, value: str) -> str:
-    return "" if value.lower() == NO_LORA else edits.renamed(prompt, tag, value)
+def _name(tag: Tag, value: str) -> str:
+    return "" if value.lower() == NO_LORA else edits.renamed(tag, value)
 
 
 def _argument(name: str) -> Edit:
-    return lambda prompt, tag, value: edits.changed(prompt, tag, name, value)
+    return lambda tag, value: edits.changed(tag, name, value)
 
 
 def applied(edit: Edit) -> Callable[[Any, str, Any], None]:
@@ -79,11 +79,11 @@ def change(prompt: str, edit: Edit, value: str) -> tuple[str, int]:
     value = rest.strip() if only is not None else value
     count = 0
 
-    def one(prompt: str, tag: Tag) -> str:
+    def one(tag: Tag) -> str:
         nonlocal count
         if only is not None and tag.name != only:
             return tag.source
         count += 1
-        return edit(prompt, tag, value)
+        return edit(tag, value)
 
     return edits.every(prompt, one), count

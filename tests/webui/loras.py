@@ -1,0 +1,71 @@
+"""Random LoRA files in kohya's format that fit a checkpoint, made from its tensors' shapes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from live_lora import names
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+UNET, TEXT = "model.diffusion_model.", "cond_stage_model.transformer."
+RANK, ALPHA = 4, 2.0
+
+
+def make_loras(checkpoint: Path, folder: Path) -> None:
+    """a, b, c, d: UNet and text encoder; `unet-*` without the encoder; locon with convolutions."""
+    shapes = dict(_layers(checkpoint))
+    folder.mkdir(parents=True)
+    attention = {k: s for k, s in shapes.items() if len(s) == 2 or "proj_" in k}
+    unet = {k: s for k, s in attention.items() if k.startswith("lora_unet")}
+    for seed, name in enumerate("abcd"):
+        save_file(_random(attention, seed), folder / f"{name}.safetensors", _about(name))
+    for seed, name in enumerate("ab"):
+        save_file(_random(unet, 10 + seed), folder / f"unet-{name}.safetensors")
+    sub = folder / "sub"
+    sub.mkdir()
+    save_file(_random(shapes, 20), sub / "lo con.safetensors")
+    claimed = _about("claim") | {"sshs_model_hash": "0123456789abcdef" * 4}
+    save_file(_random(attention, 21), folder / "claim.safetensors", claimed)
+    wide = {k: (s[0] * 2, *s[1:]) for k, s in attention.items()}
+    save_file(_random(wide, 22), folder / "other-model.safetensors")
+    data = (folder / "a.safetensors").read_bytes()
+    (folder / "truncated.safetensors").write_bytes(data[: len(data) // 2])
+    (folder / "page.safetensors").write_text("<!DOCTYPE html><html><body>Sign in</body></html>")
+
+
+def _layers(checkpoint: Path) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Kohya's name and the weight's shape of the layers that LoRAs are trained on."""
+    with safe_open(checkpoint, "pt") as file:
+        for key in file.keys():  # noqa: SIM118  not a dict
+            path, shape = key.removesuffix(".weight"), tuple(file.get_slice(key).get_shape())
+            if path == key or len(shape) < 2:
+                continue
+            unet, text = path.removeprefix(UNET), path.removeprefix(TEXT)
+            if unet != path and (name := names.unet_key(unet)) and _is_trained(name):
+                yield f"lora_unet_{name}", shape
+            elif text != path and (name := names.text_key(text)) and "layers" in name:
+                yield f"lora_te_text_model_{name}", shape
+
+
+def _is_trained(name: str) -> bool:
+    return any(part in name for part in ("attentions", "_conv1", "_conv2"))
+
+
+def _random(shapes: dict[str, tuple[int, ...]], seed: int) -> dict[str, torch.Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    tensors = {}
+    for name, shape in shapes.items():
+        down = torch.randn(RANK, *shape[1:], generator=generator) / math.sqrt(math.prod(shape[1:]))
+        up = torch.randn(shape[0], RANK, *[1] * (len(shape) - 2), generator=generator)
+        tensors[f"{name}.lora_down.weight"] = down
+        tensors[f"{name}.lora_up.weight"] = up / math.sqrt(RANK)
+        tensors[f"{name}.alpha"] = torch.tensor(ALPHA)
+    return tensors
+
+
+def _about(name: str) -> dict[str, str]:
+    return {"ss_output_name": name, "ss_network_dim": str(RANK), "ss_network_alpha": str(ALPHA)}

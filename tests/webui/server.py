@@ -1,0 +1,195 @@
+"""Starts a webui on a free port and asks its API."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import os
+import shutil
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from .loras import make_loras
+
+ROOT = Path(__file__).resolve().parents[2]
+HERE = Path(__file__).parent
+EXTENSION = ("extension", "scripts", "javascript", "metadata.ini", "install.py", "style.css")
+PATIENCE = 300  # seconds for a start
+FLAGS = (
+    "--skip-prepare-environment --skip-python-version-check --skip-torch-cuda-test --skip-install "
+    "--skip-version-check --use-cpu all --no-half --precision full --opt-sdp-attention --api "
+    "--no-download-sd-model --do-not-download-clip --disable-console-progressbars"
+)
+SETTINGS = {
+    "sd_model_checkpoint": "small-a.safetensors",
+    "sd_vae": "None",
+    "samples_save": False,
+    "grid_save": False,
+    "live_previews_enable": False,
+    "save_images_before_highres_fix": False,
+    "CLIP_stop_at_last_layers": 1,
+}
+
+
+@dataclass
+class Picture:
+    """One answer of the API: pictures as (h, w, 3) int arrays, their infotexts, the samples."""
+
+    pictures: list[np.ndarray]
+    info: dict[str, Any]
+    samples: np.ndarray = field(default_factory=lambda: np.zeros(0))
+
+    @property
+    def infotext(self) -> str:
+        return str(self.info["infotexts"][0])
+
+    def farthest(self, other: Picture) -> int:
+        """The largest difference anywhere, of 255."""
+        pairs = zip(self.pictures, other.pictures, strict=True)
+        return max(int(abs(a - b).max()) for a, b in pairs)
+
+
+def python() -> str:
+    """The webui's interpreter."""
+    own = Path(os.environ["WEBUI_ROOT"], "venv", "bin", "python")
+    return os.environ.get("WEBUI_PYTHON") or str(own)
+
+
+def make_models(folder: Path) -> Path:
+    """Checkpoints by the webui's own classes, in the webui's interpreter; then LoRA files."""
+    script = HERE / "make_checkpoints.py"
+    command = [python(), str(script), str(folder / "Stable-diffusion")]
+    subprocess.run(command, cwd=os.environ["WEBUI_ROOT"], check=True, capture_output=True)
+    make_loras(folder / "Stable-diffusion" / "small-a.safetensors", folder / "Lora")
+    return folder
+
+
+class Webui:
+    """A running webui; a context manager."""
+
+    def __init__(self, models: Path, data: Path, *, builtin: bool, ours: bool = True) -> None:
+        self.models, self.data, self.builtin, self.ours = models, data, builtin, ours
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.log = data / "log.txt"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Webui:
+        self._install()
+        command = [python(), "launch.py", *FLAGS.split(), "--port", str(self.port)]
+        command += ["--data-dir", str(self.data), "--models-dir", str(self.models)]
+        environment = {**os.environ, "GRADIO_ANALYTICS_ENABLED": "False", "no_proxy": "127.0.0.1"}
+        environment.pop("PYTHONPATH", None)
+        with self.log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [*command, *os.environ.get("WEBUI_FLAGS", "").split()],
+                cwd=os.environ["WEBUI_ROOT"],
+                env=environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        self.wait_for_start(0)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._process is not None
+        self._process.terminate()
+        self._process.wait(30)
+
+    def _install(self) -> None:
+        extensions = self.data / "extensions"
+        shutil.copytree(HERE / "probe", extensions / "probe" / "scripts")
+        for name in EXTENSION if self.ours else ():
+            source, target = ROOT / name, extensions / "live-lora" / name
+            if source.is_dir():
+                shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+            elif source.exists():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(source, target)
+        settings = {**SETTINGS, "disabled_extensions": [] if self.builtin else ["Lora"]}
+        (self.data / "config.json").write_text(json.dumps(settings))
+
+    def printed(self) -> str:
+        """What the webui has printed so far."""
+        return self.log.read_text(errors="replace")
+
+    def wait_for_start(self, before: int) -> None:
+        """Until it has started once more than `before`: asked earlier it may die."""
+        assert self._process is not None
+        deadline = time.monotonic() + PATIENCE
+        while self.printed().count("Startup time:") <= before:
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError("the webui did not start:\n" + self.printed()[-5000:])
+            time.sleep(0.5)
+
+    def get(self, path: str) -> Any:
+        """JSON of a route."""
+        return self._ask(urllib.request.Request(self._url(path)))
+
+    def post(self, path: str, **body: Any) -> Any:
+        """JSON of a route that takes JSON; Refused where it answers with an error."""
+        data = json.dumps(body).encode()
+        headers = {"Content-Type": "application/json"}
+        return self._ask(urllib.request.Request(self._url(path), data, headers))
+
+    def _url(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.port}{path}"
+
+    def _ask(self, request: urllib.request.Request) -> Any:
+        try:
+            with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            raise Refused(error.code, error.read().decode(errors="replace")) from None
+
+    def txt2img(self, prompt: str, path: str = "/sdapi/v1/txt2img", **options: Any) -> Picture:
+        """Small pictures in few steps, Euler, seed 1; options are the API's."""
+        body = {
+            "prompt": prompt,
+            "steps": 3,
+            "width": 64,
+            "height": 64,
+            "seed": 1,
+            "cfg_scale": 5,
+            "sampler_name": "Euler",
+            "scheduler": "Automatic",
+            "do_not_save_grid": True,
+        }
+        answer = self.post(path, **{**body, **options})
+        pictures = [np.asarray(read_picture(one)).astype(int) for one in answer["images"]]
+        return Picture(pictures, json.loads(answer["info"]), np.load(self.data / "samples.npy"))
+
+    def img2img(self, prompt: str, picture: np.ndarray, **options: Any) -> Picture:
+        """The same from a picture."""
+        stream = io.BytesIO()
+        Image.fromarray(picture.astype(np.uint8)).save(stream, "PNG")
+        images = [base64.b64encode(stream.getvalue()).decode()]
+        return self.txt2img(prompt, "/sdapi/v1/img2img", init_images=images, **options)
+
+    def settings(self, **options: Any) -> None:
+        """Changes the webui's options."""
+        self.post("/sdapi/v1/options", **options)
+
+
+class Refused(Exception):
+    """An HTTP error."""
+
+    def __init__(self, code: int, body: str) -> None:
+        super().__init__(f"{code}: {body}")
+        self.code, self.body = code, body
+
+
+def read_picture(encoded: str) -> Image.Image:
+    """A picture of the API's answer."""
+    return Image.open(io.BytesIO(base64.b64decode(encoded))).convert("RGB")
