@@ -62,7 +62,6 @@ def router(
     Args:
         catalog_of: the library, asked at every request.
         model_of: the loaded model's base ("SD1", "SDXL", …), to mark files that do not fit.
-        report_of: the last generation's report as a dict, None if there was none.
         report_of: what the last generation did, as JSON (`GET report`).
         guard: a FastAPI dependency that raises HTTPException(401) where a login is missing;
             it stands before all but the static files.
@@ -70,7 +69,7 @@ def router(
     guarded = APIRouter(dependencies=[Depends(guard)] if guard else None)
     _add_reading(guarded, catalog_of, model_of)
     _add_writing(guarded, catalog_of, model_of)
-    guarded.add_api_route("/report", lambda: report_of() or {}, methods=["GET"])
+    _add_report(guarded, report_of)
     routes = APIRouter()
     routes.include_router(guarded)
     routes.add_api_route("/static/{path:path}", static, methods=["GET"], include_in_schema=False)
@@ -109,6 +108,13 @@ def _add_reading(
         return tagged(
             request, found.content, found.media_type, FOR_EVER if current else ASK_EACH_TIME
         )
+
+
+def _add_report(routes: APIRouter, report_of: Callable[[], dict[str, Any] | None]) -> None:
+    @routes.get("/report")
+    def report(request: Request) -> Response:
+        """What the last generation did; {} before the first."""
+        return answer(request, report_of() or {})
 
 
 def _add_writing(

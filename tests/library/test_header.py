@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import struct
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ from live_lora.errors import FileError
 from live_lora.library import header, rules
 from safetensors import SafetensorError, safe_open
 
+# what older releases, such as the webui's 0.4.2, do not know and we read all the same
+NEWER = {"C64", "F4", "F6_E2M3", "F6_E3M2", "F8_E8M0", "F8_E4M3FNUZ", "F8_E5M2FNUZ"}
+OLD_PEER = version("safetensors").startswith("0.4.")
 TENSOR = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
 EIGHT = bytes(8)
 
@@ -142,6 +146,8 @@ LOOKALIKES = {
 def test_a_sound_file_is_read(tmp_path: Path, case: str) -> None:
     path = write(tmp_path / "x.safetensors", *SOUND[case])
     found = header.read(path)
+    if OLD_PEER and case.removeprefix("dtype ") in NEWER:
+        return
     with safe_open(path, "np") as peer:
         assert set(found.tensors) == set(peer.keys())
         assert dict(found.metadata) == (peer.metadata() or {})
@@ -233,7 +239,7 @@ JSON = st.recursive(
 )
 FIELDS = st.fixed_dictionaries(
     {
-        "dtype": st.sampled_from(["F32", "F16", "F4", "X"]) | JSON,
+        "dtype": st.sampled_from(["F32", "F16", "F32" if OLD_PEER else "F4", "X"]) | JSON,
         "shape": st.lists(st.integers(0, 4), max_size=3) | JSON,
         "data_offsets": st.lists(st.integers(0, 16), min_size=2, max_size=2) | JSON,
     },
