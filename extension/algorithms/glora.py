@@ -11,6 +11,7 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from ..deltas import Delta, Layer, LowRank
 from ..errors import ModuleError
@@ -85,28 +86,30 @@ class Glora(Additive):
         """Raises ModuleError when it cannot go on a weight of this kind and shape."""
         super().fit_shape(kind, shape)
         inputs = self.shape(self.named()[1])[1]
-        if inputs != shape[1]:
+        if inputs != shape[1] and not (inputs == loose.LATENT and shape[1] in loose.WIDENED):
             raise ModuleError(f"a has {inputs} inputs, the layer has {shape[1]}")
 
-    def parts(self, place: Place) -> tuple[Tensor, Tensor, Factors]:
-        """a1 (i, r), a2 (r, i) and the factors of b, at the used rank."""
+    def parts(self, place: Place, channels: int) -> tuple[Tensor, Tensor, Factors]:
+        """a1 (i, r), a2 (r, i) for i = `channels`, and the factors of b, at the used rank."""
         used = self.used_rank
         a1, a2, b1, b2 = (self.get(slot, place) for slot in self.named())
         mid = self.get("bm", place)[:used, :used] if "bm" in self.tensors else None
         b = Factors(b2[:used], loose.matrix(b1)[:, :used], mid)
-        return loose.matrix(a1)[:, :used], loose.matrix(a2)[:used], b.folded()
+        a1, a2 = loose.matrix(a1)[:, :used], loose.matrix(a2)[:used]
+        more = channels - a1.shape[0]  # an inpainting model's, of which the file knows nothing
+        return F.pad(a1, (0, 0, 0, more)), F.pad(a2, (0, more)), b.folded()
 
     def product(self, layer: Layer, place: Place) -> Tensor:
         """W a1 a2 + b1 b2, in W's shape."""
-        a1, a2, b = self.parts(place)
         weight = place.of(layer.weight)
+        a1, a2, b = self.parts(place, weight.shape[1])
         through_w = torch.einsum("oi...,ir,rj->oj...", weight, a1, a2)
         return through_w + loose.onto(b.dense(), tuple(weight.shape))
 
     def short_form(self, layer: Layer, place: Place) -> Delta:
         """Rank 2r with W a1 multiplied out; for kernels the two paths beside each other."""
-        a1, a2, b = self.parts(place)
         weight = place.of(layer.weight)
+        a1, a2, b = self.parts(place, weight.shape[1])
         wa = torch.einsum("oi...,ir->or...", weight, a1) * self.scale
         down, up = loose.onto(b.down, tuple(weight.shape)), b.up * self.scale
         if wa.shape[2:].numel() != 1:
