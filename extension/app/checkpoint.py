@@ -16,6 +16,7 @@ from .single_file import Contents, Prediction, identify
 
 Pipeline = StableDiffusionPipeline | StableDiffusionXLPipeline
 CLASSES = {kind.__name__: kind for kind in (StableDiffusionPipeline, StableDiffusionXLPipeline)}
+BASES = {768: "SD1", 1024: "SD2", 2048: "SDXL"}  # by the width of the text embeddings
 SMALL = Path(__file__).parent / "data" / "model"  # the project's own
 
 
@@ -32,6 +33,11 @@ class Checkpoint:
         """Width and height that the model was made for, in pixels."""
         side = self.pipeline.unet.config.sample_size * self.pipeline.vae_scale_factor
         return side, side
+
+    @property
+    def base(self) -> str | None:
+        """ "SD1", "SD2" or "SDXL", as LoRA files name theirs; None for small models."""
+        return BASES.get(self.pipeline.unet.config.cross_attention_dim)
 
 
 def load(

@@ -7,12 +7,13 @@ import sys
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Sequence
 from importlib import import_module
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
+from ..base_targets import base_named
 from ..errors import LiveLoraError
 
-BASES = ("sd15", "sd21", "sdxl")
 PREDICTIONS = {"epsilon": "epsilon", "v": "v_prediction"}
 # Libraries that would print advice, or call home, if they were not told before their import.
 SETTINGS = {
@@ -20,6 +21,7 @@ SETTINGS = {
     "TRANSFORMERS_VERBOSITY": "error",
     "HF_HUB_OFFLINE": "1",
     "GRADIO_ANALYTICS_ENABLED": "False",
+    "TQDM_DISABLE": "1",  # loading bars of several libraries, one after the other
 }
 
 
@@ -28,6 +30,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # consoles that lack some letter of a prompt
     try:
         command = import_module(f".{options.module}", __package__)
         return int(command.run(options))
@@ -101,16 +106,23 @@ def add_inspect(commands: Any) -> None:
         epilog="Exit status: 0 usable, 1 in part, 2 not.",
     )
     inspect.add_argument("file", type=Path)
-    inspect.add_argument("--base", choices=BASES, help="match it to this base model")
+    inspect.add_argument(
+        "--base", type=base, help="match it to this model: sd15, sd21, sdxl, sdxl-refiner, …"
+    )
     inspect.add_argument("--json", action="store_true", help="for programs")
     inspect.set_defaults(module="inspecting")
 
 
 def add_explain(commands: Any) -> None:
     """`live-lora explain`."""
-    explain = commands.add_parser("explain", help="what a prompt means, step by step")
+    explain = commands.add_parser(
+        "explain",
+        help="what a prompt means, step by step",
+        epilog="Exit status: 1 where something of it is not understood, else 0.",
+    )
     explain.add_argument("prompt")
     explain.add_argument("--steps", type=at_least_one, default=20)
+    explain.add_argument("--negative", action="store_true", help="it is a negative prompt")
     explain.add_argument("--json", action="store_true", help="for programs")
     explain.set_defaults(module="explaining")
 
@@ -120,6 +132,14 @@ def at_least_one(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
     return int(text)
+
+
+def base(text: str) -> str:
+    """The name of a base model. Raises ArgumentTypeError."""
+    try:
+        return base_named(text)
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from error
 
 
 def size(text: str) -> tuple[int, int]:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from queue import SimpleQueue
 from threading import Thread
 
-from ..errors import LiveLoraError
 from .studio import Drawn, Moment, Order, Studio
 
 
@@ -44,10 +43,10 @@ class Drawing:
         while (moment := self._moments.get()) is not None:
             yield moment
 
-    def result(self) -> Drawn | LiveLoraError:
-        """The pictures, or what the user should be told. Raises whatever else went wrong."""
+    def result(self) -> Drawn:
+        """The pictures; raises what went wrong in the other thread."""
         self._thread.join()
-        if isinstance(self._result, (Drawn, LiveLoraError)):
+        if isinstance(self._result, Drawn):
             return self._result
         assert self._result is not None
         raise self._result

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from typing import Any
 
 import gradio as gr
-from PIL.Image import Image
 
 from ..browser import tab
+from ..errors import LiveLoraError
 from . import words
 from .drawing import Drawing
-from .studio import Drawn, Moment, Order, Studio
+from .studio import Moment, Order, Studio
 
+LOG = logging.getLogger(__name__)
 MOST_PICTURES = 16
 MOST_STEPS = 150
 # The default theme fetches its fonts from a server.
@@ -28,6 +30,7 @@ class Page:
         with gr.Row():
             with gr.Column(scale=3):
                 self.prompts()
+                self.buttons()
                 self.settings()
             with gr.Column(scale=2):
                 self.results()
@@ -52,6 +55,11 @@ class Page:
                 elem_classes=["prompt"],
             )
 
+    def buttons(self) -> None:
+        with gr.Row():
+            self.generate = gr.Button("Generate", variant="primary", elem_id="txt2img_generate")
+            self.stop = gr.Button("Stop", elem_id="txt2img_stop")
+
     def settings(self) -> None:
         width, height = self.studio.checkpoint.size
         most = max(1024, 2 * width)
@@ -64,9 +72,6 @@ class Page:
         with gr.Row():
             self.seed = gr.Number(-1, precision=0, label="Seed", info="-1: another one each time")
             self.count = gr.Slider(1, MOST_PICTURES, 1, step=1, label="Pictures")
-        with gr.Row():
-            self.generate = gr.Button("Generate", variant="primary", elem_id="txt2img_generate")
-            self.stop = gr.Button("Stop", elem_id="txt2img_stop")
 
     def results(self) -> None:
         self.status = gr.HTML(words.ready(), elem_id="live_lora_status")
@@ -121,19 +126,22 @@ class Page:
         with Drawing(self.studio, order) as drawing:
             for moment in drawing:
                 yield self.moment(moment)
-            yield self.result(drawing.result())
+            yield self.result(drawing)
 
     def moment(self, moment: Moment) -> tuple[Any, Any, Any]:
         look = gr.skip() if moment.preview is None else [moment.preview]
         return words.progress(moment.step, moment.steps), look, gr.skip()
 
-    def result(self, drawn: Drawn | Exception) -> tuple[Any, Any, Any]:
-        if isinstance(drawn, Exception):
-            return words.failed(str(drawn)), gr.skip(), ""
-        pictures: list[tuple[Image, str]] = [
-            (image, f"seed {(drawn.order.seed or 0) + index}")
-            for index, image in enumerate(drawn.images)
-        ]
+    def result(self, drawing: Drawing) -> tuple[Any, Any, Any]:
+        try:
+            drawn = drawing.result()
+        except LiveLoraError as error:
+            return words.failed(str(error)), gr.skip(), ""
+        except Exception as error:
+            LOG.exception("a picture could not be drawn")
+            return words.failed(f"{type(error).__name__}: {error}"), gr.skip(), ""
+        seed = drawn.order.seed or 0
+        pictures = [(image, f"seed {seed + index}") for index, image in enumerate(drawn.images)]
         return words.done(drawn), pictures, words.report(drawn.report)
 
 

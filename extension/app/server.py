@@ -46,7 +46,8 @@ def application(studio: Studio) -> FastAPI:
     app = FastAPI()
     # Other sites' scripts must not reach the page by a name of theirs for 127.0.0.1.
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"])
-    app.include_router(router(lambda: studio.catalog), prefix="/live-lora")
+    library = router(lambda: studio.catalog, model_of=lambda: studio.checkpoint.base)
+    app.include_router(library, prefix="/live-lora")
     return gr.mount_gradio_app(
         app,
         page.build(studio),

@@ -1,0 +1,90 @@
+"""What the page says, and that no text of a prompt or a file becomes markup."""
+
+from __future__ import annotations
+
+import socket
+from html.parser import HTMLParser
+
+import pytest
+from live_lora.app import server, words
+from live_lora.errors import LiveLoraError
+from live_lora.report import NetworkReport, Report, Told
+from live_lora.words import Problem, Span
+
+EVIL = '<img src=x onerror="alert(1)">'
+
+
+class Tags(HTMLParser):
+    """The elements of a piece of HTML, and its text."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.names: list[str] = []
+        self.text = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        self.names.append(tag)
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def network(**facts: object) -> NetworkReport:
+    given = {
+        "name": EVIL,
+        "file": "x.safetensors",
+        "tags": (f"<lora:{EVIL}:1>",),
+        "base": "SD1",
+        "formats": ("kohya",),
+        "algorithms": ("LoRA",),
+        "matched": 3,
+        "ran": {"unet": 2, "text_encoder": 1},
+    }
+    return NetworkReport(**{**given, **facts})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        words.title(EVIL, EVIL, (EVIL,)),
+        words.failed(EVIL),
+        words.working(EVIL),
+        words.report(
+            Report(
+                [network(misfit=EVIL, unused=((EVIL, EVIL),))],
+                [Told(Problem(EVIL)), Told(Problem(EVIL, Span(0, 4)), source=EVIL)],
+                [EVIL],
+            )
+        ),
+    ],
+)
+def test_nothing_of_a_text_becomes_markup(html: str) -> None:
+    seen = Tags(html)
+    assert "img" not in seen.names
+    assert EVIL in seen.text
+
+
+def test_report_counts_the_layers() -> None:
+    text = Tags(words.report(Report([network()], [], []))).text
+    assert "2 UNet layers, 1 text encoder layers" in text
+    assert "nothing" in Tags(words.report(Report([network(ran={})], [], []))).text
+    assert "No LoRA" in words.report(Report([], [], []))
+
+
+def test_a_port_that_is_taken() -> None:
+    with server.listening(0) as taken:
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(LiveLoraError, match=str(port)):
+            server.listening(port)
+
+
+def test_the_next_free_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    with server.listening(0) as taken:
+        taken.listen()
+        port = taken.getsockname()[1]
+        monkeypatch.setattr(server, "PORT", port)
+        with server.listening(None) as found:
+            assert isinstance(found, socket.socket)
+            assert found.getsockname()[1] > port

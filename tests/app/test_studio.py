@@ -1,0 +1,132 @@
+"""Drawing with one model: orders, previews, stopping, and what a picture says of itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from live_lora.app import checkpoint
+from live_lora.app.drawing import Drawing
+from live_lora.app.studio import Drawn, Moment, Order, Studio
+from live_lora.hosts import open_library
+from live_lora.report import StrictError
+from live_lora.session import Options
+from PIL.Image import Image
+
+TAG = "a fox <lora:ghibli:0.8>"
+
+
+@pytest.fixture(scope="module")
+def studio(model: Path, loras: Path) -> Studio:
+    return Studio(checkpoint.load(model, device="cpu"), open_library(loras, Options()))
+
+
+def draw(studio: Studio, *prompts: str, **settings: object) -> Drawn:
+    return studio.draw(Order(prompts, **{"steps": 2, "seed": 7, **settings}))  # type: ignore[arg-type]
+
+
+def same(one: Image, other: Image) -> bool:
+    return bool(np.array_equal(np.asarray(one), np.asarray(other)))
+
+
+def test_a_tag_changes_the_picture_and_leaves_no_trace(studio: Studio) -> None:
+    before, tagged, after = (draw(studio, text) for text in ("a fox", TAG, "a fox"))
+    assert not same(before.images[0], tagged.images[0])
+    assert same(before.images[0], after.images[0])
+    (network,) = tagged.report.networks
+    assert network.ran.keys() == {"unet", "text_encoder"}
+    assert tagged.report.ok
+
+
+def test_pictures_of_a_batch_have_their_own_tags_and_seeds(studio: Studio) -> None:
+    batch = draw(studio, "a fox", TAG, seed=7).images
+    for index, text in enumerate(("a fox", TAG)):
+        alone = np.asarray(draw(studio, text, seed=7 + index).images[0], int)
+        assert np.abs(np.asarray(batch[index], int) - alone).max() <= 1, text
+
+
+@pytest.mark.parametrize(
+    ("asked", "drawn"), [((None, None), (128, 128)), ((100, 64), (96, 64)), ((1, 129), (8, 128))]
+)
+def test_sizes_are_on_the_grid(
+    studio: Studio, asked: tuple[int | None, int | None], drawn: tuple[int, int]
+) -> None:
+    order = studio.settled(Order(("",), width=asked[0], height=asked[1]))
+    assert (order.width, order.height) == drawn
+
+
+def test_an_open_seed_is_drawn_and_told(studio: Studio) -> None:
+    first, second = (studio.settled(Order(("",))).seed for _ in range(2))
+    assert first != second
+    assert studio.settled(Order(("",), seed=0)).seed == 0
+
+
+def test_infotext(studio: Studio) -> None:
+    drawn = draw(studio, TAG, "b", negative="blurry", width=64, height=96)
+    entry = studio.catalog.find("ghibli")
+    assert drawn.images[0].info["parameters"] == (
+        f"{TAG}\nNegative prompt: blurry\nSteps: 2, Sampler: Euler, CFG scale: 7, Seed: 7, "
+        f'Size: 64x96, Model: small, Lora hashes: "ghibli: {entry.shorthash}"'
+    )
+    assert "Seed: 8," in drawn.images[1].info["parameters"]
+    assert "hashes" not in draw(studio, "a").images[0].info["parameters"]
+
+
+def test_watching(studio: Studio) -> None:
+    seen: list[Moment] = []
+    studio.draw(Order(("a", "b"), steps=3, seed=1), seen.append)
+    assert [(moment.step, moment.steps) for moment in seen] == [(1, 3), (2, 3), (3, 3)]
+    previews = [moment.preview for moment in seen if moment.preview]
+    assert previews
+    assert previews[0].size == (256, 128), "both pictures, side by side"
+
+
+def test_stopping(studio: Studio) -> None:
+    seen: list[Moment] = []
+
+    def watch(moment: Moment) -> None:
+        seen.append(moment)
+        studio.stop()
+
+    drawn = studio.draw(Order(("a",), steps=9, seed=1), watch)
+    assert drawn.stopped
+    assert len(seen) == 1
+    assert len(drawn.images) == 1
+    assert not draw(studio, "a").stopped, "the next one is not stopped"
+
+
+def test_strict_draws_nothing(model: Path, loras: Path) -> None:
+    strict = Studio(
+        checkpoint.load(model, device="cpu"), open_library(loras, Options()), strict=True
+    )
+    with pytest.raises(StrictError, match="nope"):
+        draw(strict, "a <lora:nope:1>")
+    assert draw(strict, TAG).report.ok
+
+
+def test_a_drawing_is_followed_from_another_thread(studio: Studio) -> None:
+    with Drawing(studio, Order((TAG,), steps=2, seed=7)) as drawing:
+        steps = [moment.step for moment in drawing]
+        result = drawing.result()
+    assert steps == [1, 2]
+    assert isinstance(result, Drawn)
+    assert same(result.images[0], draw(studio, TAG).images[0])
+
+
+def test_a_drawing_that_is_left_is_stopped(studio: Studio) -> None:
+    with Drawing(studio, Order(("a",), steps=500, seed=7)) as drawing:
+        next(iter(drawing))
+    assert isinstance(result := drawing.result(), Drawn)
+    assert result.stopped
+
+
+def test_a_drawing_brings_its_errors_along(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise MemoryError("no room")
+
+    monkeypatch.setattr(studio, "draw", full)
+    with Drawing(studio, Order((TAG,))) as drawing:
+        assert list(drawing) == []
+        with pytest.raises(MemoryError, match="no room"):
+            drawing.result()
