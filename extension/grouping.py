@@ -21,8 +21,12 @@ SECOND_ENCODER = 1280  # channels of OpenCLIP bigG; the other text encoders have
 
 @dataclass(slots=True)
 class Part:
-    """The tensors of one module part: slot -> key, and further keys for a slot that is taken."""
+    """The tensors of one module part: slot -> key, and further keys for a slot that is taken.
 
+    `name` is the module part as the file has it.
+    """
+
+    name: str
     slots: dict[str, str] = field(default_factory=dict)
     again: list[tuple[str, str]] = field(default_factory=list)
 
@@ -94,7 +98,8 @@ class _Grouping:
             self.unused.append(Unused(key, "its ending is no tensor of an algorithm known here"))
             return
         module, slot = found
-        part = self.parts.setdefault(module, Part())
+        name = module if spelling is key else key
+        part = self.parts.setdefault(module, Part(name))
         if part.slots.setdefault(slot, key) != key:
             part.again.append((slot, key))
 
@@ -118,7 +123,14 @@ class _Grouping:
         settings = self.configs.settings(place.component, prefix, place.format)
         outline, shapes = self._outline(infos, settings)
         return Module(
-            place.component, place.key, prefix, place.format, part.slots, shapes, outline, settings
+            place.component,
+            place.key,
+            part.name,
+            place.format,
+            part.slots,
+            shapes,
+            outline,
+            settings,
         )
 
     def _outline(

@@ -20,7 +20,8 @@ _ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")
 _TEXT = ("k_proj", "v_proj", "q_proj", "out_proj")  # the order of transformers' CLIPAttention
 _RESNET = ("conv1", "time_emb_proj", "conv2")
 _TEXT_LAYERS = 32  # of the largest text encoder; a file has as many as it has
-_LISTS = {"unet": 288, "text_encoder": 96}  # tensors of SD 1's .pt files
+_ATTENTIVE = 144  # layers of the UNet without its resnets
+_LISTS = {"unet": 2 * _ATTENTIVE, "text_encoder": 96}  # tensors of SD 1's .pt files
 
 
 class Cloneofsimo(Format):
@@ -36,13 +37,15 @@ class Cloneofsimo(Format):
 
 
 def _numbered(shapes: Shapes, metadata: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    layers = {part: list(_layers(part, metadata.get(part, ""))) for part in _LISTS}
-    for key in shapes:
-        if match := _KEY.fullmatch(key):
-            known = layers[match[1]]
-            number = int(match[2])
-            if number < len(known):
-                yield key, _spelling(match[1], known[number], match[3])
+    found = {key: match for key in shapes if (match := _KEY.fullmatch(key))}
+    extended = "ResnetBlock2D" in _names(metadata.get("unet", "")) or any(
+        match[1] == "unet" and int(match[2]) >= _ATTENTIVE for match in found.values()
+    )
+    layers = {"unet": list(_unet_layers(extended)), "text_encoder": list(_text_layers())}
+    for key, match in found.items():
+        known = layers[match[1]]
+        if int(match[2]) < len(known):
+            yield key, _spelling(match[1], known[int(match[2])], match[3])
 
 
 def _listed(shapes: Shapes) -> Iterator[tuple[str, str]]:
@@ -51,34 +54,33 @@ def _listed(shapes: Shapes) -> Iterator[tuple[str, str]]:
         return
     for part, length in _LISTS.items():
         if length == len(shapes):
+            layers = list(_text_layers() if part == "text_encoder" else _unet_layers(False))
             for place, key in enumerate(shapes):
-                layer = list(_layers(part, ""))[place // 2]
-                yield key, _spelling(part, layer, "down" if place % 2 else "up")
+                yield key, _spelling(part, layers[place // 2], "down" if place % 2 else "up")
 
 
 def _spelling(part: str, layer: str, direction: str) -> str:
     return f"cloneofsimo:{part}.{layer}.lora_{direction}.weight"
 
 
-def _layers(part: str, classes: str) -> Iterator[str]:
-    """The layers in the order of `model.modules()`, as this dialect numbers them."""
-    if part == "text_encoder":
-        for number in range(_TEXT_LAYERS):
-            yield from (f"text_model.encoder.layers.{number}.self_attn.{leaf}" for leaf in _TEXT)
-        return
-    yield from _unet_layers("ResnetBlock2D" in _names(classes))
+def _text_layers() -> Iterator[str]:
+    for number in range(_TEXT_LAYERS):
+        yield from (f"text_model.encoder.layers.{number}.self_attn.{leaf}" for leaf in _TEXT)
 
 
 def _names(classes: str) -> Sequence[str]:
     try:
         found = json.loads(classes)
-    except ValueError:
+    except (ValueError, RecursionError):
         return ()
     return [str(name) for name in found] if isinstance(found, list) else ()
 
 
 def _unet_layers(extended: bool) -> Iterator[str]:
-    """SD 1's and SD 2's UNet: down, up, middle; in each block attentions stand before resnets."""
+    """Layers in the order of `model.modules()`, as this dialect numbers them, of SD 1 and SD 2.
+
+    Down, up, middle; in each block the attentions stand before the resnets.
+    """
     for level in range(4):
         widened = {0} if level in (1, 2) else set()
         yield from _block(f"down_blocks.{level}", 2 * (level < 3), 2, widened, extended)

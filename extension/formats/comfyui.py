@@ -13,7 +13,6 @@ class ComfyUI(Format):
     name = "ComfyUI"
     prefixes: ClassVar = {
         "diffusion_model.": "unet",
-        "model.diffusion_model.": "unet",
         "text_encoders.clip_l.": "text_encoder",
         "text_encoders.clip_h.": "text_encoder",
         "text_encoders.clip_g.": "text_encoder_2",

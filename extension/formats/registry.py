@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 Shapes = Mapping[str, tuple[int, ...]]
 
+LONGEST = 512  # characters of a module part; real ones have up to 120
+
 _owners: dict[str, Format] = {}  # prefix -> dialect
 _formats: list[Format] = []
 _pattern: list[re.Pattern[str]] = []  # one, of all prefixes, the longest first
@@ -19,7 +21,9 @@ _pattern: list[re.Pattern[str]] = []  # one, of all prefixes, the longest first
 def register(dialect: Format) -> None:
     """Called for every named subclass; two claims on one prefix are a TypeError."""
     for prefix in dialect.prefixes:
-        if prefix in _owners:
+        if prefix in LONGEST = 512  # characters of a module part; real ones have up to 120
+
+_owners:
             raise TypeError(f"{dialect.name} and {_owners[prefix].name} both claim {prefix!r}")
         _owners[prefix] = dialect
     _formats.append(dialect)
@@ -33,6 +37,8 @@ def names() -> tuple[str, ...]:
 
 def place(module: str) -> Place | None:
     """The layer that the module part of a key names; None when no dialect knows one."""
+    if len(module) > LONGEST:
+        return None
     if not _pattern:
         longest_first = sorted(map(re.escape, _owners), key=len, reverse=True)
         _pattern.append(re.compile("|".join(longest_first)))
