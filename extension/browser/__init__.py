@@ -1,0 +1,1 @@
+"""The LoRA tab: its mount in a gradio page, its routes, and the modules the page loads."""

@@ -1,0 +1,186 @@
+"""The house plan, held: who may import whom, how large things get, what a wheel contains."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "extension"
+SOURCES = sorted(PACKAGE.rglob("*.py"))
+PAGE = sorted((PACKAGE / "browser" / "static").glob("*.mjs"))
+
+KNOWN_TO_ALL = {"errors", "words", "names", "deltas"}
+# A room is a folder, or a few modules that belong together: these are the latter.
+ROOM_OF = {
+    **dict.fromkeys(("adapter_config", "base_model", "base_targets", "embeddings"), "network"),
+    **dict.fromkeys(("grouping", "modules", "pickles", "refusals", "tensors"), "network"),
+    **dict.fromkeys(("planning", "report", "run", "shelf"), "session"),
+}
+ARROWS = {
+    "prompt": set(),
+    "library": set(),
+    "formats": set(),
+    "algorithms": set(),
+    "engine": set(),
+    "network": {"formats", "algorithms", "library"},
+    "inspection": {"network", "library"},
+    "session": {"prompt", "library", "network", "engine"},
+    "browser": {"session", "library", "prompt"},
+    "hosts": {"session", "library", "prompt", "browser"},
+    "app": {"hosts", "browser", "session", "library", "prompt", "network", "inspection"},
+    "__init__": {"hosts", "session", "library", "prompt", "inspection"},
+}
+# Packages that not everyone has, or that cost a second to import, and the only places for them.
+OUTSIDE = {
+    "torch": (
+        *("deltas.py", "algorithms/", "embeddings.py", "engine/", "hosts/", "app/", "tensors.py"),
+        *("inspection/examine.py", "modules.py", "network.py", "pickles.py"),
+        *("planning.py", "run.py", "session.py", "shelf.py"),
+    ),
+    "lark": ("prompt/",),
+    "PIL": ("library/preview.py", "app/"),
+    "gradio": ("browser/tab.py", "app/", "hosts/webui/"),
+    "fastapi": ("browser/routes.py", "app/", "hosts/webui/"),
+    "starlette": ("app/", "hosts/webui/"),
+    "uvicorn": ("app/",),
+    "diffusers": ("hosts/diffusers.py", "app/"),
+    "transformers": ("app/",),
+    "peft": ("app/training/",),
+    "lycoris": ("app/training/",),
+    "modules": ("hosts/",),
+    "backend": ("hosts/",),
+}
+LONGEST_FILE = 250
+LONGEST_FUNCTION = 40
+NAMES_THAT_SAY_NOTHING = re.compile(r"(^|_)(utils?|helpers?|misc|common|managers?)(_|$)|_v\d+$")
+
+
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def place(path: Path) -> str:
+    return path.relative_to(PACKAGE).as_posix()
+
+
+def room(first: str) -> str:
+    return ROOM_OF.get(first, first)
+
+
+def inner_imports(path: Path) -> Iterator[str]:
+    """The rooms that a module imports from."""
+    here = path.relative_to(PACKAGE).parts[:-1]
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            above = here[: len(here) - node.level + 1]
+            target = (*above, *(node.module or "").split("."))
+            named = [part for part in target if part]
+            yield from map(room, named[:1] or [alias.name for alias in node.names])
+
+
+def outer_imports(path: Path) -> Iterator[str]:
+    """The packages that a module imports, wherever in it."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
+            yield node.module.split(".")[0]
+
+
+def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    for node in ast.walk(tree(path)):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            yield node
+
+
+def test_arrows() -> None:
+    astray = {}
+    for path in SOURCES:
+        home = room(path.relative_to(PACKAGE).parts[0].removesuffix(".py"))
+        allowed = set() if home in KNOWN_TO_ALL else ARROWS[home]
+        astray[place(path)] = set(inner_imports(path)) - {home} - KNOWN_TO_ALL - allowed
+    assert not {name: rooms for name, rooms in astray.items() if rooms}
+
+
+def test_packages_from_outside_stay_in_their_places() -> None:
+    astray = [
+        (place(path), package)
+        for path in SOURCES
+        for package in outer_imports(path)
+        if package in OUTSIDE and not place(path).startswith(OUTSIDE[package])
+    ]
+    assert astray == []
+
+
+def test_imports_inside_the_package_are_relative() -> None:
+    assert [place(path) for path in SOURCES if "live_lora" in outer_imports(path)] == []
+
+
+def test_every_module_says_what_it_is() -> None:
+    assert [place(path) for path in SOURCES if not ast.get_docstring(tree(path))] == []
+
+
+def test_every_module_has_annotations_that_older_pythons_can_read() -> None:
+    bare = [path for path in SOURCES if "__future__" not in outer_imports(path)]
+    assert [place(path) for path in bare if len(tree(path).body) > 1] == []
+
+
+def test_files_are_small() -> None:
+    lengths = {
+        place(path): len(path.read_text(encoding="utf-8").splitlines()) for path in SOURCES + PAGE
+    }
+    assert not {name: count for name, count in lengths.items() if count > LONGEST_FILE}
+
+
+def test_files_have_telling_names() -> None:
+    named = [place(path) for path in SOURCES + PAGE if NAMES_THAT_SAY_NOTHING.search(path.stem)]
+    assert named == []
+
+
+def test_functions_are_small() -> None:
+    long = [
+        f"{place(path)}: {function.name}"
+        for path in SOURCES
+        for function in functions(path)
+        if (function.end_lineno or 0) - function.lineno >= LONGEST_FUNCTION
+    ]
+    assert long == []
+
+
+def test_a_wheel_has_every_package() -> None:
+    """The folder is not called as the package is, so setuptools needs a list."""
+    listed = set(re.findall(r'"(live_lora[\w.]*)",', (ROOT / "pyproject.toml").read_text()))
+    found = {
+        ".".join(("live_lora", *folder.parent.relative_to(PACKAGE).parts))
+        for folder in SOURCES
+        if folder.name == "__init__.py"
+    }
+    assert listed == found
+
+
+IMPORTS = {
+    "live_lora": {"torch", "lark"},
+    "live_lora.prompt": {"torch", "gradio", "fastapi", "diffusers"},
+    "live_lora.library.catalog": {"torch", "gradio", "fastapi", "diffusers"},
+    "live_lora.hosts": {"gradio", "fastapi", "diffusers", "transformers"},
+    "live_lora.app.cli": {"torch", "gradio", "fastapi", "diffusers"},
+}
+
+
+@pytest.mark.parametrize(("module", "absent"), IMPORTS.items(), ids=IMPORTS)
+def test_imports_bring_no_more_than_is_needed(module: str, absent: set[str]) -> None:
+    program = (
+        f"import sys; sys.path.insert(0, {str(ROOT / "tests")!r}); import conftest, {module}; "
+        f"print(sorted({absent!r} & sys.modules.keys()))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout == "[]\n", done.stderr
