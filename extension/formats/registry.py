@@ -21,9 +21,7 @@ _pattern: list[re.Pattern[str]] = []  # one, of all prefixes, the longest first
 def register(dialect: Format) -> None:
     """Called for every named subclass; two claims on one prefix are a TypeError."""
     for prefix in dialect.prefixes:
-        if prefix in LONGEST = 512  # characters of a module part; real ones have up to 120
-
-_owners:
+        if prefix in _owners:
             raise TypeError(f"{dialect.name} and {_owners[prefix].name} both claim {prefix!r}")
         _owners[prefix] = dialect
     _formats.append(dialect)
