@@ -27,6 +27,7 @@ class Base:
 UNKNOWN = Base("Unknown", "neither the metadata nor the shapes say")
 CANDIDATES = {"SD1": "sd15", "SDXL": "sdxl", "SD2": "sd21", "SDXL refiner": "sdxl-refiner"}
 ENOUGH = 0.8  # of the modules looked at must fit: a file may hold some broken ones
+WIDTHS = {768: "SD1", 1024: "SD2", 1280: "SDXL refiner", 2048: "SDXL"}  # of the text read
 MOST = 300  # modules looked at
 
 # Beginnings of ss_base_model_version (kohya, ai-toolkit) and modelspec.architecture.
@@ -59,6 +60,14 @@ def find_base(modules: Sequence[Module], metadata: Mapping[str, str]) -> Base:
     elif len(possible) > 1:
         how += f", which would fit {' and '.join(possible[1:])} as well"
     return Base(possible[0], how, possible)
+
+
+def base_of(targets: Mapping[tuple[str, str], Target]) -> str | None:
+    """What a model is, by the width of the text that its cross attention reads; None if unknown."""
+    for (component, key), target in targets.items():
+        if component == "unet" and key.endswith("attn2_to_k"):
+            return WIDTHS.get(target.shape[1])
+    return None
 
 
 def base_said(metadata: Mapping[str, str]) -> str | None:

@@ -13,6 +13,8 @@ from .report import NetworkReport, Report, Told
 from .words import COMPONENTS, Progress, Row, Side
 
 if TYPE_CHECKING:
+    from .library.catalog import Entry
+    from .prompt import Tag
     from .session import Core
 
 
@@ -104,6 +106,11 @@ class Run:
             [self._network(share) for share in self._planning], list(self._told), self._notes()
         )
 
+    @property
+    def files(self) -> list[tuple[Entry, tuple[Tag, ...]]]:
+        """The files that the prompts led to, each with the tags that name it."""
+        return [(share.loaded.entry, tuple(u.tag for u in share.uses)) for share in self._planning]
+
     def _network(self, share: Share) -> NetworkReport:
         loaded, ran = share.loaded, dict.fromkeys(COMPONENTS, 0)
         for (component, _), entry in share.entries.items():
@@ -120,7 +127,7 @@ class Run:
             ran={component: count for component, count in ran.items() if count},
             unmatched=tuple((one.key, one.reason) for one in unmatched),
             unused=tuple((one.key, one.reason) for one in loaded.network.unused),
-            misfit=misfit(share),
+            misfit=misfit(share, self._core.base),
         )
 
     def _notes(self) -> list[str]:
@@ -133,10 +140,11 @@ class Run:
         return notes
 
 
-def misfit(share: Share) -> str | None:
+def misfit(share: Share, model: str | None) -> str | None:
     """Why a file made for another base model does nothing here, or None."""
     loaded = share.loaded
     missing, total = len(loaded.match.unmatched), len(loaded.network.modules)
     if not total or missing * 2 <= total:
         return None
-    return f"made for {loaded.network.base.name}: {missing} of {total} targets missing in this model"
+    base, model = loaded.network.base.name, f"this {model} model" if model else "this model"
+    return f"made for {base}: {missing} of {total} targets missing in {model}"

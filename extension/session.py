@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from torch import nn
 
 from . import names, network
+from .base_model import base_of
 from .engine.sites import Site, find_sites
 from .errors import LiveLoraError, ResolveError
 from .library.catalog import Catalog, Entry
@@ -63,6 +64,7 @@ class Core:
         self.shelf = Shelf(self.options.cache_bytes)
         self.targets: dict[Place, Target] = {}
         self.sites: dict[Place, Site] = {}
+        self.base: str | None = None  # "SD1", …, as LoRA files name theirs
         self.running: Run | None = None
         self.rebind(components)
 
@@ -73,6 +75,7 @@ class Core:
         for component, model in components.items():
             for site in find_sites(model):
                 self._add_site(component, site)
+        self.base = base_of(self.targets)
         self.shelf.rebind(None if self.targets == before else self.targets)
 
     def _add_site(self, component: Component, site: Site) -> None:

@@ -8,8 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import DDIMScheduler, StableDiffusionPipeline, StableDiffusionXLPipeline
-from diffusers import UNet2DConditionModel
+from diffusers import (
+    DDIMScheduler,
+    StableDiffusionPipeline,
+    StableDiffusionXLPipeline,
+    UNet2DConditionModel,
+)
 from diffusers.utils import convert_state_dict_to_kohya
 from live_lora.app import configs, tiny
 from peft import LoraConfig, get_peft_model_state_dict
@@ -24,7 +28,7 @@ TEXT = ["q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2"]
 
 def steady(pipeline: Any) -> Any:
     """With a scheduler that does not clip: on a random UNet clipping is chaotic."""
-    pipeline.scheduler = DDIMScheduler(clip_sample=False)
+    pipeline.scheduler = DDIMScheduler(clip_sample=False, steps_offset=1)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
 

@@ -12,10 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from .. import prompt as language
-from ..prompt import Prompt
+from ..prompt import Prompt, sweeps
 from ..run import Run, Text
 from ..session import Options
 from ..words import COMPONENTS, Component, Row, Side
+from .clock import Clock
 from .modules import Live, listed, negatives_of
 
 
@@ -41,8 +42,10 @@ class PipelineLive(Live):
         """The pipeline's output for prompts with tags; `report` tells afterwards what ran.
 
         `options` are the pipeline's own (`negative_prompt`, `num_images_per_prompt`, …); tags in
-        `prompt_2` and in the negative prompts count as well.
+        `prompt_2` and in the negative prompts count as well. A sweep's values are laid over all
+        pictures of the call.
         """
+        prompt, options = _swept(prompt, options)
         second, negatives = options.pop("prompt_2", None), options.pop("negative_prompt", None)
         negative_2 = options.pop("negative_prompt_2", None)
         prompts = [language.parse(one) for one in listed(prompt)]
@@ -90,7 +93,7 @@ class PipelineLive(Live):
     @contextmanager
     def _following(self, run: Run, copies: int) -> Iterator[None]:
         """Tells the run, before each call of the UNet, which rows it has and where sampling is."""
-        clock = _Clock(self.pipeline)
+        clock = Clock(self.pipeline)
         pictures = [picture for picture in range(run.pictures) for _ in range(copies)]
 
         def before(module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
@@ -107,53 +110,34 @@ class PipelineLive(Live):
             handle.remove()
 
 
-class _Clock:
-    """Which sampler step a call of the UNet belongs to, read off the scheduler's timesteps."""
-
-    def __init__(self, pipeline: Any) -> None:
-        self.pipeline = pipeline
-        self.begin: int | None = None
-
-    def read(self, timestep: Any) -> dict[str, Any]:
-        """step, steps and sigma for a call with this timestep."""
-        scheduler = self.pipeline.scheduler
-        index = self._index(scheduler, timestep)
-        if self.begin is None:
-            self.begin = index  # image to image starts in the middle
-        timesteps = scheduler.timesteps.tolist()
-        count = getattr(self.pipeline, "_num_timesteps", None) or len(timesteps)
-        order = getattr(scheduler, "order", 1)
-        if order > 1:
-            # Heun and its like list each step's calls one after the other: t0, t1 t1, t2 t2, …
-            step, steps = (index - self.begin) // order, -(-count // order)
-        else:
-            run = list(dict.fromkeys(timesteps[self.begin : self.begin + count]))
-            step, steps = _place(run, timesteps[index]), len(run)
-        return {"step": step, "steps": steps, "sigma": _sigma(scheduler, index, timesteps[index])}
-
-    @staticmethod
-    def _index(scheduler: Any, timestep: Any) -> int:
-        index = getattr(scheduler, "step_index", None)
-        if index is not None:
-            return int(index)
-        time = timestep.flatten()[0] if isinstance(timestep, Tensor) else torch.tensor(timestep)
-        return int((scheduler.timesteps.cpu().double() - time.cpu().double()).abs().argmin())
+def _swept(prompt: Text, options: dict[str, Any]) -> tuple[Text, dict[str, Any]]:
+    """Where a sweep makes the pictures of one prompt differ: a prompt for every picture."""
+    parsed = [language.parse(one) for one in listed(prompt)]
+    if all(sweeps.length(one) == 1 for one in parsed):
+        return prompt, options
+    copies = int(options.get("num_images_per_prompt") or 1)
+    every = [one for one in parsed for _ in range(copies)]
+    spread = {
+        name: [one for one in options[name] for _ in range(copies)]
+        for name in ("negative_prompt", "prompt_2", "negative_prompt_2")
+        if isinstance(options.get(name), (list, tuple))
+    }
+    if any(map(sweeps.same_seed, parsed)):
+        spread["generator"] = _same_noise(options.get("generator"), len(every))
+    texts = [sweeps.resolve(one, picture) for picture, one in enumerate(every)]
+    return texts, options | spread | {"num_images_per_prompt": 1}
 
 
-def _place(timesteps: Sequence[float], timestep: float) -> int:
-    return timesteps.index(timestep) if timestep in timesteps else 0
-
-
-def _sigma(scheduler: Any, index: int, timestep: float) -> float | None:
-    """σ = √((1 − ᾱ)/ᾱ), in the scale of k-diffusion."""
-    sigmas = getattr(scheduler, "sigmas", None)
-    if sigmas is not None and index < len(sigmas):
-        return float(sigmas[index])
-    products = getattr(scheduler, "alphas_cumprod", None)
-    if products is None:
-        return None
-    kept = float(products[min(int(timestep), len(products) - 1)])
-    return ((1 - kept) / kept) ** 0.5
+def _same_noise(generator: Any, pictures: int) -> list[torch.Generator]:
+    """The same generator (the first of those given, or a fresh one) once for every picture."""
+    first = generator[0] if isinstance(generator, (list, tuple)) else generator
+    if first is None:
+        first = torch.Generator()
+        first.seed()
+    copies = [torch.Generator(first.device) for _ in range(pictures)]
+    for copy in copies:
+        copy.set_state(first.get_state())
+    return copies
 
 
 def _parsed(text: Text | None, pictures: int) -> list[Prompt]:

@@ -15,12 +15,18 @@ from diffusers import HeunDiscreteScheduler, StableDiffusionImg2ImgPipeline
 from live_lora.report import StrictError
 from torch import Tensor
 
-STEPS = 3
+STEPS = 2
+SIDE = 32  # pixels: 8 in the latents
 
 
 def latents(pipe: Any, call: Any = None, **options: Any) -> Tensor:
     generator = torch.Generator().manual_seed(7)
-    options = {"num_inference_steps": STEPS, "output_type": "latent"} | options
+    options = {
+        "num_inference_steps": STEPS,
+        "height": SIDE,
+        "width": SIDE,
+        "output_type": "latent",
+    } | options
     return (call or pipe)(generator=generator, **options).images
 
 
@@ -107,12 +113,12 @@ def test_an_exception_in_the_middle_leaves_no_hook(pipe: Any, live: live_lora.Li
 
 def test_every_picture_has_its_own_loras(pipe: Any, live: live_lora.Live) -> None:
     prompts = [
-        "a fox<lora:fox:1>",
-        "an owl<lora:owl:0.7><lora:fox:-0.5>",
+        "a fox<lora:fox:0.2@0;1@1><lora:owl:0.3>",
+        "an owl<lora:owl:0.7:lbw=MIDD><lora:fox:-0.5:start=0.5>",
         "a hill",
-        "a fox<lora:owl>",
+        "a fox<lora:owl:1:only=cond>",
     ]
-    noise = torch.randn(4, 4, 16, 16)
+    noise = torch.randn(4, 4, 8, 8)
     batch = latents(pipe, live, prompt=prompts, latents=noise)
     singles = [
         latents(pipe, live, prompt=prompt, latents=noise[i : i + 1])
@@ -128,7 +134,7 @@ def test_every_picture_has_its_own_loras(pipe: Any, live: live_lora.Live) -> Non
 
 
 def test_copies_of_a_prompt_keep_their_loras(pipe: Any, live: live_lora.Live) -> None:
-    noise = torch.randn(4, 4, 16, 16)
+    noise = torch.randn(4, 4, 8, 8)
     prompts = ["a fox<lora:fox:1>", "an owl"]
     got = latents(pipe, live, prompt=prompts, latents=noise, num_images_per_prompt=2)
     want = latents(
@@ -146,6 +152,38 @@ def test_a_tag_in_the_negative_prompt_acts_on_the_negative_side(
     # Without guidance there is no negative side.
     alone = latents(pipe, live, guidance_scale=1.0, **prompt)
     assert distance(alone, latents(pipe, prompt="a fox", guidance_scale=1.0)) <= 1e-6
+
+
+def test_a_sweep_is_laid_over_the_pictures(pipe: Any, live: live_lora.Live) -> None:
+    swept = latents(
+        pipe, live, prompt="a fox<lora:fox:sweep=0;0.5;1:seed=same>", num_images_per_prompt=3
+    )
+    want = [latents(pipe, live, prompt=f"a fox<lora:fox:{m}>") for m in (0, 0.5, 1)]
+    assert distance(swept, torch.cat(want)) <= 1e-5
+    assert distance(swept[:1], swept[1:2]) > 0.01
+
+
+def test_a_curve_follows_the_pipelines_steps(pipe: Any, live: live_lora.Live) -> None:
+    """At 3 steps the curve is 0, 0.5 and 1; a callback that sets constants does the same."""
+    assert live.core is not None
+    options: Any = {"prompt": "a fox<lora:fox:0:0@0;1@1>", "num_inference_steps": 3}
+    got = latents(pipe, live, **options)
+    assert distance(got, latents(pipe, live, **options | {"prompt": "a fox<lora:fox:0:1>"})) > 0.01
+    adapter = next(iter(live.core.catalog.entries)).path
+    pipe.load_lora_weights(adapter.parent, weight_name="fox.safetensors", adapter_name="fox")
+    try:
+        weights = {"unet": 0.0, "text_encoder": 0.0, "text_encoder_2": 0.0}
+        parts = {name: m for name, m in weights.items() if getattr(pipe, name, None)}
+        pipe.set_adapters(["fox"], [parts])
+
+        def step_end(pipeline: Any, index: int, _: Any, values: Any) -> Any:
+            pipeline.set_adapters(["fox"], [parts | {"unet": min(1.0, (index + 1) / 2)}])
+            return values
+
+        want = latents(pipe, prompt="a fox", num_inference_steps=3, callback_on_step_end=step_end)
+    finally:
+        pipe.unload_lora_weights()
+    assert distance(got, want) <= 1e-5
 
 
 def test_what_cannot_be_used_costs_only_itself(pipe: Any, live: live_lora.Live) -> None:
@@ -179,9 +217,9 @@ def test_steps_are_told_apart_in_every_pass() -> None:
         image.scheduler = scheduler
         with live_lora.attach(image, library=[]) as live:
             seen = watch(image, live)
-            picture = torch.rand(1, 3, 64, 64)
+            picture = torch.rand(1, 3, SIDE, SIDE)
             options: Any = {"image": picture, "strength": 0.5, "num_inference_steps": 8}
-            latents(image, live, prompt="a fox", **options)
+            live("a fox", output_type="latent", **options)
         assert [i for i, _ in seen[::calls]] == [0, 1, 2, 3]
         assert {n for _, n in seen} == {4}
 
