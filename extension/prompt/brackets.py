@@ -15,50 +15,40 @@ the host reject the whole text: then it has no schedules at all.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Literal
 
 Meaning = Literal["text", "emphasis", "scheduled", "alternate"]
 
 _NUMBER = re.compile(r"\s*([+-]?(?:\d+\.\d*|\.\d+|\d+)(?:[eE][+-]?\d+)?)\s*")
-_CLOSES = {")": "(", "]": "["}
+_PAIRS = {")": "(", "]": "["}
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class Group:
-    """A pair of brackets. `slot` is the place in `parent`: how many `:` or `|` stand before it."""
+    """A pair of brackets. `parent` is the place of the bracket around it, -1 at the top.
 
-    opened: str
-    parent: Group | None
+    `slot` is the place in the parent: how many `:` or `|` stand there before it. `parts` counts
+    what its own `:` or `|` part.
+    """
+
+    meaning: Meaning
+    parent: int
     slot: int
-    colons: int = 0
-    pipes: int = 0
-    last_colon: int = 0
-    sound: bool = True  # all groups inside fit the grammar
-    meaning: Meaning = "text"
+    parts: int = 1
     number: str = ""
-
-    def close(self, text: str, end: int) -> None:
-        """Finds what the group means; `end` is the place of its closing bracket."""
-        if not self.sound:
-            return
-        if self.opened == "(":
-            fits = self.colons <= 1 and not self.pipes
-            self.meaning = "emphasis" if fits else "text"
-        elif self.pipes or not self.colons:
-            alternate: Meaning = "alternate" if self.pipes else "emphasis"
-            self.meaning = "text" if self.colons else alternate
-        elif self.colons <= 2 and (match := _NUMBER.fullmatch(text, self.last_colon + 1, end)):
-            self.meaning = "scheduled"
-            self.number = match[1]
 
 
 @dataclass(slots=True)
 class Brackets:
-    """What one pass has found: the groups, and for each mark its group and slot."""
+    """What one pass has found: groups by the place of their opening bracket, in order.
 
-    groups: list[Group] = field(default_factory=list)
-    marks: list[tuple[Group | None, int]] = field(default_factory=list)
+    `marks` has for each mark the innermost open bracket (-1 at the top) and the slot in it.
+    """
+
+    groups: dict[int, Group] = field(default_factory=dict)
+    marks: list[tuple[int, int]] = field(default_factory=list)
     rejected: bool = False
 
     @property
@@ -67,57 +57,98 @@ class Brackets:
         if self.rejected:
             return ("rejected",)
         return tuple(
-            (group.meaning, group.colons, group.pipes, group.number)
-            for group in self.groups
+            (group.meaning, group.parts, group.number)
+            for group in self.groups.values()
             if group.meaning in {"scheduled", "alternate"}
         )
 
 
 def brackets(text: str, mark: str = "") -> Brackets:
     """Reads the brackets of `text`; `mark` is a character that stands for a word."""
-    found = Brackets()
-    stack: list[Group] = []
-    for sign in re.finditer(rf"\\.|[\\\[\]():|{re.escape(mark)}]", text):
-        character = sign[0]
-        top = stack[-1] if stack else None
-        slot = top.colons + top.pipes if top else 0
-        if character == mark:
-            found.marks.append((top, slot))
-        elif character in "([":
-            stack.append(Group(character, top, slot))
-            found.groups.append(stack[-1])
-        elif character in ")]":
-            _close(text, sign.start(), stack, found)
-        elif character == "\\":
-            found.rejected = True
-        elif len(character) == 1:
-            _separate(top, character, sign.start(), found)
-        elif mark and character[1] == mark:
-            found.marks.append((top, slot))
-    found.rejected = found.rejected or any(group.pipes for group in stack)
-    return found
+    return _Pass(text, mark).read()
 
 
-def _separate(top: Group | None, character: str, at: int, found: Brackets) -> None:
-    if character == ":" and top:
-        top.colons += 1
-        top.last_colon = at
-    elif character == "|":
-        if top:
-            top.pipes += 1
-        else:
-            found.rejected = True
+class _Pass:
+    """One pass. A bracket is known by its place; an open one costs an integer until it closes."""
 
+    def __init__(self, text: str, mark: str) -> None:
+        self.text = text
+        self.mark = mark
+        self.open: list[int] = []
+        self.colons: Counter[int] = Counter()
+        self.pipes: Counter[int] = Counter()
+        self.last_colon: dict[int, int] = {}
+        self.slots: dict[int, int] = {}
+        self.unsound: set[int] = set()  # brackets that hold a group that is text
+        self.found = Brackets()
 
-def _close(text: str, at: int, stack: list[Group], found: Brackets) -> None:
-    """Ends the innermost group; where the brackets cross, all that are open are text."""
-    if not stack or stack[-1].opened != _CLOSES[text[at]]:
-        found.rejected = found.rejected or any(group.pipes for group in stack)
-        stack.clear()
-        return
-    group = stack.pop()
-    group.close(text, at)
-    if group.meaning == "text":
-        found.rejected = found.rejected or bool(group.pipes)
-        if group.parent:
-            group.parent.sound = False
+    def read(self) -> Brackets:
+        """All groups and marks."""
+        opened, found = self.open, self.found
+        for sign in re.finditer(rf"\\.|[\\\[\]():|{re.escape(self.mark)}]", self.text):
+            character = sign[0]
+            if character in "([":
+                self._enter(sign.start())
+            elif character in ")]":
+                self._close(sign.start())
+            elif character in ":|":
+                self._separate(character, sign.start())
+            elif character[-1] == self.mark:
+                found.marks.append((opened[-1] if opened else -1, self._slot()))
+            elif character == "\\":
+                found.rejected = True
+        self._abandon()
+        found.groups = dict(sorted(found.groups.items()))
+        return found
+
+    def _slot(self) -> int:
+        top = self.open[-1] if self.open else -1
+        return self.colons.get(top, 0) + self.pipes.get(top, 0)
+
+    def _enter(self, at: int) -> None:
+        if slot := self._slot():
+            self.slots[at] = slot
+        self.open.append(at)
+
+    def _separate(self, character: str, at: int) -> None:
+        top = self.open[-1] if self.open else -1
+        if character == "|":
+            self.pipes[top] += 1
+        elif top >= 0:
+            self.colons[top] += 1
+            self.last_colon[top] = at
+
+    def _close(self, at: int) -> None:
+        """Ends the innermost group; where brackets cross, all that are open are text."""
+        if not self.open or self.text[self.open[-1]] != _PAIRS[self.text[at]]:
+            self._abandon()
+            return
+        start = self.open.pop()
+        parent = self.open[-1] if self.open else -1
+        group = self._group(start, at, parent)
+        self.found.groups[start] = group
+        if group.meaning == "text":
+            self.unsound.add(parent)
+            self.found.rejected = self.found.rejected or start in self.pipes
+
+    def _group(self, start: int, end: int, parent: int) -> Group:
+        slot = self.slots.get(start, 0)
+        colons, pipes = self.colons.get(start, 0), self.pipes.get(start, 0)
+        text = Group("text", parent, slot)
+        if start in self.unsound or (colons and pipes) or colons > 2:
+            return text
+        if self.text[start] == "(":
+            return text if pipes or colons > 1 else Group("emphasis", parent, slot)
+        if pipes:
+            return Group("alternate", parent, slot, pipes + 1)
+        if not colons:
+            return Group("emphasis", parent, slot)
+        number = _NUMBER.fullmatch(self.text, self.last_colon[start] + 1, end)
+        return Group("scheduled", parent, slot, colons + 1, number[1]) if number else text
+
+    def _abandon(self) -> None:
+        """What is open stays open: it is text, and so are its `|`."""
+        self.found.rejected = self.found.rejected or any(
+            place in self.pipes for place in (-1, *self.open)
+        )
+        self.open.clear()

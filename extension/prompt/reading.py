@@ -96,7 +96,7 @@ class Reading:
             hint = f"; did you mean {close}=?" if close else ""
             self._warn(f"no argument is named {item.key!r}, it has no effect{hint}", span)
             return None
-        for feature in Feature.features:
+        for feature in Feature.bares:
             if (claimed := feature.bare(Written(item.value, "", position))) is not None:
                 return claimed
         if position not in Feature.by_position:
@@ -128,7 +128,7 @@ class Reading:
 
     def _remark(self, draft: Draft) -> None:
         for feature in Feature.features:
-            for name, remark in feature.remarks(draft):
+            for name, remark in feature.remarks(draft) if feature.concerns(draft.values) else ():
                 self._warn(remark, self.given[name].span)
 
 
@@ -147,7 +147,8 @@ def compose(values: Mapping[str, Any], part: int | None) -> Draft:
     """The factors that these values make."""
     draft = Draft(values, part)
     for feature in Feature.features:
-        feature.compose(draft)
+        if feature.concerns(values):
+            feature.compose(draft)
     return draft
 
 

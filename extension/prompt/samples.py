@@ -59,12 +59,12 @@ def labels(names: Sequence[str]) -> str:
             chosen -= whole
     by_elements: dict[tuple[str, ...], list[str]] = {}
     for block in BLOCKS:
-        elements = tuple(name for name in _LAYERS if f"{block}.{name}" in chosen)
-        by_elements.setdefault(elements, []).append(block)
+        here = tuple(name for name in _LAYERS if f"{block}.{name}" in chosen)
+        if here:
+            by_elements.setdefault(() if here == _elements_of(block) else here, []).append(block)
     for elements, blocks in by_elements.items():
-        for run in _runs(blocks) if elements else ():
-            full = elements == _elements_of(run[:5].rstrip("-"))
-            parts.append(run if full else f"{run}({'+'.join(elements)})")
+        suffix = f"({'+'.join(elements)})" if elements else ""
+        parts += [f"{run}{suffix}" for run in _runs(blocks)]
     return " ".join(parts)
 
 

@@ -7,11 +7,12 @@ without is a count of calls, minus those of the first pass.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from ..words import Progress, Row, Target
-from .brackets import Brackets, Group, brackets
+from .brackets import Brackets, brackets
 from .factor import Factor
 
 
@@ -94,20 +95,23 @@ def conditions(found: Brackets) -> list[Condition | None]:
     if found.rejected:
         return [None] * len(found.marks)
     chains: dict[int, Condition | None] = {}
-    for group in found.groups:  # outer ones come first
-        chains[id(group)] = _chain(group.parent, group.slot, chains)
-    return [_chain(group, slot, chains) for group, slot in found.marks]
+    for place, group in found.groups.items():  # outer ones come first
+        chains[place] = _chain(found, group.parent, group.slot, chains)
+    return [_chain(found, place, slot, chains) for place, slot in found.marks]
 
 
-def _chain(group: Group | None, slot: int, chains: dict[int, Condition | None]) -> Condition | None:
-    """The conditions on what stands in this slot of this group."""
+def _chain(
+    found: Brackets, place: int, slot: int, chains: dict[int, Condition | None]
+) -> Condition | None:
+    """The conditions on what stands in this slot of the group at this place."""
+    group = found.groups.get(place)
     if group is None or group.meaning == "text":
         return None
-    outer = chains[id(group)]
+    outer = chains[place]
     if group.meaning == "alternate":
-        return Condition(outer, turn=slot, turns=group.pipes + 1)
+        return Condition(outer, turn=slot, turns=group.parts)
     if group.meaning == "scheduled":
-        return Condition(outer, group.number, before=group.colons == 2 and slot == 0)
+        return Condition(outer, group.number, before=group.parts == 3 and slot == 0)
     return outer
 
 
@@ -118,7 +122,7 @@ def left(text: str, mark: str, found: Brackets) -> str:
     bracket or an end from its backslash, the empty emphasis `()` stays, which no encoder sees.
     """
     plain = text.replace(mark, "")
-    freed = text.replace("\\" + mark, mark) if "\\" + mark in text else text
+    freed = re.sub(rf"(?<!\\)((?:\\\\)*)\\{mark}", rf"\1{mark}", text)
     for candidate in (plain, freed.replace(mark, "")):
         if brackets(candidate).signature == found.signature:
             return candidate

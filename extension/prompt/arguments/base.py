@@ -42,16 +42,20 @@ class Feature:
     names: ClassVar[tuple[str, ...]] = ()
     positions: ClassVar[Mapping[int, str]] = {}
     order: ClassVar[int] = 1  # features compose in this order
+    always: ClassVar[bool] = False  # composes for tags without its arguments, too
 
     features: ClassVar[list[type[Feature]]] = []
     by_name: ClassVar[dict[str, type[Feature]]] = {}
     by_position: ClassVar[dict[int, str]] = {}
+    bares: ClassVar[list[type[Feature]]] = []  # those that understand foreign positional values
 
     def __init_subclass__(cls) -> None:
         for name in cls.names:
             _claim(cls.by_name, name, cls)
         for position, name in cls.positions.items():
             _claim(cls.by_position, position, name)
+        if "bare" in cls.__dict__:
+            cls.bares.append(cls)
         cls.features.append(cls)
         cls.features.sort(key=lambda feature: feature.order)
 
@@ -64,6 +68,11 @@ class Feature:
     def bare(cls, written: Written) -> str | None:  # noqa: ARG003
         """The name this feature gives to a value without one; for what other programs write."""
         return None
+
+    @classmethod
+    def concerns(cls, values: Mapping[str, Any]) -> bool:
+        """True for a tag that has one of this feature's arguments."""
+        return cls.always or any(name in values for name in cls.names)
 
     @classmethod
     def compose(cls, draft: Draft) -> None:

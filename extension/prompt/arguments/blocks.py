@@ -88,7 +88,7 @@ class BlockWeights(Feature):
     @classmethod
     def compose(cls, draft: Draft) -> None:
         values = draft.values
-        if "lbw" in values or "lbwe" in values:
+        if values.keys() & {"lbw", "lbwe"}:
             choice = values.get("lbw", Choice()), values.get("lbwe", Choice())
             draft.factors.append(Blocks(*choice, values.get("x", 1.0)))
 

@@ -37,8 +37,6 @@ class Hires(Feature):
     @classmethod
     def compose(cls, draft: Draft) -> None:
         values = draft.values
-        if not any(name in values for name in cls.names):
-            return
         te = values.get("te", 1.0)
         unet = values.get("unet", te)
         te = values.get("hrte", values.get("hr", te))

@@ -49,7 +49,7 @@ class Rows(Feature):
 
     @classmethod
     def compose(cls, draft: Draft) -> None:
-        only = draft.values.get("only", frozenset())
+        only = draft.values["only"]
         for side in sorted(only & {"cond", "uncond"}):
             draft.factors.append(Side(side))
         if "part" in only and draft.part is not None:
@@ -57,7 +57,7 @@ class Rows(Feature):
 
     @classmethod
     def remarks(cls, draft: Draft) -> Iterable[tuple[str, str]]:
-        only = draft.values.get("only", frozenset())
+        only = draft.values["only"]
         if draft.part is None and "cond" in only:
             yield "only", "a tag in the negative prompt acts on uncond only: this one never acts"
         if draft.part is None and "part" in only:

@@ -36,8 +36,7 @@ class Sweeps(Feature):
 
     @classmethod
     def compose(cls, draft: Draft) -> None:
-        if "sweep" in draft.values:
-            draft.factors.append(Sweep(draft.values["sweep"]))
+        draft.factors.append(Sweep(draft.values["sweep"]))
 
 
 class Seed(Feature):
@@ -51,5 +50,5 @@ class Seed(Feature):
 
     @classmethod
     def remarks(cls, draft: Draft) -> Iterable[tuple[str, str]]:
-        if "seed" in draft.values and "sweep" not in draft.values:
+        if "sweep" not in draft.values:
             yield "seed", "seed= has a meaning only together with sweep="

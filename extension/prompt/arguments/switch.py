@@ -29,5 +29,5 @@ class Switch(Feature):
 
     @classmethod
     def compose(cls, draft: Draft) -> None:
-        if not draft.values.get("on", True):
+        if not draft.values["on"]:
             draft.factors.append(Off())

@@ -36,6 +36,7 @@ class Weights(Feature):
     names: ClassVar[tuple[str, ...]] = ("te", "unet")
     positions: ClassVar[Mapping[int, str]] = {1: "te", 2: "unet"}
     order: ClassVar[int] = 0
+    always: ClassVar[bool] = True
 
     @classmethod
     def read(cls, written: Written) -> Value:
