@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+TESTS = str(Path(__file__).parent)
+ROOT = Path(TESTS).parent
 PACKAGE = ROOT / "extension"
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 PAGE = sorted((PACKAGE / "browser" / "static").glob("*.mjs"))
@@ -179,7 +180,7 @@ IMPORTS = {
 @pytest.mark.parametrize(("module", "absent"), IMPORTS.items(), ids=IMPORTS)
 def test_imports_bring_no_more_than_is_needed(module: str, absent: set[str]) -> None:
     program = (
-        f"import sys; sys.path.insert(0, {str(ROOT / "tests")!r}); import conftest, {module}; "
+        f"import sys; sys.path.insert(0, {TESTS!r}); import conftest, {module}; "
         f"print(sorted({absent!r} & sys.modules.keys()))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
