@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from diffusers import StableDiffusionPipeline, StableDiffusionXLPipeline
@@ -14,7 +14,7 @@ from ..errors import FileError
 from . import configs
 from .single_file import Contents, Prediction, identify
 
-Pipeline = StableDiffusionPipeline | StableDiffusionXLPipeline
+Pipeline: TypeAlias = StableDiffusionPipeline | StableDiffusionXLPipeline
 CLASSES = {kind.__name__: kind for kind in (StableDiffusionPipeline, StableDiffusionXLPipeline)}
 BASES = {768: "SD1", 1024: "SD2", 2048: "SDXL"}  # by the width of the text embeddings
 SMALL = Path(__file__).parent / "data" / "model"  # the project's own

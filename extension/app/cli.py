@@ -13,8 +13,9 @@ from typing import Any
 
 from ..base_targets import base_named
 from ..errors import LiveLoraError
+from .single_file import Prediction
 
-PREDICTIONS = {"epsilon": "epsilon", "v": "v_prediction"}
+PREDICTIONS: dict[str, Prediction] = {"epsilon": "epsilon", "v": "v_prediction"}
 # Libraries that would print advice, or call home, if they were not told before their import.
 SETTINGS = {
     "DIFFUSERS_VERBOSITY": "error",

@@ -147,6 +147,7 @@ class Page:
 
 def build(studio: Studio) -> gr.Blocks:
     """The whole page."""
-    with gr.Blocks(title="Live LoRA", analytics_enabled=False) as blocks:
+    blocks: gr.Blocks = gr.Blocks(title="Live LoRA", analytics_enabled=False)
+    with blocks:
         Page(studio)
     return blocks

@@ -48,7 +48,7 @@ def application(studio: Studio) -> FastAPI:
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"])
     library = router(lambda: studio.catalog, model_of=lambda: studio.checkpoint.base)
     app.include_router(library, prefix="/live-lora")
-    return gr.mount_gradio_app(
+    gr.mount_gradio_app(
         app,
         page.build(studio),
         path="/",
@@ -60,6 +60,7 @@ def application(studio: Studio) -> FastAPI:
         css=CSS,
         head=HEAD,
     )
+    return app
 
 
 def listening(port: int | None) -> socket.socket:
