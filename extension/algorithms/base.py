@@ -15,7 +15,8 @@ from ..errors import ModuleError
 from ..words import Kind, Target
 from . import residual
 from .registry import SHARED, Shape, register
-from .values import Place, demand_finite, demand_float, scalar, working
+from .sanity import demand_finite, demand_sane, sound
+from .values import Place, demand_float, demand_size, scalar, working
 
 # Slots whose tensors are numbers about the module, not weights: any dtype will do.
 NUMBERS = frozenset({"alpha", "scale", "on_input", "bias_indices", "bias_size", "oft_scaled"})
@@ -71,6 +72,8 @@ class Algorithm:
     @classmethod
     def outline(cls, shapes: Mapping[str, Shape], settings: Settings | None = None) -> Algorithm:
         """The algorithm without values, for `rank` and `fit`; alpha is the settings' alone."""
+        for slot, shape in shapes.items():
+            demand_size(slot, shape)
         tensors = {slot: torch.empty(shape, device="meta") for slot, shape in shapes.items()}
         return cls(tensors, settings=settings)
 
@@ -82,6 +85,7 @@ class Algorithm:
         for slot, tensor in self.tensors.items():
             if slot not in NUMBERS:
                 demand_float(slot, tensor)
+            demand_size(slot, tuple(tensor.shape))
         self.check()
 
     def check(self) -> None:
@@ -136,8 +140,9 @@ class Algorithm:
         """ΔW at weight 1, in W's shape, in float64 where W is float64 and else in float32."""
         self.fit_shape(layer.kind, tuple(layer.weight.shape))
         place = Place(working(layer.weight.dtype), layer.weight.device)
-        change = self.change(layer, place)
-        demand_finite((change,), self.tensors)
+        with sound(self.tensors):
+            change = self.change(layer, place)
+        demand_finite(change, self.tensors)
         return change
 
     def bias_delta(self, layer: Layer) -> Tensor | None:
@@ -150,10 +155,11 @@ class Algorithm:
         """The cheapest form of the change: built in float32 (or float64), then cast to `dtype`."""
         self.fit_shape(layer.kind, tuple(layer.weight.shape))
         place = Place(working(dtype), torch.device(device or layer.weight.device))
-        built = self.form(layer, place)
-        built.bias = self.bias_change(layer, place)
+        with sound(self.tensors):
+            built = self.form(layer, place)
+            built.bias = self.bias_change(layer, place)
         built = built.to(place.device, dtype)
-        demand_finite(built.tensors(), self.tensors)
+        demand_sane(built, dtype, self.tensors)
         return built
 
     def change(self, layer: Layer, place: Place) -> Tensor:

@@ -34,10 +34,10 @@ def matrix(tensor: Tensor) -> Tensor:
 
 def inputs(made: Shape, host: Shape) -> Shape:
     """What (i[, kh, kw]) of a file means beside a layer's: flattened kernels are unfolded."""
-    if len(host) == 1 and math.prod(made[1:]) == 1:
-        return made[:1]
-    if len(made) == 1 and len(host) > 1:
+    if len(host) > 1 and len(made) == 1:
         return _unflattened(made[0], host)
+    if math.prod(made[1:]) == 1:
+        return (made[0], *[1] * (len(host) - 1))
     return made
 
 
@@ -51,8 +51,8 @@ def _unflattened(columns: int, host: Shape) -> Shape:
 
 def check(made: Shape, kind: Kind, shape: Shape) -> None:
     """Raises ModuleError unless ΔW of shape `made` can go on W of shape `shape`."""
-    if kind == "norm" or len(made) < 2 or len(shape) < 2:
-        if math.prod(made) != math.prod(shape):
+    if min(len(made), len(shape)) < 2:
+        if math.prod(made) != math.prod(shape) or len(shape) > 1:
             raise ModuleError(f"changes a weight of shape {made}, the {kind} layer's is {shape}")
         return
     if made[0] != shape[0]:

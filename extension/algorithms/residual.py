@@ -36,9 +36,8 @@ def check(tensors: Mapping[str, Tensor], kind: Kind, shape: Shape) -> None:
         raise ModuleError(f"has a sparse bias without {', '.join(missing)}")
     if not missing:
         indices, values = tensors["bias_indices"], tensors["bias_values"]
-        if indices.is_floating_point() or indices.is_complex() or indices.dim() != 2:
-            raise ModuleError("bias_indices should be a table of integers")
-        if indices.shape[1] != values.numel() or indices.shape[0] != tensors["bias_size"].numel():
+        fits = indices.dim() == 2 and indices.shape[1] == values.numel()
+        if not fits or indices.shape[0] != tensors["bias_size"].numel():
             raise ModuleError("bias_indices, bias_values and bias_size do not fit each other")
 
 
@@ -46,7 +45,7 @@ def weight(tensors: Mapping[str, Tensor], shape: Shape, place: Place) -> Tensor:
     """The residual in W's shape."""
     if "bias" in tensors:
         return tensors["bias"].to(place.device, place.dtype).reshape(shape)
-    size = tuple(int(n) for n in tensors["bias_size"].tolist())
+    size = tuple(int(n) for n in tensors["bias_size"].flatten().tolist())
     if min(size, default=0) < 1 or math.prod(size) != math.prod(shape):
         raise ModuleError(f"bias_size is {size}, the layer's weight is {shape}")
     flat = _flat(tensors["bias_indices"].to(place.device, torch.int64), size)

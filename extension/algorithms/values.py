@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from ..errors import ModuleError
+
+MOST_DIMENSIONS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,32 +41,17 @@ def scalar(slot: str, tensor: Tensor) -> float:
 
 
 def demand_float(slot: str, tensor: Tensor) -> None:
-    """Raises ModuleError where a weight is of integers, booleans or complex numbers, or empty."""
+    """Raises ModuleError where a weight is of integers, booleans or complex numbers."""
     if not tensor.is_floating_point():
         raise ModuleError(f"{slot} is {_described(tensor)}: weights are floating-point numbers")
-    if tensor.numel() == 0:
-        raise ModuleError(f"{slot} is empty: {_described(tensor)}")
 
 
-def demand_finite(made: Iterable[Tensor], source: Mapping[str, Tensor]) -> None:
-    """Raises ModuleError where a result has NaN or Inf, and says which tensor is why."""
-    for tensor in made:
-        if tensor.is_floating_point() and not _finite(tensor):
-            raise ModuleError(_culprit(tensor.dtype, source))
-
-
-def _finite(tensor: Tensor) -> bool:
-    # The sum is one pass without a temporary: a tenth of isfinite().all(). It can overflow alone.
-    if bool(torch.isfinite(tensor.sum(dtype=working(tensor.dtype)))):
-        return True
-    return bool(torch.isfinite(tensor).all())
-
-
-def _culprit(dtype: torch.dtype, source: Mapping[str, Tensor]) -> str:
-    for slot, tensor in source.items():
-        if tensor.is_floating_point() and not bool(torch.isfinite(tensor.float()).all()):
-            return f"{slot} holds NaN or infinite values"
-    return f"its values are too large for {str(dtype).removeprefix('torch.')}"
+def demand_size(slot: str, shape: tuple[int, ...]) -> None:
+    """Raises ModuleError where a tensor is empty, or has more dimensions than any weight."""
+    if 0 in shape:
+        raise ModuleError(f"{slot} is empty: its shape is {shape}, a rank of 0")
+    if len(shape) > MOST_DIMENSIONS:
+        raise ModuleError(f"{slot} has {len(shape)} dimensions")
 
 
 def _described(tensor: Tensor) -> str:
