@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields, replace
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -32,7 +32,7 @@ class Layer:
     padding: tuple[int, ...] | str = (0, 0)
     dilation: tuple[int, ...] = (1, 1)
     groups: int = 1
-    # "circular" while the webui's tiling is on; `border` is F.pad's (left, right, top, bottom) then.
+    # "circular" while the webui's tiling is on; `border` = F.pad's (left, right, top, bottom).
     padding_mode: str = "zeros"
     border: tuple[int, ...] = (0, 0, 0, 0)
 
@@ -54,7 +54,7 @@ class Layer:
 class Delta:
     """D(x, Wx). `bias` (o,) is added along with it, times the same m."""
 
-    # "x": D needs x only. "wx": D needs Wx too. "input": D acts on the layer's input (see InputMap).
+    # "x": D needs x only. "wx": Wx too. "input": D acts on the layer's input (see InputMap).
     reads: ClassVar[Literal["x", "wx", "input"]] = "x"
     bias: Tensor | None = field(default=None, kw_only=True)
 
@@ -84,14 +84,13 @@ class Delta:
                 return value.to(device, dtype if value.is_floating_point() else None)
             return value
 
-        return replace(
-            self, **{item.name: moved(getattr(self, item.name)) for item in fields(self)}
-        )
+        values: dict[str, Any] = {f.name: moved(getattr(self, f.name)) for f in fields(self)}
+        return replace(self, **values)
 
 
 @dataclass(slots=True)
 class LowRank(Delta):
-    """up(mid(down x)): scale is folded into `up`. Without `mid`, the engine joins several into one pass.
+    """up(mid(down x)); scale is folded into `up`. Several without `mid` are joined into one pass.
 
     linear: down (r, i), up (o, r). conv: down (r, i, kh, kw) with the layer's stride and padding,
     up (o, r); with `mid` (r, r, kh, kw), down is (r, i) and the mid carries stride and padding.

@@ -12,12 +12,16 @@ from .words import Problem
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A problem with the prompt it stands in: `picture` counts the batch, `side` its prompts."""
+    """A problem with the prompt it stands in: `picture` counts the batch, `side` its prompts.
+
+    `cause` is what was raised, where it is about a file rather than the prompt's wording.
+    """
 
     problem: Problem
     picture: int = 0
     side: str = "cond"
     source: str = ""
+    cause: LiveLoraError | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -80,7 +84,9 @@ class NetworkReport:
     def lines(self) -> Iterator[str]:
         """Sentences for a person."""
         parts = ", ".join(f"{count} {component}" for component, count in self.ran.items() if count)
-        yield f"{self.name}: added to {parts or 'no'} layers" if parts else f"{self.name}: not added"
+        yield (
+            f"{self.name}: added to {parts or 'no'} layers" if parts else f"{self.name}: not added"
+        )
         if self.misfit:
             yield f"{self.name}: {self.misfit}"
         elif self.unmatched:

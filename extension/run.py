@@ -112,7 +112,8 @@ class Run:
         return [(share.loaded.entry, tuple(u.tag for u in share.uses)) for share in self._planning]
 
     def _network(self, share: Share) -> NetworkReport:
-        loaded, ran = share.loaded, dict.fromkeys(COMPONENTS, 0)
+        loaded = share.loaded
+        ran: dict[str, int] = dict.fromkeys(COMPONENTS, 0)
         for (component, _), entry in share.entries.items():
             ran[component] += entry.ran
         unmatched = [*loaded.match.unmatched, *loaded.failed.values()]

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 
 import torch
 
-from . import network
 from .engine.plan import Box
 from .engine.sites import Site
 from .errors import ModuleError
 from .library.catalog import Entry
-from .network import Match, Network, Unused
+from .modules import Module, Unused
+from .network import Match, Network, Reader
 from .words import Target
 
 Place = tuple[str, str]  # component, key
@@ -64,8 +64,8 @@ class Loaded:
         self,
         sites: Mapping[Place, Site],
         target: Target,
-        module: network.Module,
-        read: network.Reader,
+        module: Module,
+        read: Reader,
     ) -> None:
         place = (target.component, target.key)
         layer = sites[place].layer()

@@ -69,7 +69,8 @@ def _heads(mha: nn.MultiheadAttention, x: Tensor) -> Tensor:
         x = x[None]
     elif not mha.batch_first:
         x = x.transpose(0, 1)
-    return x.unflatten(2, (mha.num_heads, -1)).transpose(1, 2)
+    rows, tokens, _ = x.shape
+    return x.reshape(rows, tokens, mha.num_heads, -1).transpose(1, 2)
 
 
 def _mask(

@@ -23,7 +23,7 @@ def hooked(plans: Iterable[Plan]) -> Iterator[None]:
         for plan in plans:
             site = plan.site
             if site.part in PROJECTIONS:
-                fused.setdefault(site.module, {})[cast(str, site.part)] = plan
+                fused.setdefault(site.module, {})[site.part] = plan
             elif site.part is not None:
                 stack.enter_context(standing_in(site.module, site.part, plan))
             else:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..deltas import Delta, InputMap, Layer, LowRank
-from .sites import Site, channels
+from .sites import Kind, Site, channels
 from .strengths import Strengths, Weight, runs
 
 
@@ -179,7 +179,7 @@ class Plan:
         if delta.bias is not None:
             add(out, channels(delta.bias, out, self._shape_kind(out)).expand_as(out), scale)
 
-    def _shape_kind(self, out: Tensor) -> str:
+    def _shape_kind(self, out: Tensor) -> Kind:
         images = self.layer.kind == "conv" or (self.layer.kind == "norm" and out.dim() == 4)
         return "conv" if images else "linear"
 

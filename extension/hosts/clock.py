@@ -55,4 +55,4 @@ def _sigma(scheduler: Any, index: int, timestep: float) -> float | None:
     if products is None:
         return None
     kept = float(products[min(int(timestep), len(products) - 1)])
-    return ((1 - kept) / kept) ** 0.5
+    return float(((1 - kept) / kept) ** 0.5)

@@ -15,6 +15,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -86,7 +87,10 @@ def compare(modules: Mapping[str, nn.Module], folder: Path, files: list[Path], r
         with live.prompt(f"<lora:{name}:0.8>"):
             pass
 
-    live.prompt("").report  # the catalog is scanned
+    def merge(name: str) -> None:
+        held[0].switch(states[name])
+
+    live.prompt("")  # the catalog is scanned
     before = memory()
     first = seconds(lambda: switch("a"))
     grown = memory() - before
@@ -107,13 +111,13 @@ def compare(modules: Mapping[str, nn.Module], folder: Path, files: list[Path], r
     ours, theirs = [], []
     for _ in range(rounds):  # paired: the machine's noise meets both
         for one in "ba":
-            ours.append(seconds(lambda: switch(one)))
-            theirs.append(seconds(lambda: held[0].switch(states[one])))
-    mine, merge = statistics.median(ours), statistics.median(theirs)
+            ours.append(seconds(partial(switch, one)))
+            theirs.append(seconds(partial(merge, one)))
+    mine, peer = statistics.median(ours), statistics.median(theirs)
     print(f"{count} modules, fp32 on the CPU, medians of {2 * rounds} switches")
     print("                      live hooks    merge with backup")
     print(f"first use            {first:8.3f} s       {merge_first:8.3f} s")
-    print(f"switch, cached       {mine:8.4f} s       {merge:8.4f} s    {merge / mine:.0f} : 1")
+    print(f"switch, cached       {mine:8.4f} s       {peer:8.4f} s    {peer / mine:.0f} : 1")
     print(f"memory grown         {grown:8.0f} MiB     {merge_grown:8.0f} MiB")
     print(f"LoRA in compute dtype {compute:7.0f} MiB     grown / tensors = {grown / compute:.2f}")
 

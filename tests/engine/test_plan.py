@@ -96,7 +96,9 @@ def run(module: nn.Module, found: list[Delta], weights: list[list[float]], x: Te
         return module(x)
 
 
-def expected(module: nn.Module, found: list[Delta], weights: list[list[float]], x: Tensor) -> Tensor:
+def expected(
+    module: nn.Module, found: list[Delta], weights: list[list[float]], x: Tensor
+) -> Tensor:
     """Row by row, W + Σ m (W' − W) in float64."""
     rows = []
     for row in range(x.shape[0]):
