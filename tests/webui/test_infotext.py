@@ -34,6 +34,7 @@ def test_hires_adds_its_hashes(webui: Webui) -> None:
         enable_hr=True,
         hr_scale=1.5,
         hr_upscaler="Latent",
+        denoising_strength=0.7,
     )
     for name in "ab":
         known = tensor_hash(webui.models / "Lora" / f"{name}.safetensors")
@@ -59,9 +60,11 @@ def test_add_network_to_prompt(webui: Webui) -> None:
 
 def test_a_pasted_picture_comes_out_the_same(webui: Webui) -> None:
     """Bit by bit, from its own text alone; the file was renamed in the meantime."""
-    made = webui.txt2img("a (red:1.3) [fox:bird:0.5] <lora:claim:0.2@0;0.9@1>", negative_prompt="b")
+    made = webui.txt2img(
+        "a (red:1.3) [fox:bird:0.5] <lora:unet-a:0.2@0;0.9@1>", negative_prompt="b"
+    )
     folder = webui.models / "Lora"
-    (folder / "claim.safetensors").rename(folder / "renamed.safetensors")
+    (folder / "unet-a.safetensors").rename(folder / "renamed.safetensors")
     try:
         webui.post("/live-lora/refresh")
         fields = webui.post("/probe/paste", infotext=made.infotext)
@@ -77,7 +80,7 @@ def test_a_pasted_picture_comes_out_the_same(webui: Webui) -> None:
             sampler_name=fields["Sampler"],
         )
     finally:
-        (folder / "renamed.safetensors").rename(folder / "claim.safetensors")
+        (folder / "renamed.safetensors").rename(folder / "unet-a.safetensors")
         webui.post("/live-lora/refresh")
     assert again.farthest(made) == 0
 
@@ -86,7 +89,7 @@ def test_additional_networks_fields_are_understood(webui: Webui) -> None:
     fields = {
         "AddNet Enabled": "True",
         "AddNet Module 1": "LoRA",
-        "AddNet Model 1": "a(0123456789ab)",
+        "AddNet Model 1": "a(01234567)",
         "AddNet Weight A 1": "0.7",
         "AddNet Weight B 1": "0.4",
     }

@@ -153,4 +153,5 @@ def test_reload_ui(webui: Webui) -> None:
     webui.wait_for_start(starts)
     assert webui.get("/probe")["lora"] == "LiveNetwork"
     assert (webui.txt2img(TAG).samples == before.samples).all()
-    assert "Traceback" not in webui.printed().split("Startup time:")[-2]
+    assert "Error loading script" not in webui.printed()
+    assert "Error executing callback" not in webui.printed()

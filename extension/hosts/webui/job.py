@@ -172,12 +172,16 @@ class Job:
                 telling.results(self.p, self.parts)
 
     def wrap(self, name: str, host: Callable[..., Any]) -> Callable[..., Any]:
-        """A method of p that goes through ours, unless it is inside of ours already."""
+        """A method of p that goes through ours.
+
+        Not while it is inside of ours already, nor when a later job has taken over p: another
+        extension may have put its own wrapper around this one, and we ours around that.
+        """
         ours = getattr(self, name)
 
         @functools.wraps(host)
         def method(*args: Any, **kwargs: Any) -> Any:
-            if name in self._inside:
+            if name in self._inside or job_of(self.p) is not self:
                 return host(*args, **kwargs)
             self._inside.add(name)
             try:

@@ -16,9 +16,13 @@ class Probe(scripts.Script):
     def show(self, is_img2img):
         return scripts.AlwaysVisible
 
+    def before_process(self, p):
+        Probe.samples = []
+
     def post_sample(self, p, ps):
-        samples = ps.samples if torch.is_tensor(ps.samples) else torch.stack(list(ps.samples))
-        np.save(f"{paths.data_path}/samples.npy", samples.float().cpu().numpy())
+        """All batches of a job; after hires fix they are decoded pictures."""
+        Probe.samples += [sample.float().cpu().numpy() for sample in ps.samples]
+        np.save(f"{paths.data_path}/samples.npy", np.stack(Probe.samples))
 
     def postprocess(self, p, processed):
         Probe.comments = processed.comments

@@ -1,0 +1,3 @@
+"""Where the webui keeps its data; set by the tests."""
+
+data_path = "."

@@ -1,0 +1,254 @@
+"""One generation: the webui's order of calls, its cond cache, its denoiser's rows, two samplers."""
+
+import inspect
+from types import SimpleNamespace
+
+import torch
+
+from modules import extra_networks, prompt_parser, script_callbacks, sd_models, shared
+from modules.shared import opts
+
+
+class Interrupted(BaseException):
+    pass
+
+
+class Denoiser:
+    """Calls the UNet for cond and uncond of all pictures, in the webui's order of rows."""
+
+    def __init__(self, sampler, p, steps, total):
+        self.sampler, self.p, self.steps, self.total_steps, self.step = sampler, p, steps, total, 0
+
+    def __call__(self, x, sigma, cond, uncond):
+        if shared.state.interrupted:
+            raise Interrupted
+        parts = [[prompt_parser.at_call(c.schedules, self.step) for c in p] for p in cond.batch]
+        text = prompt_parser.stack([c for part in parts for c in part])
+        against = torch.stack([prompt_parser.at_call(schedule, self.step) for schedule in uncond])
+        rows = [i for i, part in enumerate(parts) for _ in part]
+        x_in = torch.cat([x[rows], x])
+        level = torch.full((len(x_in),), float(sigma))
+        params = SimpleNamespace(x=x_in, sigma=level, denoiser=self)
+        script_callbacks.call("cfg_denoiser", params)
+        skip = self.step / self.total_steps <= opts.skip_early_cond > 0
+        out = self._call(x_in, level, text, None if skip else against, len(x))
+        self.step += 1
+        denoised = (
+            out[-len(x) :].clone() if not skip else out[[rows.index(i) for i in range(len(x))]]
+        )
+        scale, row, base = 1.0 if skip else self.p.cfg_scale, 0, denoised.clone()
+        for i, part in enumerate(cond.batch):
+            for one in part:
+                denoised[i] += (out[row] - base[i]) * one.weight * scale
+                row += 1
+        return denoised
+
+    def _call(self, x, level, text, against, size):
+        unet = sd_models.model_data.sd_model.model.diffusion_model
+        if against is None:
+            return unet(x[: len(text)], level[: len(text)], context=text)
+        if text.shape[1] == against.shape[1] and opts.batch_cond_uncond:
+            return unet(x, level, context=torch.cat([text, against]))
+        size = size * 2 if opts.batch_cond_uncond else size
+        calls = [text[i : i + size] for i in range(0, len(text), size)] + [against]
+        out, start = [], 0
+        for context in calls:
+            part = slice(start, start + len(context))
+            out.append(unet(x[part], level[part], context=context))
+            start = part.stop
+        return torch.cat(out)
+
+
+def sample_euler(model, x, sigmas, extra_args, callback=None):
+    for i in range(len(sigmas) - 1):
+        denoised = model(x, sigmas[i], **extra_args)
+        callback({"i": i})
+        x = x + (x - denoised) / sigmas[i] * (sigmas[i + 1] - sigmas[i])
+    return x
+
+
+def sample_heun(model, x, sigmas, extra_args, callback=None):
+    for i in range(len(sigmas) - 1):
+        slope = (x - model(x, sigmas[i], **extra_args)) / sigmas[i]
+        callback({"i": i})
+        step = sigmas[i + 1] - sigmas[i]
+        if sigmas[i + 1] > 0:
+            ahead = x + slope * step
+            second = (ahead - model(ahead, sigmas[i + 1], **extra_args)) / sigmas[i + 1]
+            slope = (slope + second) / 2
+        x = x + slope * step
+    return x
+
+
+SAMPLERS = {"Euler": (sample_euler, {}), "Heun": (sample_heun, {"second_order": True})}
+
+
+class Sampler:
+    def __init__(self, name):
+        self.func, options = SAMPLERS[name]
+        self.config = SimpleNamespace(options=options)
+        self.model_wrap_cfg = SimpleNamespace(steps=None)
+
+    def sample(self, p, x, cond, uncond, steps, start=0):
+        total = p.calls(steps)
+        sigmas = torch.cat([torch.linspace(8.0, 0.5, steps), torch.zeros(1)])[start:]
+        self.model_wrap_cfg = Denoiser(self, p, steps, total)
+        self.sampler_extra_args = {"cond": cond, "uncond": uncond}
+        assert "sigmas" in inspect.signature(self.func).parameters
+        arguments = {"sigmas": sigmas, "callback": lambda state: None}
+        try:
+            return self.func(
+                self.model_wrap_cfg, x, extra_args=self.sampler_extra_args, **arguments
+            )
+        except Interrupted:
+            return x
+
+
+class Processing:
+    cached_c, cached_uc = [None, None], [None, None]
+    cached_hr_c, cached_hr_uc = [None, None], [None, None]
+
+    def __init__(self, prompt="", negative_prompt="", **settings):
+        defaults = {
+            "seed": 1, "steps": 3, "sampler_name": "Euler", "cfg_scale": 3.0, "batch_size": 1,
+            "n_iter": 1, "enable_hr": False, "hr_prompt": "", "hr_negative_prompt": "",
+            "disable_extra_networks": False, "scripts": None, "subseed": 0,
+        }  # fmt: skip
+        self.__dict__.update(defaults, prompt=prompt, negative_prompt=negative_prompt)
+        self.__dict__.update(settings)
+        self.comments, self.extra_generation_params = {}, {}
+        self.is_hr_pass, self.iteration, self.sampler = False, 0, None
+        self.hr_c = self.hr_uc = None
+
+    def comment(self, text):
+        self.comments[text] = 1
+
+    def calls(self, steps):
+        return steps * 2 if SAMPLERS[self.sampler_name][1].get("second_order") else steps
+
+    def init(self, all_prompts, all_seeds, all_subseeds):
+        pass
+
+    def parse_extra_network_prompts(self):
+        self.prompts, self.extra_network_data = extra_networks.parse_prompts(self.prompts)
+        if self.enable_hr:
+            batch = slice(self.iteration * self.batch_size, (self.iteration + 1) * self.batch_size)
+            self.hr_negative_prompts = self.all_hr_negative_prompts[batch]
+            found = extra_networks.parse_prompts(self.all_hr_prompts[batch])
+            self.hr_prompts, self.hr_extra_network_data = found
+
+    def get_conds_with_caching(self, function, prompts, steps, caches, data, hires_steps=None):
+        key = (prompts, steps, hires_steps, opts.use_old_scheduling, data)
+        for cache in caches:
+            if cache[0] is not None and cache[0] == key:
+                return cache[1]
+        model = sd_models.model_data.sd_model
+        found = function(model, prompts, steps, hires_steps, opts.use_old_scheduling)
+        caches[0][:] = [key, found]
+        return found
+
+    def setup_conds(self):
+        if self.is_hr_pass:
+            self.hr_c = None
+            self.calculate_hr_conds()
+            return
+        self.firstpass_steps = self.calls(self.steps)
+        self.uc, self.c = self._conds(
+            self.negative_prompts, self.prompts, [self.cached_uc], [self.cached_c], None
+        )
+        self.hr_c = self.hr_uc = None
+        if self.enable_hr and opts.hires_fix_use_firstpass_conds:
+            self.calculate_hr_conds()
+
+    def calculate_hr_conds(self):
+        if self.hr_c is not None:
+            return
+        self.hr_uc, self.hr_c = self._conds(
+            self.hr_negative_prompts,
+            self.hr_prompts,
+            [self.cached_hr_uc, self.cached_uc],
+            [self.cached_hr_c, self.cached_c],
+            self.calls(self.steps),
+        )
+
+    def _conds(self, negatives, prompts, uc_caches, c_caches, hires_steps):
+        data = self.extra_network_data if hires_steps is None else self.hr_extra_network_data
+        against = prompt_parser.SdConditioning(negatives, is_negative_prompt=True)
+        conds = prompt_parser.SdConditioning(prompts)
+        one, many = (
+            prompt_parser.get_learned_conditioning,
+            prompt_parser.get_multicond_learned_conditioning,
+        )
+        steps = self.firstpass_steps
+        return (
+            self.get_conds_with_caching(one, against, steps, uc_caches, data, hires_steps),
+            self.get_conds_with_caching(many, conds, steps, c_caches, data, hires_steps),
+        )
+
+    def noise(self, size):
+        made = [torch.Generator().manual_seed(int(seed)) for seed in self.seeds]
+        return torch.stack([torch.randn(4, size, size, generator=g).double() for g in made])
+
+    def sample(self, conditioning, unconditional_conditioning):
+        self.sampler = Sampler(self.sampler_name)
+        x = self.noise(8)
+        self._ready(x)
+        x = self.sampler.sample(self, x * 8, conditioning, unconditional_conditioning, self.steps)
+        return self.sample_hr_pass(x) if self.enable_hr else x
+
+    def sample_hr_pass(self, x):
+        self.is_hr_pass = True
+        self.sampler = Sampler(self.sampler_name)
+        x = torch.nn.functional.interpolate(x, scale_factor=2.0) + self.noise(16) * 4
+        if not self.disable_extra_networks:
+            extra_networks.activate(self, self.hr_extra_network_data)
+        self.calculate_hr_conds()
+        self._ready(x)
+        x = self.sampler.sample(self, x, self.hr_c, self.hr_uc, self.steps)
+        self.is_hr_pass = False
+        return x
+
+    def _ready(self, x):
+        if self.scripts is not None:
+            self.scripts.run("process_before_every_sampling", self, x=x)
+
+
+def process_images(p):
+    """(samples of all pictures, their infotexts)."""
+    run = p.scripts.run if p.scripts is not None else lambda *_: None
+    run("before_process", p)
+    count = p.batch_size * p.n_iter
+    given = p.prompt if isinstance(p.prompt, list) else [p.prompt] * count
+    p.all_prompts, p.all_negative_prompts = given, [p.negative_prompt] * len(given)
+    if p.enable_hr:
+        p.all_hr_prompts = [p.hr_prompt] * len(given) if p.hr_prompt else list(given)
+        p.all_hr_negative_prompts = list(p.all_negative_prompts)
+    p.all_seeds = [p.seed + i for i in range(len(given))]
+    p.all_subseeds = [p.subseed + i for i in range(len(given))]
+    run("process", p)
+    p.init(p.all_prompts, p.all_seeds, p.all_subseeds)
+    samples, infotexts = [], []
+    with torch.no_grad():
+        for p.iteration in range(p.n_iter):
+            batch = slice(p.iteration * p.batch_size, (p.iteration + 1) * p.batch_size)
+            p.prompts, p.negative_prompts = p.all_prompts[batch], p.all_negative_prompts[batch]
+            p.seeds = p.all_seeds[batch]
+            run("before_process_batch", p)
+            p.parse_extra_network_prompts()
+            if not p.disable_extra_networks:
+                extra_networks.activate(p, p.extra_network_data)
+            p.setup_conds()
+            samples += p.sample(conditioning=p.c, unconditional_conditioning=p.uc)
+            infotexts += [infotext(p, i) for i in range(batch.start, min(batch.stop, len(given)))]
+    return torch.stack(samples), infotexts
+
+
+def infotext(p, index):
+    prompt, negative = p.all_prompts[index], p.all_negative_prompts[index]
+    fields = {"Steps": p.steps, "Seed": p.all_seeds[index], **p.extra_generation_params}
+    for key, value in fields.items():
+        if callable(value):
+            fields[key] = value(prompt_text=prompt, negative_prompt=negative, index=index, p=p)
+    quoted = {k: f'"{v}"' if "," in str(v) or ":" in str(v) else v for k, v in fields.items()}
+    line = ", ".join(f"{key}: {value}" for key, value in quoted.items() if value is not None)
+    return f"{prompt}\nNegative prompt: {negative}\n{line}"

@@ -1,0 +1,382 @@
+"""The webui's host on the stand-in: the rules of the real one, and what only a stand-in can show."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from live_lora.hosts import webui
+from live_lora.hosts.webui import edits, paste, wishes, xyz
+from live_lora.session import StrictError
+from modules import extra_networks, processing, script_callbacks, scripts, sd_models, shared
+from standin_host import StandIn, changed, make_library
+from webui_rules import Rules as WebuiRules
+from webui_rules import difference
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_library(tmp_path_factory.mktemp("Lora"))
+
+
+@pytest.fixture
+def host(library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
+    monkeypatch.setattr("modules.paths.data_path", str(tmp_path))
+    for name in ("cached_c", "cached_uc", "cached_hr_c", "cached_hr_uc"):
+        monkeypatch.setattr(processing.Processing, name, [None, None])
+    yield StandIn(library)
+    webui.stop()
+
+
+class TestRules(WebuiRules):
+    """The rules."""
+
+
+def comments(p: Any) -> str:
+    return "\n".join(p.comments)
+
+
+def test_weight_0_and_no_tag_change_no_bit(host: StandIn) -> None:
+    without = host.generate("a fox").samples
+    host.generate("a fox <lora:a:1> [<lora:b:1>::1]")
+    assert difference(host.generate("a fox").samples, without) == 0
+    assert difference(host.generate("a fox<lora:a:0>").samples, without) == 0
+
+
+def test_no_hook_outside_a_generation(host: StandIn) -> None:
+    host.generate("a fox <lora:a:1>", hires=True)
+    assert host.hooks == 0
+
+
+@pytest.mark.parametrize("where", ["encoding", "sampling", "interrupt"])
+def test_no_hook_after_a_generation_that_stops(host: StandIn, where: str) -> None:
+    before = host.generate("a fox").samples
+
+    def fail(*_: Any) -> None:
+        raise RuntimeError("out of memory")
+
+    def interrupt(_: Any) -> None:
+        assert host.hooks
+        shared.state.interrupted = True
+
+    if where == "interrupt":
+        script_callbacks.on_cfg_denoiser(interrupt)
+        host.generate("a fox <lora:a:1>")
+        script_callbacks.registered["cfg_denoiser"].remove(interrupt)
+        shared.state.interrupted = False
+    else:
+        model = host.model.model.diffusion_model
+        encoder = host.model.cond_stage_model.wrapped.transformer
+        target = model.out if where == "sampling" else encoder
+        handle = target.register_forward_pre_hook(fail)
+        with pytest.raises(RuntimeError, match="out of memory"):
+            host.generate("another fox <lora:a:1>")
+        handle.remove()
+    assert host.hooks == 0
+    assert difference(host.generate("a fox").samples, before) == 0
+
+
+def test_the_alias_lyco(host: StandIn) -> None:
+    lora, lyco = host.generate("a fox <lora:a:1>"), host.generate("a fox <lyco:a:1>")
+    assert difference(lora.samples, lyco.samples) == 0
+
+
+def test_the_last_to_register_is_ours(host: StandIn) -> None:
+    builtin = extra_networks.ExtraNetwork("lora")
+    extra_networks.register_extra_network(builtin)
+    extra_networks.register_extra_network_alias(builtin, "lyco")
+    webui.network.take_over()
+    assert extra_networks.extra_network_registry["lora"] is webui.network.NETWORK
+    assert extra_networks.extra_network_aliases["lyco"] is webui.network.NETWORK
+    webui.stop()
+    webui.stop()
+    assert "lora" not in extra_networks.extra_network_registry
+
+
+def test_the_builtins_merged_weights_are_given_back(
+    host: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    builtin = SimpleNamespace(loaded_networks=["merged"])
+    monkeypatch.setitem(__import__("sys").modules, "networks", builtin)
+    host.generate("a fox")
+    assert builtin.loaded_networks == []
+
+
+def test_other_kinds_stay_the_webuis(host: StandIn) -> None:
+    seen = []
+    other = extra_networks.ExtraNetwork("hypernet")
+    other.activate = lambda p, params: seen.append([one.items for one in params])
+    extra_networks.register_extra_network(other)
+    made = host.generate("a fox <lora:a:1> <hypernet:x:0.5>")
+    extra_networks.extra_network_registry.pop("hypernet")
+    assert seen == [[["x", "0.5"]]]
+    assert made.p.prompts == ["a fox  "]
+
+
+def test_without_scripts_the_first_prompts_tags_act(host: StandIn) -> None:
+    """As in the webui itself: nobody shows us such a p before its prompts are parsed."""
+    expected = host.generate("a fox <lora:a:1>", hires=True).samples
+    bare = processing.Processing("a fox <lora:a:1>", enable_hr=True)
+    assert difference(processing.process_images(bare)[0].numpy(), expected) == 0
+    assert "a: added to" in comments(bare)
+
+
+def test_without_scripts_and_tags_nothing_happens(host: StandIn) -> None:
+    bare = processing.Processing("a fox")
+    processing.process_images(bare)
+    assert "live_lora_job" not in bare.__dict__
+
+
+def test_a_copied_p_has_its_own_job(host: StandIn) -> None:
+    """The plot script copies p, and its wrappers with it."""
+    p = host.process("a fox <lora:a:1>")
+    processing.process_images(p)
+    twin = copy.copy(p)
+    twin.prompt, twin.comments = "a fox <lora:b:1>", {}
+    samples = processing.process_images(twin)[0].numpy()
+    assert difference(samples, host.generate("a fox <lora:b:1>").samples) == 0
+    again = processing.process_images(p)[0].numpy()
+    assert difference(again, host.generate("a fox <lora:a:1>").samples) == 0
+
+
+def test_another_extensions_wrapper_stays(host: StandIn) -> None:
+    """Some replace p.sample in `process`; called again, ours is not put around theirs twice."""
+    p, calls = host.process("a fox <lora:a:1>"), []
+
+    class Other(scripts.Script):
+        def process(self, p: Any, *_: Any) -> None:
+            inner = p.sample
+            p.sample = lambda **kwargs: (calls.append(1), inner(**kwargs))[1]
+
+    p.scripts.scripts = (*p.scripts.scripts, Other())
+    expected = host.generate("a fox <lora:a:1>").samples
+    assert difference(processing.process_images(p)[0].numpy(), expected) == 0
+    assert calls == [1]
+    p.scripts.scripts = p.scripts.scripts[:1]
+    assert difference(processing.process_images(p)[0].numpy(), expected) == 0
+    assert calls == [1, 1]
+
+
+def test_disabled_networks_are_taken_out_and_do_nothing(host: StandIn) -> None:
+    off = host.generate("a fox<lora:a:1>", disable_extra_networks=True)
+    assert difference(off.samples, host.generate("a fox").samples) == 0
+
+
+@pytest.mark.parametrize("announced", [True, False])
+def test_another_checkpoint(host: StandIn, announced: bool) -> None:
+    """Other weights in the same modules; or other modules, of which nobody tells."""
+    host.generate("a fox <lora:a:1>")
+    if announced:
+        host.model.load(7)
+        script_callbacks.call("model_loaded", host.model)
+        processing.Processing.cached_c[0] = processing.Processing.cached_uc[0] = None
+    else:
+        sd_models.model_data.sd_model = type(host.model)(7)
+    switched = host.generate("a bird <lora:a:1>").samples
+    fresh = StandIn(host.library)
+    sd_models.model_data.sd_model = type(host.model)(7)
+    assert difference(switched, fresh.generate("a bird <lora:a:1>").samples) == 0
+
+
+def test_the_refiner_switches_in_mid_sampling(host: StandIn) -> None:
+    """Other modules, and a setup_conds without activation: hooks go over to them."""
+    other, seen = type(host.model)(3), []
+
+    def refine(params: Any) -> None:
+        if params.denoiser.step == 1 and sd_models.model_data.sd_model is not other:
+            sd_models.model_data.sd_model = other
+            params.denoiser.p.setup_conds()
+        every = other.model.diffusion_model.modules()
+        seen.append(sum(len(m._forward_hooks) for m in every))
+
+    script_callbacks.registered["cfg_denoiser"].insert(0, refine)
+    made = host.generate("a fox <lora:a:1>")
+    assert seen[0] == 0
+    assert min(seen[1:]) > 0
+    assert host.hooks == 0
+    assert sum(len(m._forward_hooks) for m in other.modules()) == 0
+    assert "a: added to" in comments(made.p)
+
+
+def test_conds_ahead_of_the_hires_pass(host: StandIn) -> None:
+    """The webui's option to encode for hires fix at once."""
+    plain = host.generate("a fox <lora:a:1>", hires=True, hr_prompt="a cat <lora:b:1>").samples
+    processing.Processing.cached_c[0] = processing.Processing.cached_hr_c[0] = None
+    early = host.generate(
+        "a fox <lora:a:1>",
+        hires=True,
+        hr_prompt="a cat <lora:b:1>",
+        settings={"hires_fix_use_firstpass_conds": True},
+    ).samples
+    assert difference(plain, early) == 0
+
+
+def test_cached_conds_are_not_encoded_again(host: StandIn) -> None:
+    host.generate("a fox <lora:a:1>")
+    host.model.encoded.clear()
+    made = host.generate("a fox <lora:a:1>", seed=9)
+    assert host.model.encoded == []
+    assert webui.telling.CACHED in comments(made.p)
+
+
+def test_problems_reach_the_comments_the_infotext_and_the_console(
+    host: StandIn, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = host.generate("a fox <lora:aa:1> <lora:b:oops> <lora:a:1>")
+    printed = capsys.readouterr().out
+    for text in (comments(made.p), made.infotexts[0], printed):
+        assert "did you mean" in text
+        assert "'oops'" in text
+    assert difference(made.samples, host.generate("a fox   <lora:a:1>").samples) == 0
+
+
+def test_no_line_of_ours_where_all_is_well(host: StandIn) -> None:
+    assert "Live LoRA" not in host.generate("a fox <lora:a:1>").infotexts[0]
+
+
+def test_strict_mode(host: StandIn) -> None:
+    with pytest.raises(StrictError, match="nope"):
+        host.generate("a fox <lora:nope:1>", settings={"live_lora_strict": True})
+
+
+def test_missing_files_are_warned_of_as_the_builtin_does(
+    host: StandIn, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scripts.warnings.clear()
+    settings = {"lora_not_found_warning_console": True, "lora_not_found_gradio_warning": True}
+    host.generate("a fox <lora:nope:1> <lora:a:x>", settings=settings)
+    assert capsys.readouterr().out.count("Lora not found:") == 1
+    assert len(scripts.warnings) == 1
+
+
+def test_add_network_to_prompt(host: StandIn) -> None:
+    with changed(sd_lora="b", extra_networks_default_multiplier=0.7):
+        made = host.generate("a fox ", n_iter=2)
+        assert made.infotexts[1].startswith("a fox <lora:b:0.7>\n")
+        assert wishes.with_default("a <lora:b:1>") == "a <lora:b:1>"
+    assert difference(made.samples[0], host.generate("a fox <lora:b:0.7>").samples[0]) == 0
+
+
+def test_the_api_argument_prompts(host: StandIn) -> None:
+    p = host.process(["a", "b", "c"], batch_size=2)
+    processing.process_images(p)
+    assert p.n_iter == 2
+    assert p.all_prompts == ["a", "b", "c", "a"]
+
+
+@pytest.mark.parametrize(
+    ("given", "prompts"),
+    [(None, []), ("", []), (["a"], ["a"]), ('["a", "b"]', ["a", "b"])],
+)
+def test_prompts_of(given: Any, prompts: list[str]) -> None:
+    assert wishes.prompts_of(given) == prompts
+
+
+@pytest.mark.parametrize("given", ["a fox", {"a": 1}, [1], '{"a": 1}'])
+def test_a_bad_argument_stops_the_job(host: StandIn, given: Any) -> None:
+    p = host.process("a")
+    p.scripts.args = (given,)
+    with pytest.raises(wishes.BadRequest, match="expected a"):
+        processing.process_images(p)
+
+
+def test_extra_calls_of_the_unet_are_told(host: StandIn) -> None:
+    """Two pictures' tags differ, and a call has rows that nobody announced."""
+
+    def tile(params: Any) -> None:
+        unet = host.model.model.diffusion_model
+        unet(params.x[:1].repeat(5, 1, 1, 1), params.sigma[:1].repeat(5), text(5))
+
+    def text(rows: int) -> Any:
+        return host.model.get_learned_conditioning(["x"] * rows)
+
+    script_callbacks.on_cfg_denoiser(tile)
+    made = host.generate(["a <lora:a:1>", "a <lora:b:1>"])
+    assert "rows where" in comments(made.p)
+
+
+class TestPaste:
+    """`hashes` are of the files that made the picture."""
+
+    @pytest.fixture
+    def hashes(self, host: StandIn) -> dict[str, str]:
+        entries = webui.LIVE.catalog().entries
+        return {entry.stem: entry.shorthash for entry in entries}
+
+    def pasted(self, prompt: str, hashes: str, builtin: str | None = None) -> str:
+        infotext = f'{prompt}\nSteps: 3, Seed: 1, Lora hashes: "{hashes}"'
+        params = {"Prompt": builtin or prompt, "Lora hashes": hashes}
+        paste.pasted(infotext, params)
+        return params["Prompt"]
+
+    def test_a_renamed_file(self, hashes: dict[str, str]) -> None:
+        found = self.pasted("x <lora:old name:0.5:stop=0.5> y", f"old name: {hashes['b']}")
+        assert found == "x <lora:b:0.5:stop=0.5> y"
+
+    def test_another_file_of_that_name(self, hashes: dict[str, str]) -> None:
+        assert self.pasted("<lora:a:1>", f"a: {hashes['b']}") == "<lora:b:1>"
+
+    def test_the_same_file_stays_as_written(self, hashes: dict[str, str]) -> None:
+        assert self.pasted("<lora:A:1.0>", f"A: {hashes['a']}") == "<lora:A:1.0>"
+
+    def test_the_last_word_over_the_builtin(self, hashes: dict[str, str]) -> None:
+        """It took another file for this one by a claimed hash."""
+        found = self.pasted("<lora:a:1>", f"a: {hashes['a']}", builtin="<lora:c:1> and more")
+        assert found == "<lora:a:1> and more"
+
+    def test_a_missing_file_is_warned_of(
+        self, hashes: dict[str, str], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert self.pasted("<lora:a:1>", "a: 0123456789ab") == "<lora:a:1>"
+        assert "another file" in capsys.readouterr().out
+
+    def test_additional_networks(self, host: StandIn) -> None:
+        fields = {
+            "AddNet Module 1": "LoRA",
+            "AddNet Model 1": "a(01234567)",
+            "AddNet Weight A 1": "0.7",
+            "AddNet Weight B 1": "0.4",
+        }
+        params = {"Prompt": "x\n<lora:a:0.7>", **fields}
+        paste.pasted("x\nSteps: 3", params)
+        assert params["Prompt"] == "x\n<lora:a:0.4:0.7>"
+
+
+class TestAxes:
+    """What the plot script's axes make of a prompt."""
+
+    @pytest.mark.parametrize(
+        ("label", "value", "after"),
+        [
+            ("weight", "0.5", "x <lora:a:0.5> <lora:b:0.5:stop=1>"),
+            ("weight", "a: 0.5", "x <lora:a:0.5> <lora:b:1:0.2:stop=1>"),
+            ("te", "b:0", "x <lora:a:0.8> <lora:b:0:0.2:stop=1>"),
+            ("te", "a:0", "x <lora:a:0:unet=0.8> <lora:b:1:0.2:stop=1>"),
+            ("unet", "a:0", "x <lora:a:0.8:unet=0> <lora:b:1:0.2:stop=1>"),
+            ("stop", "0.5", "x <lora:a:0.8:stop=0.5> <lora:b:1:0.2:stop=0.5>"),
+            ("block preset", "a:INS", "x <lora:a:0.8:lbw=INS> <lora:b:1:0.2:stop=1>"),
+            ("LoRA", "a:c", "x <lora:c:0.8> <lora:b:1:0.2:stop=1>"),
+            ("LoRA", "a:none", "x  <lora:b:1:0.2:stop=1>"),
+        ],
+    )
+    def test_an_axis(self, host: StandIn, label: str, value: str, after: str) -> None:
+        plot = SimpleNamespace(axis_options=[], AxisOption=axis_option)
+        scripts.scripts_data[:] = [SimpleNamespace(module=plot)]
+        xyz.add_axes()
+        xyz.add_axes()
+        (option,) = [one for one in plot.axis_options if one.label == f"[Live LoRA] {label}"]
+        p = SimpleNamespace(prompt="x <lora:a:0.8> <lora:b:1:0.2:stop=1>", negative_prompt="")
+        option.apply(p, value, [value])
+        assert p.prompt == after
+
+    def test_nothing_to_change(self) -> None:
+        with pytest.raises(xyz.NoTag, match="no LoRA tag"):
+            xyz.applied(edits.weighted)(SimpleNamespace(prompt="x"), "0.5", [])
+
+
+def axis_option(label: str, type: Any, apply: Any, choices: Any = None) -> Any:
+    return SimpleNamespace(label=label, type=type, apply=apply, choices=choices)

@@ -1,0 +1,70 @@
+"""The stand-in's rules, on the real webui."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from .server import Webui
+
+sys.path.append(str(Path(__file__).parents[1] / "hosts"))
+
+from webui_rules import Rules as WebuiRules  # noqa: E402
+
+
+@dataclass
+class Made:
+    samples: np.ndarray
+    infotexts: list[str]
+
+
+class Host:
+    """The stand-in's interface to a running webui."""
+
+    def __init__(self, webui: Webui) -> None:
+        self.webui = webui
+
+    def generate(
+        self,
+        prompt: Any,
+        negative: str = "",
+        *,
+        sampler: str = "Euler",
+        hires: bool = False,
+        settings: dict[str, Any] | None = None,
+        **options: Any,
+    ) -> Made:
+        if hires:
+            options = {
+                "hr_scale": 1.5,
+                "hr_upscaler": "Latent",
+                "denoising_strength": 0.7,
+                **options,
+            }
+            options["hr_second_pass_steps"] = options.get("steps", 3)
+        if isinstance(prompt, list):
+            options |= {"batch_size": len(prompt)}
+            options |= {"alwayson_scripts": {"Live LoRA": {"args": [prompt]}}}
+        made = self.webui.txt2img(
+            prompt if isinstance(prompt, str) else "",
+            negative_prompt=negative,
+            sampler_name=sampler,
+            enable_hr=hires,
+            override_settings=settings or {},
+            **options,
+        )
+        return Made(made.samples, made.info["infotexts"])
+
+
+@pytest.fixture
+def host(webui: Webui) -> Host:
+    return Host(webui)
+
+
+class TestRules(WebuiRules):
+    """The rules."""
