@@ -19,6 +19,7 @@ from .words import COMPONENTS, Component
 
 METADATA_KEY = "lora_adapter_metadata"
 SIDECAR = "adapter_config.json"
+MODELS = {".safetensors", ".bin", ".pt", ".ckpt"}
 LONGEST = 1 << 20  # bytes; theirs have about 1,000
 Config = Mapping[str, Any]
 
@@ -53,9 +54,15 @@ def read_configs(path: Path, metadata: Mapping[str, str]) -> Configs:
     if text is not None:
         return _from_metadata(text)
     sidecar = path.with_name(SIDECAR)
-    if path.stem.startswith("adapter_model") and sidecar.is_file():
+    if sidecar.is_file() and (path.stem.startswith("adapter_model") or _is_alone(path)):
         return _from_sidecar(sidecar)
     return Configs()
+
+
+def _is_alone(path: Path) -> bool:
+    """Is it the only model of its folder? Then PEFT's file beside it can only be about it."""
+    models = (other for other in path.parent.iterdir() if other.suffix in MODELS)
+    return all(other.name == path.name for other in models)
 
 
 def _from_metadata(text: str) -> Configs:

@@ -14,6 +14,7 @@ from .errors import ModuleError
 from .library.header import Header, TensorInfo
 from .modules import Module, Place, Shape, Unused
 from .tensors import FLOATS, demand_readable
+from .words import Component
 
 PLAIN = {"weight", "bias"}  # what a layer of any model has
 SECOND_ENCODER = 1280  # channels of OpenCLIP bigG; the other text encoders have 768 or 1024
@@ -38,17 +39,12 @@ class Part:
 
 @dataclass(slots=True)
 class Grouped:
-    """A file's keys, sorted out. `broken` counts modules that name a layer and cannot be used."""
+    """A file's keys, sorted out. `components` are those that a LoRA in it names, be it broken."""
 
     modules: tuple[Module, ...]
     unused: tuple[Unused, ...]
     embeddings: tuple[Embedding, ...]
-    broken: int
-
-    @property
-    def of_lora(self) -> bool:
-        """Is there anything of a LoRA in it, be it broken?"""
-        return bool(self.modules or self.embeddings or self.broken)
+    components: frozenset[Component]
 
 
 def group(header: Header, configs: Configs) -> Grouped:
@@ -60,7 +56,7 @@ def group(header: Header, configs: Configs) -> Grouped:
         _on_second_encoder(grouping.modules.values()),
         tuple(grouping.unused),
         tuple(Embedding(name, keys) for name, keys in grouping.embeddings.items()),
-        grouping.broken,
+        frozenset(grouping.components),
     )
 
 
@@ -74,7 +70,7 @@ class _Grouping:
         self.modules: dict[Place, Module] = {}
         self.embeddings: dict[str, dict[str, str]] = {}
         self.unused: list[Unused] = []
-        self.broken = 0
+        self.components: set[Component] = set()
 
     def gather(self) -> None:
         """Every key goes to its module part and slot, or to its embedding."""
@@ -110,10 +106,11 @@ class _Grouping:
             if place is None:
                 self._drop(part, "names no layer of Stable Diffusion known here")
                 continue
+            if not part.slots.keys() <= PLAIN:
+                self.components.add(place.component)
             try:
                 self._add(self._module(prefix, part, place), part)
             except ModuleError as error:
-                self.broken += not part.slots.keys() <= PLAIN
                 self._drop(part, str(error))
 
     def _module(self, prefix: str, part: Part, place: formats.Place) -> Module:
@@ -149,7 +146,6 @@ class _Grouping:
     def _add(self, module: Module, part: Part) -> None:
         first = self.modules.setdefault((module.component, module.key), module)
         if first is not module:
-            self.broken += 1
             self._drop(part, f"names the same layer as {first.prefix}: only that one is used")
 
     def _drop(self, part: Part, reason: str) -> None:

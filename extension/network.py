@@ -106,9 +106,10 @@ def _demand_lora(source: Source, grouped: Grouped) -> None:
     shapes = {key: info.shape for key, info in source.header.tensors.items()}
     if refusals.decisive(shapes):
         raise NotALora(source.path, refusals.what_it_is(shapes, source.header.metadata))
-    if any(module.component == "unet" for module in grouped.modules):
+    if "unet" in grouped.components:
         return
-    if refusals.other_model(shapes, source.header.metadata) or not grouped.of_lora:
+    known = grouped.components or grouped.embeddings
+    if not known or refusals.other_model(shapes, source.header.metadata):
         raise NotALora(source.path, refusals.what_it_is(shapes, source.header.metadata))
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import pickle
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,6 +17,7 @@ from .library.header import Header, TensorInfo
 from .tensors import DTYPES, Read
 
 SUFFIXES = frozenset({".pt", ".pth", ".ckpt", ".bin"})
+DEEPEST = 6  # levels of dictionaries
 WRAPPERS = ("state_dict", "model", "lora", "module", "params_ema", "params")
 _TORCH_NAMES = {dtype: name for name, dtype in DTYPES.items()}
 
@@ -56,29 +56,31 @@ def read_pickle(path: Path, *, allowed: bool) -> Pickle:
 
 
 def _tensors(path: Path) -> dict[str, Tensor]:
+    """All tensors by key. FileError."""
     try:
-        with headers.open_file(path) as file:
+        with headers.open_file(path) as file, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about the protocol, which old files have
             content = torch.load(file, map_location="cpu", weights_only=True)
     except (OSError, headers.Unsound) as error:
         raise FileError(path, headers.reason(error)) from error
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+    except Exception as error:  # the unpickler raises nearly anything on what is not its own
         reason = "it holds more than tensors, or is broken; convert it to .safetensors"
         raise FileError(path, reason) from error
     return dict(_flatten(content))
 
 
-def _flatten(content: Any) -> Iterator[tuple[str, Tensor]]:
-    """Tensors by key. A list (cloneofsimo's .pt) has its places as keys."""
-    if isinstance(content, (list, tuple)):
-        content = {str(place): item for place, item in enumerate(content)}
-    if not isinstance(content, Mapping):
+def _flatten(content: object, prefix: str = "", depth: int = 0) -> Iterator[tuple[str, Tensor]]:
+    """Tensors by dotted path; wrappers such as `state_dict` leave no trace in it."""
+    if isinstance(content, Tensor):
+        yield prefix.removesuffix("."), content.detach()
+    if depth == DEEPEST:  # a pickle can hold itself
         return
-    for name in WRAPPERS:
-        if isinstance(content.get(name), Mapping):
-            content = content[name]
-    for key, value in content.items():
-        if isinstance(value, Tensor):
-            yield str(key), value.detach()
+    if isinstance(content, (list, tuple)):
+        content = {str(place): value for place, value in enumerate(content)}
+    if isinstance(content, Mapping):
+        for key, value in content.items():
+            wrapped = key in WRAPPERS and isinstance(value, Mapping)
+            yield from _flatten(value, prefix if wrapped else f"{prefix}{key}.", depth + 1)
 
 
 def _info(path: Path, key: str, tensor: Tensor) -> TensorInfo:

@@ -1,0 +1,103 @@
+"""Rank and alpha that PEFT and diffusers write beside the tensors."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from live_lora import network
+from safetensors.torch import save_file
+
+PROJ = "down_blocks.0.attentions.0.proj_in"
+TO_Q = "mid_block.attentions.0.transformer_blocks.0.attn1.to_q"
+
+
+def write(path: Path, prefix: str = "unet.", metadata: dict[str, str] | None = None) -> Path:
+    tensors = {}
+    for layer in (PROJ, TO_Q):
+        tensors[f"{prefix}{layer}.lora_A.weight"] = torch.ones(4, 8)
+        tensors[f"{prefix}{layer}.lora_B.weight"] = torch.ones(8, 4)
+    save_file(tensors, path, metadata)
+    return path
+
+
+def scales(path: Path) -> dict[str, float]:
+    found = network.load(path)
+    with found.open() as read:
+        return {m.prefix.partition(".")[2]: m.build(read).scale for m in found.modules}
+
+
+def diffusers(**config: Any) -> dict[str, str]:
+    flat = {f"unet.{name}": value for name, value in config.items()}
+    return {"lora_adapter_metadata": json.dumps(flat)}
+
+
+CONFIGS: list[tuple[dict[str, Any], float, float]] = [  # config, scale of PROJ, of TO_Q
+    ({"r": 4, "lora_alpha": 4}, 1, 1),
+    ({"r": 4, "lora_alpha": 8}, 2, 2),
+    ({"r": 4, "lora_alpha": 8, "use_rslora": True}, 4, 4),
+    ({"r": 4, "lora_alpha": 8, "alpha_pattern": {PROJ: 2}}, 0.5, 2),
+    ({"r": 4, "lora_alpha": 8, "alpha_pattern": {"to_q": 2}}, 2, 0.5),
+    ({"r": 4, "lora_alpha": 8, "alpha_pattern": {"attn1.to_q": 2, "to_q": 1}}, 2, 0.5),
+    ({"r": 4, "lora_alpha": 8, "alpha_pattern": {r"mid_block\..*\.to_q": 2}}, 2, 0.5),
+    ({"r": 4, "lora_alpha": 8, "alpha_pattern": {f"^{PROJ}$": 2}}, 0.5, 2),
+    ({"r": 4, "lora_alpha": 8, "alpha_pattern": {"o_q": 2, "(a+)+$": 2, "[": 1}}, 2, 2),
+    ({"r": 4, "lora_alpha": 8, "alpha_pattern": None}, 2, 2),
+    ({"r": 4}, 1, 1),
+    ({"r": 4, "lora_alpha": "8"}, 1, 1),
+    ({"r": 4, "lora_alpha": True}, 1, 1),
+]
+
+
+@pytest.mark.parametrize(("config", "first", "second"), CONFIGS)
+def test_alpha_from_the_metadata(
+    tmp_path: Path, config: dict[str, Any], first: float, second: float
+) -> None:
+    path = write(tmp_path / "x.safetensors", metadata=diffusers(**config))
+    assert scales(path) == {PROJ: first, TO_Q: second}
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "7", "[" * 100_000, '{"unet.r": '])
+def test_metadata_that_are_no_json_are_told(tmp_path: Path, text: str) -> None:
+    path = write(tmp_path / "x.safetensors", metadata={"lora_adapter_metadata": text})
+    assert set(scales(path).values()) == {1.0}
+    (problem,) = network.load(path).problems
+    assert "lora_adapter_metadata" in problem
+
+
+def test_alpha_from_peft_s_own_file(tmp_path: Path) -> None:
+    path = write(tmp_path / "adapter_model.safetensors", "base_model.model.")
+    (tmp_path / "adapter_config.json").write_text(json.dumps({"r": 4, "lora_alpha": 8}))
+    assert set(scales(path).values()) == {2.0}
+
+
+def test_that_file_is_for_a_renamed_adapter_alone_in_its_folder_and_for_no_other(
+    tmp_path: Path,
+) -> None:
+    path = write(tmp_path / "fox.safetensors")
+    (tmp_path / "adapter_config.json").write_text(json.dumps({"r": 4, "lora_alpha": 8}))
+    assert set(scales(path).values()) == {2.0}
+    write(tmp_path / "wolf.safetensors")
+    assert set(scales(path).values()) == {1.0}
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"[1]"])
+def test_a_broken_config_is_told(tmp_path: Path, content: bytes) -> None:
+    path = write(tmp_path / "adapter_model.safetensors", "base_model.model.")
+    (tmp_path / "adapter_config.json").write_bytes(content)
+    assert set(scales(path).values()) == {1.0}
+    assert len(network.load(path).problems) == 1
+
+
+def test_the_tensor_counts_more_than_the_config(tmp_path: Path) -> None:
+    tensors = {
+        f"unet.{PROJ}.lora_A.weight": torch.ones(4, 8),
+        f"unet.{PROJ}.lora_B.weight": torch.ones(8, 4),
+        f"unet.{PROJ}.alpha": torch.tensor(1.0),
+    }
+    path = tmp_path / "x.safetensors"
+    save_file(tensors, path, diffusers(r=4, lora_alpha=8, use_rslora=True))
+    assert scales(path) == {PROJ: 0.25}
