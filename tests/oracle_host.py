@@ -37,7 +37,7 @@ def host() -> tuple[dict[str, Tensor], dict[str, list[object]]]:
     """The tensors W., b., x. of every target, and what layer it is."""
     with safe_open(FOLDER / "host.safetensors", "pt") as file:
         modules = json.loads(file.metadata()["modules"])
-        tensors = {key: file.get_tensor(key) for key in file.keys()}
+        tensors = {key: file.get_tensor(key) for key in list(file.keys())}
     return tensors, {path: facts["spec"] for path, facts in modules.items()}
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 import torch
 from live_lora import network
-
 from oracle_host import NAMES, WEIGHTS, oracle, run_hooked, run_merged, trees
 
 
@@ -22,7 +21,9 @@ def test_hooks_give_the_peers_outputs(name: str) -> None:
         got = run_hooked(loaded, trees(), m)
         want = {path: y for (path, weight), y in known.outputs.items() if weight == m}
         assert got.keys() == want.keys()
-        assert {path: far(got[path], y) for path, y in want.items() if far(got[path], y) > 1e-4} == {}
+        assert {
+            path: far(got[path], y) for path, y in want.items() if far(got[path], y) > 1e-4
+        } == {}
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,4 +1,4 @@
-"""Files made here and now by peft and lycoris-lora, on the oracle host, give those libraries' outputs."""
+"""Files made here and now by peft and lycoris-lora give those libraries' own outputs."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from typing import Any
 import peft
 import pytest
 import torch
+from algorithms.samples import algorithm
 from live_lora import network
+from live_lora.deltas import Layer
 from lycoris import modules as lycoris
+from oracle_host import host, run_hooked, trees
+from peft.tuners.boft.layer import BOFTLayer
 from safetensors.torch import save_file
 from torch import Tensor, nn
-
-from oracle_host import host, run_hooked, trees
 
 LINEAR = [
     "down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q",
@@ -106,10 +108,6 @@ def test_peft(name: str, tmp_path: Path) -> None:
 
 def test_pefts_boft_of_two_stages() -> None:
     """PEFT makes these on CUDA only: its own permutations and products, without the layer."""
-    from peft.tuners.boft.layer import BOFTLayer
-
-    from algorithms.samples import algorithm
-
     torch.manual_seed(0)
     blocks, scale, weight = torch.randn(3, 8, 4, 4) / 4, torch.rand(6, 1), torch.randn(6, 32)
     made = algorithm({"boft_R": blocks, "boft_s": scale})
@@ -126,8 +124,6 @@ def test_pefts_boft_of_two_stages() -> None:
 
 
 def _linear(weight: Tensor) -> Any:
-    from live_lora.deltas import Layer
-
     return Layer("linear", weight, None, lambda x: x @ weight.t())
 
 

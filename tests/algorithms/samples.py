@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -332,8 +333,6 @@ def add(layer: Layer, delta: Delta, x: Tensor, m: float) -> Tensor:
 
 def merged(host: nn.Module, made: Algorithm, layer: Layer, m: float) -> nn.Module:
     """The layer with W + m ΔW and b + m Δb."""
-    import copy
-
     changed = copy.deepcopy(host)
     changed.weight.data += m * made.delta(layer)
     bias = made.bias_delta(layer)

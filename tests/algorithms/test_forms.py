@@ -5,7 +5,17 @@ from __future__ import annotations
 import pytest
 import torch
 
-from samples import PAIRS, SAMPLES, add, algorithm, batch, merged, module, site_of, tensors
+from algorithms.samples import (
+    PAIRS,
+    SAMPLES,
+    add,
+    algorithm,
+    batch,
+    merged,
+    module,
+    site_of,
+    tensors,
+)
 
 
 @pytest.mark.parametrize(("sample", "layer"), PAIRS)
