@@ -43,22 +43,16 @@ class Page:
         gr.HTML(words.title(checkpoint.name, checkpoint.pipeline.device.type, checkpoint.notes))
 
     def prompts(self) -> None:
-        with gr.Row(elem_classes=["prompt-row"]):
-            self.prompt = gr.Textbox(
-                label="Prompt", lines=3, elem_id="txt2img_prompt", elem_classes=["prompt"]
-            )
-        with gr.Row(elem_classes=["prompt-row"]):
-            self.negative = gr.Textbox(
-                label="Negative prompt",
-                lines=2,
-                elem_id="txt2img_neg_prompt",
-                elem_classes=["prompt"],
-            )
+        """The LoRA tab knows prompts by their class."""
+        self.prompt = gr.Textbox(label="Prompt", lines=3, elem_id="prompt", elem_classes=["prompt"])
+        self.negative = gr.Textbox(
+            label="Negative prompt", lines=2, elem_id="negative_prompt", elem_classes=["prompt"]
+        )
 
     def buttons(self) -> None:
         with gr.Row():
-            self.generate = gr.Button("Generate", variant="primary", elem_id="txt2img_generate")
-            self.stop = gr.Button("Stop", elem_id="txt2img_stop")
+            self.generate = gr.Button("Generate", variant="primary", elem_id="generate")
+            self.stop = gr.Button("Stop", elem_id="stop")
 
     def settings(self) -> None:
         width, height = self.studio.checkpoint.size
@@ -74,11 +68,11 @@ class Page:
             self.count = gr.Slider(1, MOST_PICTURES, 1, step=1, label="Pictures")
 
     def results(self) -> None:
-        self.status = gr.HTML(words.ready(), elem_id="live_lora_status")
+        self.status = gr.HTML(words.ready(), elem_id="status")
         self.gallery = gr.Gallery(
-            label="Pictures", format="png", object_fit="contain", elem_id="txt2img_gallery"
+            label="Pictures", format="png", object_fit="contain", elem_id="pictures"
         )
-        self.report = gr.HTML(elem_id="live_lora_report")
+        self.report = gr.HTML(elem_id="report")
 
     def connect(self) -> None:
         """Generate by the button or Shift+Enter; Stop ends after the present step."""

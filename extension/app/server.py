@@ -27,7 +27,7 @@ HEAD = '<script type="module" src="live-lora/static/main.mjs"></script>'
 CSS = """
 .live-lora-status progress { display: block; width: 100%; accent-color: var(--color-accent) }
 pre.live-lora-problem { white-space: pre-wrap; color: var(--error-text-color, inherit) }
-#live_lora_report table { width: 100%; text-align: left }
+#report table { width: 100%; text-align: left }
 """
 
 
