@@ -40,7 +40,7 @@ HOSTILE = {
 
 
 def text(name: str, size: int) -> str:
-    """About `size` characters of one kind of hostile text; a tag at the end makes all of it count."""
+    """About `size` characters of hostile text; a tag at the end makes all of it count."""
     if name == "nested":
         depth = size // 4
         return "[" * depth + "<lora:a:1>" + ":3]" * depth

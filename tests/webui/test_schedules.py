@@ -81,13 +81,13 @@ def entry(schedule: list[list[Any]], call: int) -> str:
 
 def shown(text: str) -> str:
     """What of a text reaches the encoder: lone backslashes and empty emphasis do not."""
-    text = re.sub(r"\\([^()\[\]\\]|$)", r"\1", re.sub(r"W\d+W", "", text))
+    text = re.sub(r"\\([^()\[\]\\]|$)", r"\1", re.sub(r"\\?W\d+W", "", text))
     while "()" in text:
         text = text.replace("()", "")
     return text
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
 @given(prompts, st.sampled_from([(10, None), (10, 10), (10, 7)]), st.booleans())
 def test_a_tag_is_a_word_in_its_place(
     host: Any, text: str, passes: tuple[int, int | None], old: bool

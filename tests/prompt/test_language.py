@@ -1,0 +1,107 @@
+"""What holds for every text."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from live_lora import parse
+from live_lora.prompt import Argument, Prompt, caret
+from live_lora.prompt.render import tag_text
+from live_lora.words import Progress, Row, Target
+
+UNET = Target("unet", "down_blocks_0_attentions_0_proj_in", "", "conv", (1, 1, 1, 1))
+
+pieces = st.sampled_from(
+    [
+        *'<>[]():|\\"=;,@~s. \n0é',
+        *("a", "AND", " AND ", "0.5", "1e999", "nan", "😀", "\ue000", "\x00", "__", "#"),
+        *("<lora:", "<lyco:a", "<LORA:", "<hypernet:", ":te=", ":unet=", "lbw=", "OUTD", "IN01@1"),
+        *('"a: b>c"', "<lora:a:1>", "<lora:b:0@0;1@1>", ":start=3", "sweep=0;1", "\\>", "0.5]"),
+    ]
+)
+texts = st.one_of(st.text(max_size=60), st.lists(pieces, max_size=20).map("".join))
+
+
+def meaning(prompt: Prompt) -> list[object]:
+    """What a prompt says, without the places where it says it."""
+    return [
+        (
+            tag.kind,
+            tag.name,
+            tag.part,
+            [(one.name, one.value.strip(), one.means) for one in tag.arguments],
+            [tag.weight(UNET, Row(), Progress(step, 5)) for step in range(5)],
+        )
+        for tag in prompt.tags
+    ]
+
+
+@settings(deadline=None)
+@given(texts)
+def test_any_text_is_read_and_written_again(text: str) -> None:
+    prompt = parse(text)
+    again = parse(prompt.render())
+    assert meaning(again) == meaning(prompt)
+    assert again.text == prompt.text
+    assert parse(again.render()) == again
+
+
+@settings(deadline=None)
+@given(texts)
+def test_spans_are_exact(text: str) -> None:
+    prompt = parse(text)
+    position = 0
+    for tag in prompt.tags:
+        assert position <= tag.span.start < tag.span.end
+        position = tag.span.end
+        assert text[tag.span.start : tag.span.end] == tag.source
+        assert tag.source[0] + tag.source[-1] == "<>"
+        for argument in tag.arguments:
+            assert tag.span.start < argument.span.start <= argument.span.end < tag.span.end
+            assert text[argument.span.start - 1] == ":"
+            assert text[argument.span.end] in ":>"
+    for problem in prompt.problems:
+        assert problem.span is not None
+        assert 0 <= problem.span.start < problem.span.end <= len(text)
+        assert problem.message.startswith(f"column {problem.span.start + 1}: ")
+        assert caret(text, problem).endswith(problem.message)
+
+
+@settings(deadline=None)
+@given(texts.filter(lambda text: "<" not in text))
+def test_text_without_tags_is_untouched(text: str) -> None:
+    assert parse(text) == Prompt(text, text)
+
+
+@settings(deadline=None)
+@given(texts)
+def test_without_schedules_only_tags_are_taken_out(text: str) -> None:
+    prompt = parse(text, schedules=False)
+    left, position = "", 0
+    for tag in prompt.tags:
+        left += text[position : tag.span.start]
+        position = tag.span.end
+    left += text[position:]
+    if not any("is left out" in problem.message for problem in prompt.problems):
+        assert prompt.text in {left, ""}
+        assert prompt.text or not left.strip()
+
+
+@settings(deadline=None)
+@given(
+    st.text(min_size=1).filter(lambda name: name.strip()),
+    st.lists(st.sampled_from([("te", "0.5"), (None, "0.7"), ("lbw", "OUTD;q@1")]), unique=True),
+)
+def test_every_name_can_be_written(name: str, arguments: list[tuple[str | None, str]]) -> None:
+    written = tag_text(name, [Argument(key, value, None) for key, value in arguments])  # type: ignore[arg-type]
+    prompt = parse(f"a {written} b", schedules=False)
+    assert prompt.text == "a  b"
+    assert [tag.name for tag in prompt.tags] == [name]
+
+
+@pytest.mark.parametrize("count", [0, 1, 7, 50])
+def test_many_tags(count: int) -> None:
+    prompt = parse("<lora:a:0.1> x " * count)
+    assert len(prompt.tags) == count
+    assert prompt.text.split() == ["x"] * count
