@@ -14,6 +14,7 @@ from .words import COMPONENTS, Progress, Row, Side
 
 if TYPE_CHECKING:
     from .library.catalog import Entry
+    from .network import Network
     from .prompt import Tag
     from .session import Core
 
@@ -110,6 +111,11 @@ class Run:
     def files(self) -> list[tuple[Entry, tuple[Tag, ...]]]:
         """The files that the prompts led to, each with the tags that name it."""
         return [(share.loaded.entry, tuple(u.tag for u in share.uses)) for share in self._planning]
+
+    @property
+    def networks(self) -> list[tuple[Entry, Network]]:
+        """The same files as they were read."""
+        return [(share.loaded.entry, share.loaded.network) for share in self._planning]
 
     def _network(self, share: Share) -> NetworkReport:
         loaded = share.loaded

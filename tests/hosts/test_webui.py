@@ -1,4 +1,4 @@
-"""The webui's host on the stand-in: the rules of the real one, and what only a stand-in can show."""
+"""The webui's host on a stand-in: the rules of the real one, and what only a stand-in shows."""
 
 from __future__ import annotations
 
@@ -9,10 +9,20 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 from live_lora.hosts import webui
 from live_lora.hosts.webui import edits, paste, wishes, xyz
 from live_lora.session import StrictError
-from modules import extra_networks, processing, script_callbacks, scripts, sd_models, shared
+from modules import (
+    extra_networks,
+    processing,
+    script_callbacks,
+    scripts,
+    sd_hijack,
+    sd_models,
+    shared,
+)
+from safetensors.torch import load_file, save_file
 from standin_host import StandIn, changed, make_library
 from webui_rules import Rules as WebuiRules
 from webui_rules import difference
@@ -380,3 +390,37 @@ class TestAxes:
 
 def axis_option(label: str, type: Any, apply: Any, choices: Any = None) -> Any:
     return SimpleNamespace(label=label, type=type, apply=apply, choices=choices)
+
+
+class TestBundledEmbeddings:
+    """A file that brings a word of its own."""
+
+    @pytest.fixture
+    def words(self) -> dict[str, Any]:
+        return sd_hijack.model_hijack.embedding_db.word_embeddings
+
+    @pytest.fixture
+    def seen(self, host: StandIn, words: dict[str, Any]) -> Iterator[list[list[str]]]:
+        """The words that the webui knew at each text that it encoded."""
+        tensors = load_file(host.library / "a.safetensors")
+        tensors["bundle_emb.foxword.string_to_param.*"] = torch.ones(2, 16)
+        save_file(tensors, host.library / "bundle.safetensors")
+        encode, known = host.model.get_learned_conditioning, []
+
+        def watched(texts: list[str]) -> Any:
+            known.append(list(words))
+            return encode(texts)
+
+        host.model.get_learned_conditioning = watched
+        yield known
+        (host.library / "bundle.safetensors").unlink()
+
+    def test_its_word_is_known_while_it_acts(self, host: StandIn, seen: Any, words: Any) -> None:
+        host.generate("a foxword <lora:bundle:1>")
+        assert seen == [["foxword"], ["foxword"]]
+        assert words == {}
+
+    def test_the_users_own_word_comes_first(self, host: StandIn, seen: Any, words: Any) -> None:
+        words["foxword"] = "mine"
+        host.generate("a foxword <lora:bundle:1>")
+        assert words.pop("foxword") == "mine"

@@ -14,7 +14,7 @@ from ...prompt import Prompt
 from ...report import Report
 from ...run import Run
 from ...session import Core
-from . import options
+from . import bundled, options
 from .rows import Lines, progress_of, rows_of
 
 
@@ -51,7 +51,10 @@ class Part:
 
     def enter(self) -> None:
         """Hooks on."""
-        if self.run is None or self._unet is None or not self.run.plans:
+        if self.run is None or self._unet is None:
+            return
+        self._stack.enter_context(bundled.registered(self.run))
+        if not self.run.plans:
             return
         self._stack.enter_context(self.run)
         handle = self._unet.register_forward_pre_hook(self._before_unet, with_kwargs=True)

@@ -4,7 +4,6 @@ import inspect
 from types import SimpleNamespace
 
 import torch
-
 from modules import extra_networks, prompt_parser, script_callbacks, sd_models, shared
 from modules.shared import opts
 
@@ -229,7 +228,8 @@ def process_images(p):
     p.init(p.all_prompts, p.all_seeds, p.all_subseeds)
     samples, infotexts = [], []
     with torch.no_grad():
-        for p.iteration in range(p.n_iter):
+        for iteration in range(p.n_iter):
+            p.iteration = iteration
             batch = slice(p.iteration * p.batch_size, (p.iteration + 1) * p.batch_size)
             p.prompts, p.negative_prompts = p.all_prompts[batch], p.all_negative_prompts[batch]
             p.seeds = p.all_seeds[batch]
