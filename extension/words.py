@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Component = Literal["unet", "text_encoder", "text_encoder_2"]
 Side = Literal["cond", "uncond"]
@@ -64,9 +64,8 @@ class Progress:
         return self.step / (self.steps - 1) if self.steps > 1 else 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
-    """Characters `start` to `end` (exclusive) of the prompt as the user wrote it."""
+class Span(NamedTuple):
+    """Characters `start` to `end` (exclusive) of the prompt: `source[slice(*span)]`."""
 
     start: int
     end: int
