@@ -109,7 +109,8 @@ def _demand_lora(source: Source, grouped: Grouped) -> None:
     if "unet" in grouped.components:
         return
     known = grouped.components or grouped.embeddings
-    if not known or refusals.other_model(shapes, source.header.metadata):
+    strange = {item.key: shapes[item.key] for item in grouped.unused}
+    if not known or refusals.other_model(strange, source.header.metadata):
         raise NotALora(source.path, refusals.what_it_is(shapes, source.header.metadata))
 
 
