@@ -209,6 +209,14 @@ def test_what_is_no_lora(tmp_path: Path) -> None:
     assert facts["hashes"]
 
 
+def test_a_lora_for_another_model_is_told_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "x.safetensors"
+    save_file({"lora_unet_double_blocks_0_img_attn_qkv.lora_down.weight": torch.ones(2, 8)}, path)
+    facts = inspect(path, "sdxl")
+    assert (facts["base"], facts["usable"]) == ("Flux", "no")
+    assert "Flux" in facts["error"]
+
+
 def test_an_embedding_in_a_lora(tmp_path: Path) -> None:
     more = {"bundle_emb.fox.emb_params": torch.ones(2, 768)}
     facts = inspect(write(tmp_path / "x.safetensors", "kohya_sd15_oft_dim4", **more))

@@ -55,6 +55,7 @@ LISTS = (
     "embeddings",
     "claims",
 )
+LORA_FOR = "a LoRA for "
 CLAIMS = ("sshs_model_hash", "sshs_legacy_hash", "modelspec.hash_sha256")
 
 
@@ -73,6 +74,8 @@ def inspect(path: str | Path, base: str | None = None, *, allow_pickle: bool = F
         facts |= facts_of_network(found, against)
     except NotALora as error:
         facts |= {"error": str(error), "kind": error.what}
+        if error.what.startswith(LORA_FOR):
+            facts |= {"base": error.what.removeprefix(LORA_FOR), "base_how": "its keys or metadata"}
     except FileError as error:
         facts |= {"error": str(error)}
     return facts
