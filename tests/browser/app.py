@@ -26,7 +26,8 @@ PROMPTS = ("txt2img", "img2img")
 def load_tab() -> ModuleType:
     """`browser/tab.py` by itself: older gradios come without the package's other needs."""
     spec = importlib.util.spec_from_file_location("tab", BROWSER / "tab.py")
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -56,7 +57,7 @@ def host_tab(name: str) -> None:
 
 
 def page() -> gr.Blocks:
-    """Tabs as in the webui: txt2img, img2img, LoRA; and a prompt in a plain column, as the app's."""
+    """Tabs as in the webui: txt2img, img2img, LoRA; and one with a prompt in a plain column."""
     with gr.Blocks(title="stand-in") as blocks, gr.Tabs(elem_id="tabs"):
         for name in PROMPTS:
             with gr.Tab(name, elem_id=f"tab_{name}"):

@@ -14,7 +14,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
@@ -31,11 +31,11 @@ PIXEL = bytes.fromhex(
 )
 
 
-def missing(what: str) -> None:
+def missing(what: str) -> NoReturn:
     """Skips, or fails where the run demands a browser."""
     if os.environ.get("LIVE_LORA_REQUIRE_BROWSER") == "1":
         pytest.fail(f"{what}, and LIVE_LORA_REQUIRE_BROWSER=1 demands it")
-    pytest.skip(what)
+    pytest.skip(what, allow_module_level=True)
 
 
 @pytest.fixture(scope="session")
@@ -45,7 +45,9 @@ def chromium() -> Iterator[Browser]:
         from playwright.sync_api import sync_playwright
     except ImportError:
         missing("playwright is not installed")
-    path = os.environ.get("LIVE_LORA_CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
+    path = os.environ.get("LIVE_LORA_CHROMIUM") or next(
+        filter(None, map(shutil.which, BROWSERS)), None
+    )
     if path is None:
         missing("there is no Chromium on this machine")
     with sync_playwright() as playwright:
@@ -54,7 +56,12 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="session", params=PYTHONS, ids=lambda python: Path(python).parts[-3])
+def gradio_of(python: str) -> str:
+    """ "gradio" for the tests' own, else the environment's folder."""
+    return "gradio" if python == sys.executable else Path(python).parts[-3]
+
+
+@pytest.fixture(scope="session", params=PYTHONS, ids=gradio_of)
 def site(request: pytest.FixtureRequest, chromium: Browser) -> Iterator[str]:
     """The address of a stand-in page, in one of the gradios."""
     with socket.socket() as probe:
@@ -66,7 +73,7 @@ def site(request: pytest.FixtureRequest, chromium: Browser) -> Iterator[str]:
         await_answer(f"{LOCAL}{port}/", process)
         yield f"{LOCAL}{port}/"
     finally:
-        process.terminate()
+        process.kill()  # it keeps nothing, and open connections would keep it
         process.wait(10)
 
 
@@ -86,7 +93,13 @@ def await_answer(address: str, process: subprocess.Popen[bytes]) -> None:
 
 def lora(name: str, **facts: Any) -> dict[str, Any]:
     """One row of the library's JSON."""
-    return {"id": f"{abs(hash(name)):016x}"[:16], "name": name, "base": "SD1", "preview": None, **facts}
+    return {
+        "id": f"{abs(hash(name)):016x}"[:16],
+        "name": name,
+        "base": "SD1",
+        "preview": None,
+        **facts,
+    }
 
 
 LORAS = [
@@ -110,6 +123,7 @@ def visit(site: str, chromium: Browser) -> Iterator[Open]:
     def visit(loras: list[dict[str, Any]] = LORAS, query: str = "", **options: Any) -> Page:
         context = chromium.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
         contexts.append(context)
+        context.set_default_timeout(10_000)
         page = context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.route("**/*", lambda route: serve(route, loras))

@@ -8,7 +8,6 @@ import subprocess
 from pathlib import Path
 
 import pytest
-
 from live_lora.prompt.arguments import Feature
 
 from .conftest import missing
@@ -22,7 +21,6 @@ def node() -> str:
     path = shutil.which("node")
     if path is None:
         missing("there is no node on this machine")
-    assert path is not None
     return path
 
 
@@ -33,6 +31,8 @@ def test_modules_under_node(node: str) -> None:
 
 
 def test_the_page_knows_the_arguments_of_the_language(node: str) -> None:
-    script = f"import({json.dumps(TAGS.as_uri())}).then(m => console.log(JSON.stringify(m.ARGUMENTS)))"
+    script = (
+        f"import({json.dumps(TAGS.as_uri())}).then(m => console.log(JSON.stringify(m.ARGUMENTS)))"
+    )
     done = subprocess.run([node, "-e", script], capture_output=True, text=True, check=True)
     assert set(json.loads(done.stdout)) == set(Feature.by_name)

@@ -27,7 +27,7 @@ async function json(path, options) {
     throw new Error("The server does not answer. Is the program still running?", { cause });
   });
   if (!answer.ok) throw new Error(await reason(answer));
-  return answer.json();
+  return { etag: answer.headers.get("ETag"), ...(await answer.json()) };
 }
 
 async function reason(answer) {

@@ -1,7 +1,7 @@
 /** One LoRA of the library: picture, name, base model, weight; a click puts it in or takes it out. */
 
-import { previewAddress } from "./api.mjs";
 import { h, say, set } from "./dom.mjs";
+import { picture } from "./picture.mjs";
 import { weights } from "./tags.mjs";
 import { WeightControl } from "./weight.mjs";
 
@@ -28,11 +28,11 @@ export class Card {
     const { row } = this;
     const why = row.error ?? row.misfit;
     return [
-      picture(row),
-      h("span", { class: "live-lora-base", title: why }, row.error ? "unreadable" : row.base),
+      picture(row.stem, row),
+      badge(row, why),
       h("span", { class: "live-lora-mark", "aria-hidden": "true" }, "✓"),
       h("span", { class: "live-lora-title" }, row.name),
-      h("span", { class: "live-lora-sub" }, why ?? (row.words || row.folder || " ")),
+      h("span", { class: "live-lora-sub" }, why ?? (row.words || row.folder)),
     ];
   }
 
@@ -65,19 +65,9 @@ export class Card {
   }
 }
 
-function picture(row) {
-  const frame = h("span", { class: "live-lora-picture" }, initials(row.stem));
-  if (row.preview === null) return frame;
-  const image = h("img", { src: previewAddress(row), alt: "", decoding: "async", draggable: "false" });
-  image.addEventListener("error", () => image.remove());
-  frame.append(image);
-  return frame;
-}
-
-function initials(name) {
-  const words = name.split(/[^\p{L}\p{N}]+/u).filter(Boolean);
-  const letters = words.slice(0, 2).map((word) => [...word][0]).join("");
-  return h("span", { "aria-hidden": "true" }, letters.toUpperCase() || "?");
+function badge({ base, error }, why) {
+  if (!error && base === "Unknown") return "";
+  return h("span", { class: "live-lora-base", title: why }, error ? "unreadable" : base);
 }
 
 function tooltip({ name, alias, relative, words, triggers, misfit, error }) {

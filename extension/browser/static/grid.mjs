@@ -25,12 +25,16 @@ export class VirtualGrid {
     new ResizeObserver(() => this.resized()).observe(this.element);
   }
 
-  /** Shows other items, from the top. */
-  show(items) {
+  /** Shows other items, from the top, or (`stay`) where the old ones were scrolled to. */
+  show(items, stay = false) {
+    const { scrollTop } = this.element;
+    const focused = this.element.contains(document.activeElement);
     this.items = items;
-    this.current = 0;
-    this.element.scrollTop = 0;
+    this.current = stay ? Math.min(this.current, Math.max(0, items.length - 1)) : 0;
     this.layout();
+    this.element.scrollTop = stay ? scrollTop : 0;
+    this.render();
+    if (focused && items.length) this.focus(this.current);
   }
 
   /** Every existing card, for those whose look depends on more than their item. */

@@ -4,6 +4,8 @@ import { fetchLibrary, refreshLibrary } from "./api.mjs";
 import { fold, nearest } from "./query.mjs";
 import { addsWords } from "./settings.mjs";
 
+const LATER = 1500; // ms until files that the server has not looked at yet are asked for again
+
 export class Library {
   constructor() {
     this.listeners = new Set();
@@ -48,20 +50,37 @@ export class Library {
     return addsWords() ? (this.resolve(name).row?.words ?? "") : "";
   }
 
+  /** Asks again, without a word, if what is known is older than so many ms: files and model change. */
+  freshen(age) {
+    if (this.state !== "ready" || Date.now() - this.since < age) return;
+    this.since = Date.now();
+    fetchLibrary().then((answer) => this.replace(answer), () => {}); // the next one may succeed
+  }
+
   async get(fetching) {
     this.state = "loading";
     this.tell();
     try {
-      this.take(await fetching());
-      this.state = "ready";
+      this.replace(await fetching(), "ready");
     } catch (error) {
       this.state = "failed";
       this.error = error.message;
+      this.tell();
     }
-    this.tell();
   }
 
-  take({ loras = [], model = null }) {
+  /** Takes an answer in; the same one again changes nothing. */
+  replace(answer, state = this.state) {
+    const same = state === this.state && answer.etag && answer.etag === this.etag;
+    this.since = Date.now();
+    this.state = state;
+    if (!same) this.take(answer);
+    if (!same) this.tell();
+    if (answer.pending) setTimeout(() => this.freshen(0), LATER);
+  }
+
+  take({ loras = [], model = null, etag = null }) {
+    this.etag = etag;
     this.rows = loras.map(complete);
     this.model = model;
     this.names = nameTables(this.rows, (name) => name);
@@ -75,10 +94,10 @@ export class Library {
 
 /** Keys the server left out, and what is searched. */
 function complete(row) {
-  const { name, stem = name, alias = null, words = "", triggers = [] } = row;
+  const { name, stem = name, alias = null, words = "", triggers = [], tags = [] } = row;
   const folder = row.folder ?? "";
   const relative = row.relative ?? (folder ? `${folder}/${stem}` : stem);
-  const haystack = fold([name, stem, alias ?? "", folder, words, ...triggers].join("\n"));
+  const haystack = fold([name, stem, alias ?? "", folder, words, ...triggers, ...tags].join("\n"));
   return {
     base: "Unknown", size: 0, mtime: 0, weight: null, preview: null, misfit: null, error: null,
     ...row,

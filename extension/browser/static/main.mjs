@@ -8,6 +8,7 @@ import { Targets } from "./targets.mjs";
 
 const MOUNT = "live-lora-tab";
 const PAUSE = 40; // ms between the page's changes and our look at them
+const STALE = 30000; // ms after which a change of a prompt asks whether files or model changed
 
 /** Once per page, however often this file is loaded. */
 globalThis.liveLora ??= start();
@@ -24,6 +25,8 @@ function start() {
   look();
   observe(look);
   library.load();
+  targets.watch(() => library.freshen(STALE));
+  globalThis.onOptionsChanged?.(() => library.freshen(0)); // the webui's: another checkpoint, perhaps
   return { library, targets, tab };
 }
 

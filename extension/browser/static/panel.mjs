@@ -9,16 +9,17 @@ export class ActivePanel {
   /**
    * @param {import("./prompt_box.mjs").PromptBox} box
    * @param {import("./library.mjs").Library} library
+   * @param {(tag: import("./tags.mjs").Tag) => void} [find] see `ActiveRow`
    */
-  constructor(box, library) {
-    Object.assign(this, { box, library, rows: [] });
+  constructor(box, library, find) {
+    Object.assign(this, { box, library, find, rows: [] });
     this.count = h("span", { class: "live-lora-count" });
     this.all = h("button", { type: "button", class: "live-lora-quiet", onClick: () => this.turnAll() });
     this.list = h("div", { role: "list", class: "live-lora-rows" });
     const label = `LoRAs in ${box.label}`;
     const head = h("div", { class: "live-lora-head" }, this.count, this.all);
     this.element = h("div", { role: "group", "aria-label": label, class: "live-lora live-lora-panel" }, head, this.list);
-    this.unwatch = box.watch(() => this.render());
+    box.watch(() => this.render());
     library.watch(() => this.render());
   }
 
@@ -39,7 +40,7 @@ export class ActivePanel {
   }
 
   addRow() {
-    const row = new ActiveRow(this.box, this.library, this.rows.length);
+    const row = new ActiveRow(this.box, this.library, this.rows.length, this.find);
     this.rows.push(row);
     this.list.append(row.element);
   }

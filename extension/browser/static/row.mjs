@@ -1,9 +1,9 @@
 /** One active LoRA under a prompt: on or off, its weights, out, and what is wrong with its name. */
 
-import { previewAddress } from "./api.mjs";
 import { h, say, set } from "./dom.mjs";
 import { remove, setName, setOn, setWeight } from "./edits.mjs";
-import { isOn, weights } from "./tags.mjs";
+import { picture } from "./picture.mjs";
+import { isOn, isStrength, weights } from "./tags.mjs";
 import { WeightControl } from "./weight.mjs";
 
 const ROLES = { weight: "", te: "te", unet: "unet" };
@@ -13,16 +13,17 @@ export class ActiveRow {
    * @param {import("./prompt_box.mjs").PromptBox} box
    * @param {import("./library.mjs").Library} library
    * @param {number} ordinal which of the prompt's tags: duplicates have a row each
+   * @param {(tag: import("./tags.mjs").Tag) => void} [find] what a click on the name does where the
+   *   prompt is out of sight
    */
-  constructor(box, library, ordinal) {
-    Object.assign(this, { box, library, ordinal, controls: [] });
+  constructor(box, library, ordinal, find) {
+    Object.assign(this, { box, library, ordinal, find, controls: [] });
     this.build();
   }
 
   build() {
     this.switch = h("input", { type: "checkbox", role: "switch", class: "live-lora-switch", onChange: () => this.turn() });
-    this.picture = h("img", { class: "live-lora-thumb", alt: "", loading: "lazy", hidden: true });
-    this.picture.addEventListener("error", () => (this.picture.hidden = true));
+    this.picture = h("span", { class: "live-lora-thumb" });
     this.name = h("button", { type: "button", class: "live-lora-name", onClick: () => this.select() });
     this.weights = h("div", { class: "live-lora-weights" });
     this.out = h("button", { type: "button", class: "live-lora-icon", onClick: () => this.remove() }, "✕");
@@ -49,8 +50,9 @@ export class ActiveRow {
 
   /** Shows the tag in its prompt. */
   select() {
+    if (!this.box.visible) return this.find?.(this.tag);
     this.box.area.focus();
-    this.box.area.setSelectionRange(this.tag.start, this.tag.end);
+    return this.box.area.setSelectionRange(this.tag.start, this.tag.end);
   }
 
   /** Idempotent: shows what the text says, and never writes. */
@@ -68,7 +70,7 @@ export class ActiveRow {
     set(this.switch, "aria-label", `${name} on`);
     set(this.out, "aria-label", `Remove ${name}`);
     set(this.out, "title", `Remove ${name}`);
-    set(this.name, "title", `Select ${name} in the prompt`);
+    set(this.name, "title", this.find ? `Show the card of ${name}` : `Select ${name} in the prompt`);
   }
 
   renderWeights(tag) {
@@ -90,16 +92,16 @@ export class ActiveRow {
     if (bad) return this.complain(`Expected a number, found “${bad.text}”.`);
     if (row || this.library.state !== "ready") return this.complain(row?.error ?? row?.misfit ?? "");
     if (candidates) return this.complain("Several files have this name:", candidates);
+    if (this.tag.args.some(({ key }) => key === "hash")) return this.complain("");
     const near = this.library.nearest(this.tag.name);
     return this.complain(near.length ? "No such LoRA. Did you mean" : "No such LoRA.", near);
   }
 
   renderPicture(row) {
-    const source = row?.preview ? previewAddress(row) : "";
-    if (this.source === source) return;
-    this.source = source;
-    this.picture.hidden = !source;
-    set(this.picture, "src", source || null);
+    const key = `${row?.id} ${row?.preview} ${this.tag.name}`;
+    if (this.pictured === key) return;
+    this.pictured = key;
+    this.picture.replaceChildren(picture(row?.stem ?? this.tag.name, row));
   }
 
   complain(message, choices = []) {
@@ -119,7 +121,7 @@ export class ActiveRow {
 
 /** A weight that is neither a number nor a curve (`0@0,1@0.5`). */
 function unreadable(tag) {
-  return weights(tag).find(({ value, text }) => value === null && !/[@~]/.test(text));
+  return weights(tag).find(({ text, lead }) => !lead && !isStrength(text));
 }
 
 /** A weight with the part it is for; a value that is no plain number is shown as it stands. */

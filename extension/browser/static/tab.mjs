@@ -28,9 +28,16 @@ export class Tab {
 
   listen() {
     this.element.addEventListener("keydown", (event) => this.key(event));
-    new ResizeObserver(() => this.renderActive()).observe(this.element);
+    new ResizeObserver(() => this.shown()).observe(this.element);
     this.targets.watch(() => this.renderPrompt());
     this.library.watch(() => this.renderLibrary());
+  }
+
+  /** Opened or resized: another model may be loaded, and the prompt may be out of sight now. */
+  shown() {
+    if (this.element.clientWidth === 0) return;
+    this.library.freshen(5000);
+    this.renderActive();
   }
 
   /** Which prompt, and whether its trigger words come along. */
@@ -39,7 +46,7 @@ export class Tab {
     const box = h("input", { type: "checkbox", checked: addsWords() });
     box.addEventListener("change", () => remembered.keep("words", box.checked ? "yes" : "no"));
     const words = h("label", { class: "live-lora-check" }, box, "add trigger words");
-    return h("div", { class: "live-lora-line live-lora-into" }, h("label", {}, "Cards go into ", this.target), words);
+    return h("div", { class: "live-lora-line live-lora-into" }, h("label", {}, "Cards go into ", this.target), words, this.toolbar.count);
   }
 
   renderLibrary() {
@@ -48,14 +55,14 @@ export class Tab {
     if (library.state === "loading" && library.rows.length === 0) return this.say("Reading the library…");
     if (library.state === "failed") return this.fail(library.error);
     toolbar.offer(library.rows);
-    return this.filter();
+    return this.filter({ stay: true });
   }
 
-  filter() {
+  filter({ stay = false } = {}) {
     const { rows } = this.library;
     const found = search(this.inOrder(rows), this.toolbar.query);
     this.toolbar.showCount(found.length, rows.length);
-    this.grid.show(found);
+    this.grid.show(found, stay);
     if (rows.length === 0) this.say("No LoRA files yet. Put .safetensors files into the folder models/Lora, then press Refresh.");
     else if (found.length === 0) this.say("Nothing matches.", ["Show all", () => this.toolbar.clear()]);
     else this.say("");
@@ -149,7 +156,8 @@ export class Tab {
   }
 
   panelOf(box) {
-    if (!this.panels.has(box)) this.panels.set(box, new ActivePanel(box, this.library).element);
+    const find = (tag) => this.toolbar.seek(this.library.resolve(tag.name).row?.name ?? tag.name);
+    if (!this.panels.has(box)) this.panels.set(box, new ActivePanel(box, this.library, find).element);
     return this.panels.get(box);
   }
 

@@ -23,7 +23,8 @@ const ESCAPED = /\\([\\:<>"=])/g;
 const NUMBER = /^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?\s*$/i;
 /** The named arguments of the language: the first item that is none of them is the tag's name. */
 export const ARGUMENTS = [
-  "dyn", "hash", "hr", "hrte", "hrunet", "lbw", "on", "only", "seed", "start", "step", "stop", "sweep", "te", "unet",
+  "dyn", "hash", "hr", "hrte", "hrunet", "lbw", "lbwe", "on", "only", "seed", "start", "step", "stop", "sweep", "te",
+  "unet", "x",
 ];
 const OFF = new Set(["0", "off", "false"]);
 
@@ -61,13 +62,18 @@ export function isOn(tag) {
  * @returns {Weight[]}
  */
 export function weights(tag) {
-  const positional = tag.args.filter((argument) => argument.key === null);
-  const te = named(tag, "te") ?? positional[0];
-  const unet = named(tag, "unet") ?? positional[1];
+  const [first, second] = tag.args.filter((argument) => argument.key === null);
+  const te = named(tag, "te") ?? first;
+  const unet = named(tag, "unet") ?? (second && isStrength(second.value) ? second : undefined);
   if (te && unet) return [weight("te", te), weight("unet", unet)];
   if (unet) return [weight("unet", unet)];
   if (te) return [weight("weight", te)];
   return [{ role: "weight", value: 1, text: "", start: tag.nameEnd, end: tag.nameEnd, lead: ":" }];
+}
+
+/** A number or a curve; in the second place, others write block weights. */
+export function isStrength(text) {
+  return asNumber(text) !== null || /[@~]/.test(text);
 }
 
 function named(tag, key) {

@@ -15,7 +15,7 @@ export class Toolbar {
     this.refresh = h("button", { type: "button", class: "live-lora-button", onClick: () => actions.refresh() }, "Refresh");
     this.bases = h("div", { role: "group", "aria-label": "Base model", class: "live-lora-bases" });
     this.count = h("span", { role: "status", class: "live-lora-count" });
-    this.element = h("div", { class: "live-lora-toolbar" }, this.first(), this.second());
+    this.element = h("div", { class: "live-lora-toolbar" }, this.first(), this.bases);
     this.search.addEventListener("input", () => actions.changed());
     this.search.addEventListener("keydown", (event) => this.escape(event));
     this.offerOrders();
@@ -26,17 +26,19 @@ export class Toolbar {
     return h("div", { class: "live-lora-line", role: "search" }, search, folder, order, refresh);
   }
 
-  second() {
-    return h("div", { class: "live-lora-line" }, this.bases, this.count);
-  }
-
   /** What `query.search` takes, and the order. */
   get query() {
     return { text: this.search.value, folder: this.folder.value, base: this.base };
   }
 
+  /** Everything again. */
   clear() {
-    this.search.value = "";
+    this.seek("");
+  }
+
+  /** A search in the whole library. */
+  seek(text) {
+    this.search.value = text;
     this.folder.value = "";
     this.base = "";
     this.actions.changed();
