@@ -14,7 +14,7 @@ from ..library.facts import UNKNOWN
 from ..library.hashes import Hashes
 from ..library.training import readable, top_tags
 
-PATIENCE = 0.5  # seconds a page waits for files that nobody looked at yet
+PATIENCE = 2.0  # seconds a page waits for files nobody looked at yet: some 300 of them
 EDITABLE = {  # ours in JSON -> the sidecar's field
     "description": "description",
     "notes": "notes",

@@ -22,7 +22,8 @@ STALE = 10.0  # seconds after which a missing name is worth a scan though no fol
 class Catalog:
     """The LoRA files under some folders. Making one reads nothing; the first question scans.
 
-    `allow_pickle` lists .pt, .ckpt and .bin too. `guess` tells a base model's name from a header.
+    `allow_pickle` lists .pt, .ckpt and .bin too. `guess` tells a base model's name
+    from a path and its header, and may raise FileError (NotALora) to say why it has none.
     `cache` is a folder of ours where what was learned is kept for the next start.
     """
 

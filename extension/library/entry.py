@@ -82,7 +82,7 @@ class Entry:
 
     @property
     def error(self) -> str | None:
-        """Why the file cannot be used, as far as a look at its first bytes tells."""
+        """Why the file cannot be used, as far as its header tells; None if nothing speaks."""
         return self.facts.gist(self).error
 
     @property

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict, astuple, dataclass, replace
 from functools import cached_property, lru_cache
+from pathlib import Path
 from typing import Any
 
 from ..errors import FileError
@@ -16,7 +17,7 @@ from .header import Header
 from .sidecar import Brief, Sidecar
 from .store import Identity, Store
 
-Guess = Callable[[Header], str]
+Guess = Callable[[Path, Header], str]
 UNKNOWN = "Unknown"
 COVER = "ssmd_cover_images"  # pictures inside the metadata, as the webui reads them
 HEADERS_KEPT = 8  # an SDXL header is about 1 MB as objects
@@ -129,11 +130,16 @@ class Facts:
     def _look(self, entry: Entry) -> Gist:
         try:
             metadata = self.metadata(entry)
-            base = self._guess(entry.header) if self._guess and not entry.is_pickle else UNKNOWN
         except FileError as error:
             return Gist(error=error.reason)
         alias = metadata.get("ss_output_name", "").strip() or None
-        return Gist(alias, base, cover=bool(metadata.get(COVER)))
+        gist = Gist(alias, cover=bool(metadata.get(COVER)))
+        if self._guess is None or entry.is_pickle:
+            return gist
+        try:
+            return replace(gist, base=self._guess(entry.path, entry.header))
+        except FileError as error:  # NotALora, for one
+            return replace(gist, error=error.reason)
 
     def _learn(self, entry: Entry, gist: Gist) -> Gist:
         self._gists[entry.identity] = gist

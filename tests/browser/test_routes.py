@@ -15,6 +15,7 @@ from fastapi.testclient import TestClient
 from library.files import lora
 from live_lora.browser import routes
 from live_lora.library.catalog import Catalog
+from live_lora.library.header import Header
 from PIL import Image
 
 NAMES = ('q"uote <b>x<b>\n', "x' onerror=alert(1)", "名前", os.fsdecode(b"caf\xe9"), "n" * 200)
@@ -47,11 +48,13 @@ def visit(root: Path, tmp_path: Path) -> Iterator[Visit]:
     clients = []
 
     def visit(*folders: Path, **options: Any) -> TestClient:
-        guesses = {"studio": "SDXL"}
+        def guess(_: Path, header: Header) -> str:
+            return "SDXL" if header.metadata.get("ss_output_name") == "studio" else "Unknown"
+
         catalog = Catalog(
             folders or [root],
             cache=tmp_path / "cache",
-            guess=lambda header: guesses.get(header.metadata.get("ss_output_name", ""), "Unknown"),
+            guess=guess,
         )
         app = FastAPI()
         app.include_router(routes.router(lambda: catalog, **options), prefix="/live-lora")

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
-from live_lora.errors import AmbiguousName, FileError, ResolveError, UnknownName
+from live_lora.errors import AmbiguousName, FileError, NotALora, ResolveError, UnknownName
 from live_lora.library.catalog import Catalog
 from live_lora.library.header import Header
 
@@ -279,7 +279,7 @@ def test_a_broken_file_is_listed_with_its_error(tmp_path: Path) -> None:
 def test_the_base_is_guessed_once_from_the_header(tmp_path: Path) -> None:
     asked: list[Header] = []
 
-    def guess(header: Header) -> str:
+    def guess(_: Path, header: Header) -> str:
         asked.append(header)
         return header.metadata["ss_base_model_version"].upper()
 
@@ -289,6 +289,16 @@ def test_the_base_is_guessed_once_from_the_header(tmp_path: Path) -> None:
     catalog.scan()
     assert catalog.find("x").base == "SDXL"
     assert len(asked) == 1
+
+
+def test_a_file_that_is_no_lora_is_listed_with_what_it_is(tmp_path: Path) -> None:
+    def guess(path: Path, _: Header) -> str:
+        raise NotALora(path, "a checkpoint")
+
+    lora(tmp_path / "x.safetensors", alias="y")
+    entry = Catalog([tmp_path], guess=guess).find("x")
+    assert (entry.alias, entry.base) == ("y", "Unknown")
+    assert entry.error == "this is a checkpoint, not a LoRA for Stable Diffusion"
 
 
 def test_a_hash_finds_a_file_under_any_name(tmp_path: Path) -> None:
