@@ -141,10 +141,27 @@ def test_without_scripts_and_tags_nothing_happens(host: StandIn) -> None:
     assert "live_lora_job" not in bare.__dict__
 
 
-def test_a_copied_p_has_its_own_job(host: StandIn) -> None:
-    """The plot script copies p, and its wrappers with it."""
+def test_p_is_as_it_was_after_a_generation(host: StandIn) -> None:
     p = host.process("a fox <lora:a:1>")
+    before = set(p.__dict__)
     processing.process_images(p)
+    wrapped = {name for name in p.__dict__ if hasattr(getattr(p, name), "live_lora")}
+    assert wrapped == set()
+    assert "live_lora_job" not in set(p.__dict__) - before
+
+
+def test_the_report_for_the_api(host: StandIn) -> None:
+    host.generate("a fox <lora:a:1> <lora:nope:1>", hires=True, hr_prompt="a fox <lora:b:1>")
+    found = webui.page.report()
+    assert [one["name"] for one in found["networks"]] == ["a", "b"]
+    assert found["networks"][0]["ran"].keys() == {"unet", "text_encoder"}
+    assert "nope" in found["problems"][0]["message"]
+
+
+def test_a_copied_p_has_its_own_job(host: StandIn) -> None:
+    """A script may copy a p in the middle of its generation, and our wrappers with it."""
+    p = host.process("a fox <lora:a:1>")
+    webui.job.install(p)
     twin = copy.copy(p)
     twin.prompt, twin.comments = "a fox <lora:b:1>", {}
     samples = processing.process_images(twin)[0].numpy()
@@ -167,6 +184,7 @@ def test_another_extensions_wrapper_stays(host: StandIn) -> None:
     assert difference(processing.process_images(p)[0].numpy(), expected) == 0
     assert calls == [1]
     p.scripts.scripts = p.scripts.scripts[:1]
+    assert p.sample.__name__ == "<lambda>"
     assert difference(processing.process_images(p)[0].numpy(), expected) == 0
     assert calls == [1, 1]
 

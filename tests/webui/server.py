@@ -12,6 +12,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -77,8 +78,17 @@ def make_models(folder: Path) -> Path:
 class Webui:
     """A running webui; a context manager."""
 
-    def __init__(self, models: Path, data: Path, *, builtin: bool, ours: bool = True) -> None:
+    def __init__(
+        self,
+        models: Path,
+        data: Path,
+        *,
+        builtin: bool,
+        ours: bool = True,
+        flags: Sequence[str] = (),
+    ) -> None:
         self.models, self.data, self.builtin, self.ours = models, data, builtin, ours
+        self.flags = flags
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
@@ -93,7 +103,7 @@ class Webui:
         environment.pop("PYTHONPATH", None)
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
-                [*command, *os.environ.get("WEBUI_FLAGS", "").split()],
+                [*command, *self.flags],
                 cwd=os.environ["WEBUI_ROOT"],
                 env=environment,
                 stdout=log,

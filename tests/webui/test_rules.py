@@ -14,7 +14,7 @@ from .server import Webui
 
 sys.path.append(str(Path(__file__).parents[1] / "hosts"))
 
-from webui_rules import Rules as WebuiRules  # noqa: E402
+from webui_rules import Rules as WebuiRules
 
 
 @dataclass

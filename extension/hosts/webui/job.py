@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ...report import Report
 from . import batch, infotext, models, options, telling, wishes
 from .conds import Encoder
 from .live import LIVE
@@ -35,7 +34,6 @@ class Job:
         self.p = p
         self.first: Part | None = None
         self.hires: Part | None = None
-        self.reports: list[Report] = []
         self.parsed = False  # whether the prompts with their tags went through our hands
         self._acting: Part | None = None
         self._refusal: Exception | None = None
@@ -166,8 +164,7 @@ class Job:
         """After a batch, however it ended: the report."""
         reports = [report for part in self.parts for report in part.reports]
         if reports:
-            self.reports += reports
-            LIVE.report = reports[-1]
+            LIVE.report = telling.joined(reports)
             if options.get("live_lora_report"):
                 telling.results(self.p, self.parts)
 
@@ -207,6 +204,17 @@ def install(p: Any) -> Job:
         if hasattr(type(p), name):
             setattr(p, name, job.wrap(name, _host_method(p, name)))
     return job
+
+
+def uninstall(p: Any) -> None:
+    """Takes them off again, so that p can be forgotten at once: a wrapper refers to its p."""
+    for name in WRAPPED:
+        if hasattr(p.__dict__.get(name), "live_lora"):
+            host = _host_method(p, name)
+            delattr(p, name)
+            if host != getattr(p, name):
+                setattr(p, name, host)
+    p.__dict__.pop(ATTRIBUTE, None)
 
 
 def _host_method(p: Any, name: str) -> Callable[..., Any]:

@@ -11,7 +11,7 @@ from modules import paths, shared
 from ...library.background import Background
 from ...library.catalog import Catalog
 from ...report import Report
-from ...session import Core
+from ...session import Core, base_name
 from . import models, options
 
 
@@ -32,7 +32,7 @@ class LiveLora:
         wanted = (tuple(options.folders()), options.allow_pickle())
         if self._catalog is None or wanted != self._wanted:
             cache = Path(paths.data_path, "cache", "live-lora")
-            self._catalog = Catalog(wanted[0], allow_pickle=wanted[1], cache=cache)
+            self._catalog = Catalog(wanted[0], allow_pickle=wanted[1], cache=cache, guess=base_name)
             self._core, self._wanted = None, wanted
             if self._background is not None:
                 self.rest()

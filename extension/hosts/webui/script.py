@@ -7,7 +7,7 @@ from typing import Any
 from modules import scripts
 
 from . import steps, wishes
-from .job import install
+from .job import install, uninstall
 
 TITLE = "Live LoRA"
 
@@ -43,3 +43,6 @@ class LiveLoraScript(scripts.Script):  # type: ignore[misc]
     def process_before_every_sampling(self, p: Any, *_: Any, **__: Any) -> None:
         if p.sampler is not None:
             steps.watch(p.sampler)
+
+    def postprocess(self, p: Any, processed: Any, *_: Any) -> None:
+        uninstall(p)

@@ -33,8 +33,13 @@ def in_console(told: Told) -> str:
 
 
 def results(p: Any, parts: Sequence[Part]) -> None:
-    """What every LoRA did, under the picture."""
+    """What every LoRA did, under the picture; hires fix only where its prompts are others."""
+    shown: list[list[str]] = []
     for part in parts:
+        written = [one.source for one in (*part.prompts, *part.negatives)]
+        if written in shown:
+            continue
+        shown.append(written)
         for report in part.reports:
             for line in lines(report, cached=not part.encoded):
                 p.comment(f"Live LoRA: {line}")
@@ -44,6 +49,15 @@ def lines(report: Report, *, cached: bool) -> list[str]:
     """The report's sentences, and where its counts need a word."""
     found = report.lines()
     return [*found, CACHED] if cached and report.networks else found
+
+
+def joined(reports: Sequence[Report]) -> Report:
+    """All passes of a batch as one."""
+    return Report(
+        networks=[network for report in reports for network in report.networks],
+        problems=list(_each(reports)),
+        notes=list(dict.fromkeys(note for report in reports for note in report.notes)),
+    )
 
 
 def _each(reports: Iterable[Report]) -> Iterator[Told]:

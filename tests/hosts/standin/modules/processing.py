@@ -214,7 +214,7 @@ class Processing:
 
 def process_images(p):
     """(samples of all pictures, their infotexts)."""
-    run = p.scripts.run if p.scripts is not None else lambda *_: None
+    run = p.scripts.run if p.scripts is not None else lambda *_, **__: None
     run("before_process", p)
     count = p.batch_size * p.n_iter
     given = p.prompt if isinstance(p.prompt, list) else [p.prompt] * count
@@ -240,6 +240,7 @@ def process_images(p):
             p.setup_conds()
             samples += p.sample(conditioning=p.c, unconditional_conditioning=p.uc)
             infotexts += [infotext(p, i) for i in range(batch.start, min(batch.stop, len(given)))]
+    run("postprocess", p, processed=None)
     return torch.stack(samples), infotexts
 
 

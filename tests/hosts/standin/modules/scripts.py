@@ -26,6 +26,9 @@ class Script:
     def process_before_every_sampling(self, p, *args, **kwargs):
         pass
 
+    def postprocess(self, p, processed, *args):
+        pass
+
 
 class Runner:
     """Calls a method of all its scripts; `args` are the first script's."""
@@ -35,4 +38,7 @@ class Runner:
 
     def run(self, method, p, **kwargs):
         for script in self.scripts:
-            getattr(script, method)(p, *self.args, **kwargs)
+            if method == "postprocess":
+                script.postprocess(p, kwargs["processed"], *self.args)
+            else:
+                getattr(script, method)(p, *self.args, **kwargs)
