@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from torch import nn
 
@@ -12,6 +13,7 @@ from .base_model import base_of
 from .engine.sites import Site, find_sites
 from .errors import LiveLoraError, ResolveError
 from .library.catalog import Catalog, Entry
+from .library.header import Header
 from .network import Network
 from .planning import Planning, Use, groups_of
 from .prompt import Prompt, Tag
@@ -145,3 +147,8 @@ class Core:
             loaded.build(self.sites, wanted, self.options.watch)
             planning.add(loaded, uses, groups)
         return planning
+
+
+def base_name(path: Path, header: Header) -> str:
+    """The base model that a file was made for, for `Catalog(guess=…)`. FileError, NotALora."""
+    return network.load(path, header=header).base.name

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..library.catalog import Catalog
-from ..session import Options
+from ..session import Options, base_name
 from .modules import Live
 
 
@@ -39,7 +39,7 @@ def attach(
 def open_library(library: str | Path | Sequence[str | Path], options: Options) -> Catalog:
     """The catalog of one or several folders, walked once."""
     folders = [library] if isinstance(library, (str, Path)) else list(library)
-    catalog = Catalog([Path(folder) for folder in folders], allow_pickle=options.allow_pickle)
+    catalog = Catalog(folders, allow_pickle=options.allow_pickle, guess=base_name)
     catalog.scan()
     return catalog
 

@@ -73,7 +73,7 @@ class Entry:
     @property
     def alias(self) -> str | None:
         """`ss_output_name`, the name given at training; None if there is none or it is broken."""
-        return self.facts.gist(self).alias
+        return self.facts.alias(self)
 
     @property
     def base(self) -> str:

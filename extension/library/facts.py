@@ -44,6 +44,7 @@ class Facts:
         self._guess = guess
         self._store = store
         self._headers = lru_cache(HEADERS_KEPT)(_read)
+        self._aliases: dict[Identity, str | None] = {}
         self._metadata = lru_cache(METADATA_KEPT)(_read_metadata)
 
     def header(self, entry: Entry) -> Header:
@@ -56,8 +57,20 @@ class Facts:
         """The file's metadata; FileError."""
         return {} if entry.is_pickle else self._metadata(entry.identity)
 
+    def alias(self, entry: Entry) -> str | None:
+        """The gist's alias; costs only the metadata, for names are looked up while a user waits."""
+        gist = self.known_gist(entry)
+        if gist is not None:
+            return gist.alias
+        if entry.identity not in self._aliases:
+            try:
+                self._aliases[entry.identity] = _alias(self.metadata(entry))
+            except FileError:
+                self._aliases[entry.identity] = None
+        return self._aliases[entry.identity]
+
     def gist(self, entry: Entry) -> Gist:
-        """Alias and base model; reads the file's header the first time."""
+        """Alias and base model; reads the whole header the first time and guesses."""
         known = self.known_gist(entry)
         return known or self._learn(entry, self._look(entry))
 
@@ -132,8 +145,7 @@ class Facts:
             metadata = self.metadata(entry)
         except FileError as error:
             return Gist(error=error.reason)
-        alias = metadata.get("ss_output_name", "").strip() or None
-        gist = Gist(alias, cover=bool(metadata.get(COVER)))
+        gist = Gist(_alias(metadata), cover=bool(metadata.get(COVER)))
         if self._guess is None or entry.is_pickle:
             return gist
         try:
@@ -153,6 +165,10 @@ class Facts:
     def _keep(self, kind: str, identity: Identity, value: object) -> None:
         if self._store:
             self._store.put(kind, identity, value)
+
+
+def _alias(metadata: Mapping[str, str]) -> str | None:
+    return metadata.get("ss_output_name", "").strip() or None
 
 
 def _read(identity: Identity) -> Header:

@@ -301,6 +301,16 @@ def test_a_file_that_is_no_lora_is_listed_with_what_it_is(tmp_path: Path) -> Non
     assert entry.error == "this is a checkpoint, not a LoRA for Stable Diffusion"
 
 
+def test_a_name_is_looked_up_without_guessing_bases(tmp_path: Path) -> None:
+    lora(tmp_path / "x.safetensors", alias="by alias")
+    (tmp_path / "y.safetensors").write_text("<html>")
+    catalog = Catalog([tmp_path], guess=lambda path, _: pytest.fail(f"{path} was read"))
+    assert catalog.find("by alias").name == "x"
+    with pytest.raises(UnknownName):
+        catalog.find("nothing")
+    assert len(catalog.unread) == 2
+
+
 def test_a_hash_finds_a_file_under_any_name(tmp_path: Path) -> None:
     for name in ("x", "y", "z"):
         lora(tmp_path / f"{name}.safetensors", data=name.encode())

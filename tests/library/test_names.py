@@ -7,7 +7,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 from live_lora.library.entry import Entry, file_id
-from live_lora.library.facts import Facts, Gist
+from live_lora.library.facts import Facts
 from live_lora.library.names import Names, unique_names
 from live_lora.library.walk import Folder, Stat
 
@@ -17,10 +17,10 @@ class NoFiles(Facts):
 
     def __init__(self, aliases: dict[str, str]) -> None:
         super().__init__()
-        self._aliases = aliases
+        self._by_path = aliases
 
-    def gist(self, entry: Entry) -> Gist:
-        return Gist(self._aliases.get(entry.relative))
+    def alias(self, entry: Entry) -> str | None:
+        return self._by_path.get(entry.relative)
 
 
 def index(
