@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ..words import Progress, Row, Side, Target
+from ..words import Problem, Progress, Row, Side, Target
 from .diagnostics import caret
 from .parse import parse
 from .samples import TEXT, labels, samples
-from .tags import Prompt, Tag
+from .tags import Argument, Prompt, Tag
 
 _BARS = " ▁▂▃▄▅▆▇█"
 
@@ -37,7 +37,7 @@ class Explanation:
             "text": self.prompt.text,
             "steps": self.steps,
             "tags": [self._tag(tag) for tag in self.prompt.tags],
-            "problems": [asdict(problem) for problem in self.prompt.problems],
+            "problems": [_record(problem) for problem in self.prompt.problems],
         }
 
     def lines(self) -> Iterator[str]:
@@ -57,15 +57,21 @@ class Explanation:
             "source": tag.source,
             "kind": tag.kind,
             "name": tag.name,
-            "span": asdict(tag.span),
+            "span": tag.span._asdict(),
             "part": tag.part,
             "rank": tag.rank,
             "hash": tag.hash,
             "on": tag.on,
             "sweep": tag.sweep,
-            "arguments": [asdict(argument) for argument in tag.arguments],
-            "lines": [asdict(line) for line in weights(tag, self.steps)],
+            "arguments": [_record(argument) for argument in tag.arguments],
+            "lines": [_record(line) for line in weights(tag, self.steps)],
         }
+
+
+def _record(item: Argument | Line | Problem) -> dict[str, Any]:
+    """Its fields; a span as start and end."""
+    span = getattr(item, "span", None)
+    return asdict(item) | ({"span": span._asdict()} if span else {})
 
 
 def explain(prompt: str, steps: int = 30, *, negative: bool = False) -> Explanation:

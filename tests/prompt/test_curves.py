@@ -1,0 +1,98 @@
+"""Numbers over the steps of a pass."""
+
+from __future__ import annotations
+
+import pytest
+from live_lora.prompt.arguments.curve import Curve, value
+from live_lora.prompt.easings import EASINGS
+from live_lora.prompt.reader import Unreadable
+from live_lora.words import Progress
+
+
+def along(text: str, steps: int = 5) -> list[float]:
+    curve = value(text)
+    assert isinstance(curve, Curve)
+    return [round(curve.at(Progress(step, steps)), 6) for step in range(steps)]
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    ["0@0,1@1", "0@0;1@1", " 0 @ 0 ; 1 @ 1.0 ", "0~0,1~1", "1@1,0@0", "0@0.0;1", "0@0;1@4"],
+)
+def test_groups_of_spellings_mean_the_same(spelling: str) -> None:
+    assert along(spelling) == [0, 0.25, 0.5, 0.75, 1]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1@1;0@2", [1, 1, 0, 0, 0]),  # steps, as 2 is one
+        ("1@1;0@0.5", [0, 0, 0, 0.5, 1]),  # fractions, as loractl has it: sorted
+        ("0@0.5;1@3.5", [0, 0, 0, 0.666667, 1]),  # 3.5 steps
+        ("0@0;1@8", [0, 0.125, 0.25, 0.375, 0.5]),  # beyond the end of a short pass
+        ("1@0;1@2;0@2", [1, 1, 0, 0, 0]),  # a jump
+        ("-1@0;1@1", [-1, -0.5, 0, 0.5, 1]),
+    ],
+)
+def test_positions(text: str, expected: list[float]) -> None:
+    assert along(text) == expected
+
+
+def test_a_pass_of_one_step_is_at_its_beginning() -> None:
+    assert along("0.3@0;1@1", steps=1) == [0.3]
+    assert along("0.3@0;1@3", steps=1) == [0.3]
+
+
+def test_the_last_of_n_steps_is_at_the_end() -> None:
+    for steps in (2, 3, 20, 49):
+        assert along("0@0;1@1", steps)[-1] == 1
+
+
+def test_sigma_falls_while_time_passes() -> None:
+    curve = value("1@s10;0@s2")
+    assert isinstance(curve, Curve)
+    weights = [curve.at(Progress(sigma=sigma)) for sigma in (14.6, 10.0, 6.0, 2.0, 0.1)]
+    assert weights == [1, 1, 0.5, 0, 0]
+    assert curve.at(Progress(3, 5)) == 1, "a host that does not know sigma is at the beginning"
+
+
+@pytest.mark.parametrize("name", EASINGS)
+def test_easings_lead_from_one_point_to_the_next(name: str) -> None:
+    easing = EASINGS[name]
+    assert easing(0.0) == 0
+    assert easing(1.0) == pytest.approx(0 if name == "hold" else 1)
+    shares = [easing(step / 50) for step in range(51)]
+    assert shares == sorted(shares)
+    assert along(f"0@0;1@1 {name}")[-1] == 1
+    assert along(f"0@0;1@1 {name.upper()}") == along(f"0@0;1@1 {name}")
+
+
+@pytest.mark.parametrize("text", ["0.5", "0.5@0", "0.5@0;0.5@1", " 5e-1 "])
+def test_what_does_not_change_is_a_number(text: str) -> None:
+    assert value(text) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("text", "at", "hint"),
+    [
+        ("", 0, "found nothing"),
+        ("abc", 0, "'abc'"),
+        ("0,5", 0, "did you mean '0.5'?"),
+        ("nan", 0, "not finite"),
+        ("1@0;nan@1", 4, "'nan@1'"),
+        ("1@0;1e999@1", 4, "not finite"),
+        ("1@x", 2, "'x'"),
+        ("1@0;2@", 6, "the end"),
+        ("1@-1", 2, "a step (8), a fraction (0.4) or sigma (s7.5)"),
+        ("1@s", 2, "'s'"),
+        ("1@40%", 4, "without %"),
+        ("1;0@1", 0, "the first point has no position"),
+        ("1@s3;0@1", 0, "all points by sigma or none"),
+        ("1@0;0@1 wobble", 8, "linear, hold, smooth"),
+    ],
+)
+def test_what_is_no_curve_says_where_and_what_was_expected(text: str, at: int, hint: str) -> None:
+    with pytest.raises(Unreadable) as caught:
+        value(text)
+    assert caught.value.start == at
+    assert hint in caught.value.message

@@ -1,0 +1,123 @@
+"""What users are told."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from live_lora import parse
+from live_lora.prompt import caret, explain
+from live_lora.prompt.explain import report
+from live_lora.words import Problem, Span
+
+
+@pytest.mark.parametrize(
+    ("prompt", "message"),
+    [
+        (
+            "a <lora:a:abc>",
+            "column 11: te: expected a number (0.8) or a curve (0@0;1@0.5), found 'abc'; "
+            "<lora:a:abc> is left out",
+        ),
+        ("<lora:a:1", 'column 1: this tag is not closed: expected ">"; it stays in the text'),
+        ("<lora::1>", "column 7: expected the name of a LoRA; <lora::1> is left out"),
+        (
+            "<lora:a:strat=3>",
+            "column 9: no argument is named 'strat', it has no effect; did you mean start=?",
+        ),
+        ("<lora:a:qqqqqqq=3>", "column 9: no argument is named 'qqqqqqq', it has no effect"),
+        (
+            "<lora:a:1:0.5:dyn=4.5>",
+            "column 19: dyn: expected a whole number of ranks, found '4.5'; "
+            "<lora:a:1:0.5:dyn=4.5> is left out",
+        ),
+        (
+            "<lora:a#:1>",
+            "column 8: '#' in a name: the webui's comment option cuts the prompt from # to the end "
+            "of the line; rename the file, or use hash= instead",
+        ),
+    ],
+)
+def test_a_problem_says_where_what_and_what_next(prompt: str, message: str) -> None:
+    assert [problem.message for problem in parse(prompt).problems] == [message]
+
+
+def test_all_that_is_wrong_with_a_tag_is_told_at_once() -> None:
+    assert len(parse("<lora:a:x:y:start=q>").problems) == 3
+
+
+def test_the_caret_stands_under_the_place() -> None:
+    prompt = "first line\na <lora:b:x> c\nlast"
+    (problem,) = parse(prompt).problems
+    line, marks = caret(prompt, problem).split("\n")
+    assert line == "a <lora:b:x> c"
+    assert marks.startswith(" " * 10 + "^ column 22")
+
+
+def test_wide_characters_take_two_columns() -> None:
+    prompt = "狐 <lora:日本:x>"
+    _, marks = caret(prompt, parse(prompt).problems[0]).split("\n")
+    assert marks.index("^") == 2 + 1 + 6 + 4 + 1
+
+
+def test_long_lines_are_cut_around_the_place() -> None:
+    prompt = "x" * 200 + "<lora:a:q>" + "y" * 200
+    line, marks = caret(prompt, parse(prompt).problems[0]).split("\n")
+    assert len(line) < 80
+    assert line[0] + line[-1] == "……"
+    assert line[marks.index("^")] == "q"
+
+
+def test_a_problem_without_a_place_is_its_message() -> None:
+    assert caret("a", Problem("nothing fits")) == "nothing fits"
+    assert caret("", Problem("m", Span(0, 1))) == "\n^ m"
+
+
+def test_explain_draws_each_tag() -> None:
+    lines = report("a [<lora:x:0.5>:b:0.5] <lora:y:te=0:unet=0@0;1@1> <lora:z:x>", steps=10).split(
+        "\n"
+    )
+    assert lines[0] == "text  'a [:b:0.5]  '"
+    assert lines[2] == "<lora:x:0.5>"
+    assert lines[3].split() == ["unet", "0.5", "→", "0", "██████"]
+    text = "\n".join(lines)
+    assert "te    0\n" in text
+    assert " ▁▂▃▄▄▅▆▇█" in text
+    assert lines[-1].endswith("found 'x'; <lora:z:x> is left out")
+
+
+def test_explain_for_programs() -> None:
+    seen = json.loads(report("<lora:x:1:lbw=OUTD:hr=0>", steps=4, as_json=True))
+    assert seen["text"] == ""
+    assert seen["steps"] == 4
+    (tag,) = seen["tags"]
+    assert (tag["name"], tag["span"]) == ("x", {"start": 0, "end": 24})
+    lines = {line["where"]: line["weights"] for line in tag["lines"]}
+    assert lines["te"] == [1]
+    assert lines["te hires"] == [0]
+    assert lines["unet OUT03-OUT06"] == [1] * 4
+    assert lines["unet all blocks hires"] == [0] * 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ("only=cond", {"unet cond": 1, "unet uncond": 0, "te cond": 1, "te uncond": 0}),
+        ("sweep=0.5;2", {"unet picture 1": 0.5, "unet picture 2": 2}),
+        ("lbw=cross@0.5", {"unet cross": 0.5, "unet self ff proj conv": 1}),
+        ("lbw=IN04@0;REST@1", {"unet IN04": 0}),
+        ("0", {"unet": 0, "te": 0}),
+        ("lbw=IN01.ff@2", {"unet IN01(ff)": 2}),
+    ],
+)
+def test_explain_names_what_differs(arguments: str, expected: dict[str, float]) -> None:
+    (tag,) = explain(f"<lora:a:{arguments}>", steps=2).as_dict()["tags"]
+    lines = {line["where"]: line["weights"][0] for line in tag["lines"]}
+    assert expected.items() <= lines.items()
+
+
+def test_explain_never_fails() -> None:
+    for prompt in ("", "<lora:", "[<lora:a>|]", "<lora:a:-1:on=0>", "\n<lora:a:é>\t"):
+        for steps in (0, 1, 2):
+            assert report(prompt, steps)
+            assert json.loads(report(prompt, steps, as_json=True))["steps"] == max(1, steps)
