@@ -118,15 +118,20 @@ def make_venv() -> None:
 def install_torch() -> None:
     """torch for this machine; one that is there already, of whatever build, is kept."""
     if call(PYTHON, "-c", "import torch", env=environment(), quiet=True) == 0:
-        return None
+        return
     if sys.platform != "linux":
-        return pip("torch")
-    if not has_nvidia():
-        # No retries: where the index cannot be reached, the next line is the way.
-        quick = ("--index-url", TORCH_CPU_INDEX, "--timeout", "15", "--retries", "0")
-        if call(PYTHON, "-m", "pip", "install", *quick, TORCH, env=environment()) == 0:
-            return None
-    return pip(TORCH)
+        pip("torch")
+    elif has_nvidia() or not installed_cpu_build():
+        pip(TORCH)
+
+
+def installed_cpu_build() -> bool:
+    """Whether PyTorch's own index could be reached; without retries, since there is another way."""
+    quick = ("--index-url", TORCH_CPU_INDEX, "--timeout", "15", "--retries", "0")
+    if call(PYTHON, "-m", "pip", "install", *quick, TORCH, env=environment()) == 0:
+        return True
+    print("PyTorch's CPU builds cannot be had from here: taking the usual one", flush=True)
+    return False
 
 
 def has_nvidia() -> bool:
