@@ -1,4 +1,4 @@
-"""Finds the packages. All else is in pyproject.toml, which cannot find `live_lora` in `extension`."""
+"""Finds the packages; pyproject.toml has the rest, but cannot find `live_lora` in `extension`."""
 
 from __future__ import annotations
 
