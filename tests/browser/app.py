@@ -50,7 +50,7 @@ def host_tab(name: str) -> None:
     box = prompt(name, "prompt", "Prompt")
     prompt(name, "neg_prompt", "Negative prompt")
     seen = gr.Textbox(label="Seen by Python", elem_id=f"{name}_seen", interactive=False)
-    box.change(lambda text: text, box, seen)
+    gr.Button("Generate", elem_id=f"{name}_generate").click(lambda text: text, box, seen)
     style = gr.Button("Style", elem_id=f"{name}_style")
     style.click(lambda text: text + " <lora:ghibli:0.3>", box, box)
     gr.Button("Clear", elem_id=f"{name}_clear").click(lambda: "", None, box)
