@@ -35,7 +35,7 @@ ARROWS = {
     "inspection": {"network", "library"},
     "session": {"prompt", "library", "network", "engine"},
     "browser": {"session", "library", "prompt"},
-    "hosts": {"session", "library", "prompt", "browser"},
+    "hosts": {"session", "library", "prompt", "browser", "network"},
     "app": {"hosts", "browser", "session", "library", "prompt", "network", "inspection"},
     "__init__": {"hosts", "session", "library", "prompt", "inspection"},
 }
