@@ -154,7 +154,7 @@ class Algorithm:
     ) -> Delta:
         """The cheapest form of the change: built in float32 (or float64), then cast to `dtype`."""
         self.fit_shape(layer.kind, tuple(layer.weight.shape))
-        place = Place(working(dtype), torch.device(device or layer.weight.device))
+        place = Place(working(dtype), torch.device(device or layer.weight.device), dtype)
         with sound(self.tensors):
             built = self.form(layer, place)
             built.bias = self.bias_change(layer, place)

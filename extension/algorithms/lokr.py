@@ -116,6 +116,8 @@ class Lokr(Additive):
             return shape
         a = loose.matrix_shape("lokr_w2_a", self.shape("lokr_w2_a"))
         b = self.shape("lokr_w2_b")
+        if len(b) < 2:
+            raise ModuleError(f"lokr_w2_b should be (rank, inputs) and is {b}")
         ranks = (a[0] if self.tucker else a[1], b[0])
         if not self.tucker:
             if ranks[0] != ranks[1]:

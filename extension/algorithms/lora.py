@@ -6,11 +6,12 @@ core (`lora_mid`); Kalajdzievski 2023 (rs-LoRA). LoRA-FA and DyLoRA write the sa
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar
 
 from torch import Tensor
 
-from ..deltas import Layer
+from ..deltas import Delta, Layer, LowRank
 from ..errors import ModuleError
 from . import loose, residual
 from .factored import Factored, Factors
@@ -92,6 +93,15 @@ class Lora(Factored):
         down = self.get("down", place)[:used]
         mid = self.get("mid", place)[:used, :used] if "mid" in self.tensors else None
         return Factors(down, up, mid)
+
+    def short_form(self, layer: Layer, place: Place) -> Delta:
+        """LowRank; without a core, and of the layer's own shape, in the fewest passes."""
+        shape = tuple(layer.weight.shape)
+        down, up = self.tensors["down"], loose.matrix(self.tensors["up"])
+        if "mid" in self.tensors or down[0].numel() != math.prod(shape[1:]):
+            return super().short_form(layer, place)
+        down = down.to(place.device)[: self.used_rank].reshape(-1, *shape[1:])
+        return LowRank(down, place.times(up.to(place.device)[:, : self.used_rank], self.scale))
 
     def bias_change(self, layer: Layer, place: Place) -> Tensor | None:
         """`diff_b` as it is, and s · `up_bias` (PEFT's lora_bias)."""

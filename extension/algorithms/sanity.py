@@ -5,7 +5,8 @@ A damaged file often has one weight of 1e37 among good ones, where a bit of an e
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -39,32 +40,42 @@ def demand_finite(made: Tensor, source: Mapping[str, Tensor]) -> None:
 def demand_sane(delta: Delta, dtype: torch.dtype, source: Mapping[str, Tensor]) -> None:
     """Raises ModuleError where a delta holds NaN, Inf, or values of a damaged file."""
     limit = LARGEST_HALF if dtype == torch.float16 else LARGEST
-    for value in _sizes(delta):
-        if not bool(value <= limit):  # NaN is not
-            raise ModuleError(_culprit(source, f" ({float(value):.3g}, in {_name(dtype)})"))
+    size = _size(delta)
+    if size > limit and isinstance(delta, LowRank):
+        size = _exact_size(delta)
+    if not size <= limit:  # NaN is not
+        raise ModuleError(_culprit(source, f" ({size:.3g}, in {_name(dtype)})"))
 
 
-def _sizes(delta: Delta) -> Iterator[Tensor]:
-    """Bounds of what a delta adds, for inputs of about 1."""
-    parts = list(delta.tensors())
-    if isinstance(delta, LowRank):
-        yield _product(delta)
-        parts = [] if delta.bias is None else [delta.bias]
-    for tensor in parts:
-        if tensor.is_floating_point():
-            low, high = tensor.aminmax()
-            yield torch.maximum(-low, high)
+def _size(delta: Delta) -> float:
+    """No less than what a delta adds for inputs of about 1: r · max |up| · max |down|, or all."""
+    if not isinstance(delta, LowRank):
+        return _worst([_largest(t) for t in delta.tensors() if t.is_floating_point()])
+    bias = 0.0 if delta.bias is None else _largest(delta.bias)
+    mid = 1.0 if delta.mid is None else _largest(delta.mid) * delta.mid.shape[0]
+    product = _largest(delta.down) * _largest(delta.up) * delta.up.shape[1] * mid
+    return _worst([product, bias])
 
 
-def _product(delta: LowRank) -> Tensor:
-    """No entry of up · mid · down is larger: by the lengths of up's rows and down's columns."""
+def _exact_size(delta: LowRank) -> float:
+    """A closer bound for factors of a few large values: by the lengths of rows and columns."""
     wide = working(delta.up.dtype)
-    rows: Tensor = torch.linalg.vector_norm(delta.up, dim=1, dtype=wide).max()
-    columns: Tensor = torch.linalg.vector_norm(delta.down, dim=0, dtype=wide).max()
-    if delta.mid is None:
-        return rows * columns
-    core: Tensor = torch.linalg.vector_norm(delta.mid, dtype=wide)
-    return rows * columns * core
+    rows = torch.linalg.vector_norm(delta.up, dim=1, dtype=wide).max()
+    columns = torch.linalg.vector_norm(delta.down, dim=0, dtype=wide).max()
+    core = 1.0 if delta.mid is None else torch.linalg.vector_norm(delta.mid, dtype=wide)
+    bias = 0.0 if delta.bias is None else _largest(delta.bias)
+    return _worst([float(rows * columns * core), bias])
+
+
+def _largest(tensor: Tensor) -> float:
+    """max |t|, NaN where there is one: the fastest pass there is."""
+    low, high = torch.stack(tensor.aminmax()).tolist()
+    return max(-low, high) if low <= high else math.nan
+
+
+def _worst(sizes: Sequence[float]) -> float:
+    """The largest; NaN where one is."""
+    return math.nan if any(map(math.isnan, sizes)) else max(sizes, default=0.0)
 
 
 def _finite(tensor: Tensor) -> bool:

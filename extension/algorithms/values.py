@@ -18,10 +18,18 @@ class Place:
 
     dtype: torch.dtype
     device: torch.device
+    goal: torch.dtype | None = None  # the dtype of the result, where it is a smaller one
 
     def of(self, tensor: Tensor) -> Tensor:
         """The tensor there."""
         return tensor.detach().to(self.device, self.dtype)
+
+    def times(self, tensor: Tensor, scale: float) -> Tensor:
+        """tensor · scale in one rounding, and in one pass where it has the goal's dtype already."""
+        if scale == 1.0:
+            return tensor
+        # A product with a number is computed in float32 within the kernel.
+        return (tensor if tensor.dtype == self.goal else self.of(tensor)) * scale
 
     def exact(self) -> torch.dtype:
         """float64, where the device has it: for what is short and must not lose digits."""
