@@ -19,6 +19,7 @@ from live_lora.errors import FileError, ModuleError
 Accident = Callable[[bytes, random.Random], bytes]
 Tensors = dict[str, tuple[str, list[int], bytes]]  # key: dtype, shape, bytes
 Change = Callable[[Tensors, random.Random], None]
+DTYPES = (torch.float32, torch.float32, torch.float16, torch.bfloat16)
 LIMITS = 1.2  # × the file's tensors, or the dense ΔW, in the dtype of computing
 
 
@@ -38,9 +39,9 @@ def originals() -> list[bytes]:
 
 
 @cache
-def places() -> dict[Any, Any]:
+def places(dtype: torch.dtype) -> dict[Any, Any]:
     """The layers of the oracles' host."""
-    return oracle_host.sites(oracle_host.trees())
+    return oracle_host.sites(oracle_host.trees(dtype))
 
 
 def damaged(rng: random.Random) -> bytes:
@@ -185,20 +186,21 @@ ACCIDENTS: tuple[Accident, ...] = (
 )
 
 
-def check(path: Path) -> Outcome:
+def check(path: Path, dtype: torch.dtype = torch.float32) -> Outcome:
     """Loads and uses the file on the oracles' host; AssertionError where that goes wrong."""
+    host = places(dtype)
     try:
         found = network.load(path)
     except FileError:
         return Outcome(refused=True)
-    match = found.match(oracle_host.targets(places()))
+    match = found.match(oracle_host.targets(host))
     assert all(item.reason for item in (*found.unused, *match.unmatched))
     outcome = Outcome(False, lost=len(found.unused) + len(match.unmatched))
     with found.open() as read:
         for target, module in match.matched:
-            path_of, site = places()[target.component, target.key]
+            name, site = host[target.component, target.key]
             try:
-                use(module, read, site.layer(), oracle_host.host()[0][f"x.{path_of}"])
+                use(module, read, site.layer(), oracle_host.host()[0][f"x.{name}"].to(dtype))
                 outcome.used += 1
             except ModuleError:
                 outcome.lost += 1
@@ -208,7 +210,7 @@ def check(path: Path) -> Outcome:
 def use(module: network.Module, read: network.Reader, layer: Any, x: torch.Tensor) -> None:
     """The module's change of one layer: finite, no larger than promised, and that of its ΔW."""
     algorithm = module.build(read)
-    delta = algorithm.runtime(layer, dtype=torch.float32)
+    delta = algorithm.runtime(layer, dtype=x.dtype)
     held = sum(tensor.numel() for tensor in delta.tensors())
     given = sum(tensor.numel() for tensor in algorithm.tensors.values())
     assert held <= LIMITS * max(given, layer.weight.numel() + layer.weight.shape[0]) + 64
@@ -227,7 +229,7 @@ def campaign(count: int, seed: int, folder: Path) -> Counter[str]:
         raw = damaged(rng)
         path.write_bytes(raw)
         try:
-            outcome = check(path)
+            outcome = check(path, rng.choice(DTYPES))
         except Exception as error:
             (folder / f"failed_{seed}_{number}.safetensors").write_bytes(raw)
             raise AssertionError(f"file {number} of seed {seed}: {error!r}") from error
