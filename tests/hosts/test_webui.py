@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 from live_lora.hosts import webui
-from live_lora.hosts.webui import edits, paste, wishes, xyz
+from live_lora.hosts.webui import edits, paste, wishes, wrapping, xyz
 from live_lora.session import StrictError
 from modules import (
     extra_networks,
@@ -161,7 +161,7 @@ def test_the_report_for_the_api(host: StandIn) -> None:
 def test_a_copied_p_has_its_own_job(host: StandIn) -> None:
     """A script may copy a p in the middle of its generation, and our wrappers with it."""
     p = host.process("a fox <lora:a:1>")
-    webui.job.install(p)
+    wrapping.install(p)
     twin = copy.copy(p)
     twin.prompt, twin.comments = "a fox <lora:b:1>", {}
     samples = processing.process_images(twin)[0].numpy()

@@ -42,8 +42,11 @@ def test_hires_adds_its_hashes(webui: Webui) -> None:
 
 
 def test_no_hashes_where_the_option_says_so(webui: Webui) -> None:
-    off = {"override_settings": {"lora_add_hashes_to_infotext": False}}
-    assert "Lora hashes" not in webui.txt2img("a fox <lora:a:0.8>", **off).infotext
+    webui.settings(lora_add_hashes_to_infotext=False)
+    try:
+        assert "Lora hashes" not in webui.txt2img("a fox <lora:a:0.8>").infotext
+    finally:
+        webui.settings(lora_add_hashes_to_infotext=True)
 
 
 def test_add_network_to_prompt(webui: Webui) -> None:

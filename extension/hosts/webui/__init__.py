@@ -11,9 +11,9 @@ from modules import script_callbacks
 
 from ...browser import tab
 from . import network, options, page, paste, xyz
-from .job import job_of
 from .live import LIVE
 from .script import LiveLoraScript
+from .wrapping import job_of
 
 __all__ = ["LIVE", "LiveLoraScript", "start", "stop"]
 

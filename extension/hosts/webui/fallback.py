@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .job import install, job_of
+from .wrapping import install, job_of
 
 
 def read(p: Any, params_list: Sequence[Any]) -> None:

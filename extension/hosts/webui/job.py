@@ -6,7 +6,6 @@ exception nor a callback that is not called can leave one behind.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -16,16 +15,6 @@ from .conds import Encoder
 from .live import LIVE
 from .part import Part
 
-ATTRIBUTE = "live_lora_job"
-WRAPPED = (
-    "init",
-    "parse_extra_network_prompts",
-    "get_conds_with_caching",
-    "setup_conds",
-    "calculate_hr_conds",
-    "sample",
-)
-
 
 class Job:
     """What one `p` generates. `first` and `hires` are the two passes of the present batch."""
@@ -34,11 +23,11 @@ class Job:
         self.p = p
         self.first: Part | None = None
         self.hires: Part | None = None
+        self.hires_follow = False  # whether the hires prompts are each picture's own
         self.parsed = False  # whether the prompts with their tags went through our hands
         self._acting: Part | None = None
         self._refusal: Exception | None = None
         self._bound: Any = None
-        self._inside: set[str] = set()
 
     # --- what the webui calls on p ---------------------------------------------------------
 
@@ -46,7 +35,7 @@ class Job:
         """The last moment before seeds are used, after every script's `process`."""
         if self._refusal is not None:
             raise self._refusal
-        wishes.prepare(self.p)
+        wishes.prepare(self.p, self.hires_follow)
         return host(self.p.all_prompts, self.p.all_seeds, self.p.all_subseeds)
 
     def parse_extra_network_prompts(self, host: Callable[..., Any]) -> Any:
@@ -167,61 +156,3 @@ class Job:
             LIVE.report = telling.joined(reports)
             if options.get("live_lora_report"):
                 telling.results(self.p, self.parts)
-
-    def wrap(self, name: str, host: Callable[..., Any]) -> Callable[..., Any]:
-        """A method of p that goes through ours.
-
-        Not while it is inside of ours already, nor when a later job has taken over p: another
-        extension may have put its own wrapper around this one, and we ours around that.
-        """
-        ours = getattr(self, name)
-
-        @functools.wraps(host)
-        def method(*args: Any, **kwargs: Any) -> Any:
-            if name in self._inside or job_of(self.p) is not self:
-                return host(*args, **kwargs)
-            self._inside.add(name)
-            try:
-                return ours(host, *args, **kwargs)
-            finally:
-                self._inside.discard(name)
-
-        method.live_lora = self  # type: ignore[attr-defined]
-        return method
-
-
-def job_of(p: Any) -> Job | None:
-    """The job whose wrappers are on p, if it is p's own: copies of p carry the original's."""
-    job = getattr(p, "__dict__", {}).get(ATTRIBUTE)
-    return job if isinstance(job, Job) and job.p is p else None
-
-
-def install(p: Any) -> Job:
-    """Our wrappers on this p, put on anew: scripts copy a p, or run one again."""
-    job = Job(p)
-    setattr(p, ATTRIBUTE, job)
-    for name in WRAPPED:
-        if hasattr(type(p), name):
-            setattr(p, name, job.wrap(name, _host_method(p, name)))
-    return job
-
-
-def uninstall(p: Any) -> None:
-    """Takes them off again, so that p can be forgotten at once: a wrapper refers to its p."""
-    for name in WRAPPED:
-        if hasattr(p.__dict__.get(name), "live_lora"):
-            host = _host_method(p, name)
-            delattr(p, name)
-            if host != getattr(p, name):
-                setattr(p, name, host)
-    p.__dict__.pop(ATTRIBUTE, None)
-
-
-def _host_method(p: Any, name: str) -> Callable[..., Any]:
-    """p's method without wrappers of an earlier job; another extension's is kept, and wrapped."""
-    present: Callable[..., Any] = getattr(p, name)
-    while (job := getattr(present, "live_lora", None)) is not None:
-        if job.p is not p:
-            return getattr(type(p), name).__get__(p)  # type: ignore[no-any-return]
-        present = present.__wrapped__  # type: ignore[attr-defined]
-    return present

@@ -8,7 +8,7 @@ from typing import Any
 from modules import extra_networks
 
 from . import fallback
-from .job import job_of
+from .wrapping import job_of
 
 ALIAS = "lyco"
 

@@ -7,7 +7,7 @@ from typing import Any
 from modules import scripts
 
 from . import steps, wishes
-from .job import install, uninstall
+from .wrapping import install, uninstall
 
 TITLE = "Live LoRA"
 
@@ -36,7 +36,7 @@ class LiveLoraScript(scripts.Script):  # type: ignore[misc]
     def before_process(self, p: Any, prompts: Any = None, *_: Any) -> None:
         job = install(p)
         try:
-            wishes.ask(p, wishes.prompts_of(prompts))
+            job.hires_follow = wishes.ask(p, wishes.prompts_of(prompts))
         except wishes.BadRequest as error:
             job.refuse(error)
 

@@ -41,23 +41,31 @@ def prompts_of(given: Any) -> list[str]:
     return given
 
 
-def ask(p: Any, prompts: Sequence[str]) -> None:
+def ask(p: Any, prompts: Sequence[str]) -> bool:
     """Makes the job one picture for every prompt, or as many as were asked for, repeating.
 
-    Batches are filled up: the webui makes noise for whole batches.
+    Batches are filled up: the webui makes noise for whole batches. Returns whether the hires
+    prompts are to follow these: left empty, the webui would make the list one prompt for hires
+    fix, which its own scripts take for a text.
     """
     if not prompts:
-        return
+        return False
     pictures = max(len(prompts), p.batch_size * p.n_iter)
     p.n_iter = math.ceil(pictures / p.batch_size)
     p.prompt = [prompts[i % len(prompts)] for i in range(p.n_iter * p.batch_size)]
+    follow = bool(getattr(p, "enable_hr", False)) and not p.hr_prompt
+    if follow:
+        p.hr_prompt = " "
+    return follow
 
 
-def prepare(p: Any) -> None:
+def prepare(p: Any, hires_follow: bool) -> None:
     """The last word on all prompts and seeds of the job, after every script's `process`."""
     for name in ("all_prompts", "all_hr_prompts"):
         if getattr(p, name, None):
             setattr(p, name, [with_default(one) for one in getattr(p, name)])
+    if hires_follow:
+        p.all_hr_prompts = list(p.all_prompts)
     every = (*p.all_prompts, *p.all_negative_prompts)
     if any(sweeps.same_seed(language.parse(one)) for one in dict.fromkeys(every)):
         p.all_seeds = [p.all_seeds[0]] * len(p.all_seeds)

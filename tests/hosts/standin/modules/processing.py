@@ -220,7 +220,9 @@ def process_images(p):
     given = p.prompt if isinstance(p.prompt, list) else [p.prompt] * count
     p.all_prompts, p.all_negative_prompts = given, [p.negative_prompt] * len(given)
     if p.enable_hr:
-        p.all_hr_prompts = [p.hr_prompt] * len(given) if p.hr_prompt else list(given)
+        p.hr_prompt = p.hr_prompt or p.prompt
+        assert isinstance(p.hr_prompt, str)  # the webui's comments script fails on a list
+        p.all_hr_prompts = [p.hr_prompt] * len(given)
         p.all_hr_negative_prompts = list(p.all_negative_prompts)
     p.all_seeds = [p.seed + i for i in range(len(given))]
     p.all_subseeds = [p.subseed + i for i in range(len(given))]
