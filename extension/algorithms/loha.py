@@ -93,13 +93,19 @@ class Loha(Additive):
         return self._half("1")
 
     def half(self, which: str, place: Place) -> tuple[Tensor, Tensor, Tensor | None]:
-        """A as (o, r), B as (r, n) and the core of one half, at the used rank."""
+        """A as (o, r), B as (r, n) and the core of one half, at the used rank.
+
+        A core without a kernel is multiplied into B.
+        """
         used = self.used_rank
         a = loose.matrix(self.get(f"hada_w{which}_a", place))
         b = loose.matrix(self.get(f"hada_w{which}_b", place))[:used]
         if not self.tucker:
             return a[:, :used], b, None
-        return a[:used].t(), b, self.get(f"hada_t{which}", place)[:used, :used]
+        core = self.get(f"hada_t{which}", place)[:used, :used]
+        if core.shape[2:].numel() == 1:
+            return a[:used].t(), loose.matrix(core) @ b, None
+        return a[:used].t(), b, core
 
     def product(self, layer: Layer, place: Place) -> Tensor:
         """(A1 B1) ∘ (A2 B2), in place."""
@@ -117,8 +123,9 @@ class Loha(Additive):
         shape = tuple(layer.weight.shape)
         a1, b1, t1 = self.half("1", place)
         a2, b2, t2 = self.half("2", place)
+        cores = sum(core.numel() for core in (t1, t2) if core is not None)
         ranks = a1.shape[1] * a2.shape[1]
-        if ranks * (a1.shape[0] + b1.shape[1]) >= layer.weight.numel():
+        if ranks * (a1.shape[0] + b1.shape[1]) + cores >= layer.weight.numel():
             return Dense(self.change(layer, place))
         up = row_products(a1.t() * self.scale, a2.t()).t()
         down = row_products(b1, b2)

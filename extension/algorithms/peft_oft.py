@@ -91,15 +91,13 @@ class PeftOft(Algorithm):
             raise ModuleError(f"has {count} blocks of {self.block}, the layer {columns} inputs")
 
     def blocks(self, layer: Layer, place: Place) -> Tensor:
-        """(K, n, n) = R − I, so that x' = x + x (R − I)."""
+        """R − I, (K, n, n) or one for all, so that x' = x + x (R − I)."""
         triangles = self.get("oft_R", place)
         skew = self._constrained(self._skew(triangles))
         if "oft_scaled" in self.tensors:
             skew = skew / (2 * math.sqrt(self.block - 1))
         turned = self._rotation(skew)
-        if layer.kind == "conv" and not self.by_peft:
-            turned = turned.mT
-        return turned.expand(layer.weight[0].numel() // self.block, -1, -1)
+        return turned.mT if layer.kind == "conv" and not self.by_peft else turned
 
     def _skew(self, triangles: Tensor) -> Tensor:
         rows, columns = torch.triu_indices(self.block, self.block, 1, device=triangles.device)

@@ -33,6 +33,11 @@ def bounded(skew: Tensor, limit: float) -> Tensor:
 
 
 def blockwise(values: Tensor, blocks: Tensor) -> Tensor:
-    """Σ_n values[…, k, n] blocks[k, n, m]: (…, K·n) → (…, K·m), channels last."""
-    parted = values.reshape(*values.shape[:-1], blocks.shape[0], blocks.shape[1])
+    """Σ_n values[…, k, n] blocks[k, n, m]: (…, K·n) → (…, K·m), channels last.
+
+    One block (1, n, m) alone serves for all k.
+    """
+    parted = values.reshape(*values.shape[:-1], -1, blocks.shape[1])
+    if blocks.shape[0] == 1:
+        return (parted @ blocks[0]).flatten(-2)
     return torch.einsum("...kn,knm->...km", parted, blocks).flatten(-2)
