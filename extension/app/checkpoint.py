@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -18,6 +18,7 @@ Pipeline: TypeAlias = StableDiffusionPipeline | StableDiffusionXLPipeline
 CLASSES = {kind.__name__: kind for kind in (StableDiffusionPipeline, StableDiffusionXLPipeline)}
 BASES = {768: "SD1", 1024: "SD2", 2048: "SDXL"}  # by the width of the text embeddings
 SMALL = Path(__file__).parent / "data" / "model"  # the project's own
+SMALL_GUIDANCE = 4.0  # as it is examined with
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class Checkpoint:
     pipeline: Pipeline
     name: str
     notes: tuple[str, ...] = ()
+    guidance: float = 7.0  # what pictures come out well with
 
     @property
     def size(self) -> tuple[int, int]:
@@ -53,10 +55,12 @@ def load(
     """
     device = device or best_device()
     dtype = dtype or (torch.float32 if device == "cpu" else torch.float16)
-    path = path or SMALL
-    if not path.exists():
+    if path is None:
+        found = replace(folder(SMALL, prediction, dtype), name="small", guidance=SMALL_GUIDANCE)
+    elif not path.exists():
         raise FileError(path, f"there is no such file or folder: {path}")
-    found = folder(path, prediction, dtype) if path.is_dir() else file(path, prediction, dtype)
+    else:
+        found = folder(path, prediction, dtype) if path.is_dir() else file(path, prediction, dtype)
     found.pipeline.to(device)
     found.pipeline.set_progress_bar_config(disable=True)
     return found

@@ -70,10 +70,15 @@ def add_generate(commands: Any) -> None:
     generate.add_argument("prompt", nargs="+", help="several prompts make several pictures at once")
     generate.add_argument("-o", "--output", type=Path, default=Path("out.png"), help="a .png file")
     generate.add_argument("-n", "--negative", default="", metavar="PROMPT")
+    generate.add_argument(
+        "--count",
+        type=at_least_one,
+        help="pictures of each prompt; default: 1, or as many as its sweep= has values",
+    )
     generate.add_argument("--steps", type=at_least_one, default=20)
     generate.add_argument("--seed", type=int, help="default: a random one, which is printed")
     generate.add_argument("--size", type=size, metavar="WxH", help="default: the model's own")
-    generate.add_argument("--guidance", type=float, default=7.0, help="default: 7")
+    generate.add_argument("--guidance", type=float, help="default: what the model is used to")
     generate.add_argument("--strict", action="store_true", help="stop at a tag that cannot be used")
     add_model(generate)
     generate.set_defaults(module="generate")

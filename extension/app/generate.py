@@ -8,7 +8,9 @@ from pathlib import Path
 
 from PIL.PngImagePlugin import PngInfo
 
+from .. import prompt as language
 from ..errors import LiveLoraError
+from ..prompt import sweeps
 from ..report import Report, StrictError
 from .opening import open_studio
 from .problems import sentences
@@ -40,8 +42,13 @@ def run(options: Namespace) -> int:
 def order(options: Namespace) -> Order:
     """The options as an order."""
     width, height = options.size or (None, None)
+    prompts = [
+        prompt
+        for prompt in options.prompt
+        for _ in range(options.count or sweeps.length(language.parse(prompt)))
+    ]
     return Order(
-        prompts=tuple(options.prompt),
+        prompts=tuple(prompts),
         negative=options.negative,
         steps=options.steps,
         seed=options.seed,

@@ -21,7 +21,7 @@ def infotext(studio: Studio, order: Order, index: int, report: Report) -> str:
         "Steps": order.steps,
         "Sampler": scheduler.removesuffix("Discrete"),
         "CFG scale": f"{order.guidance:g}",
-        "Seed": (order.seed or 0) + index,
+        "Seed": order.seeds[index],
         "Size": f"{order.width}x{order.height}",
         "Model": studio.checkpoint.name,
         "Lora hashes": hashes(studio, report),

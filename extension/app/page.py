@@ -56,10 +56,10 @@ class Page:
 
     def settings(self) -> None:
         width, height = self.studio.checkpoint.size
-        most = max(1024, 2 * width)
+        most, usual = 2 * max(width, 128), self.studio.checkpoint.guidance
         with gr.Row():
             self.steps = gr.Slider(1, MOST_STEPS, 20, step=1, label="Steps")
-            self.guidance = gr.Slider(1, 30, 7, step=0.5, label="Guidance")
+            self.guidance = gr.Slider(1, 30, usual, step=0.5, label="Guidance")
         with gr.Row():
             self.width = gr.Slider(64, most, width, step=8, label="Width")
             self.height = gr.Slider(64, most, height, step=8, label="Height")
@@ -134,8 +134,9 @@ class Page:
         except Exception as error:
             LOG.exception("a picture could not be drawn")
             return words.failed(f"{type(error).__name__}: {error}"), gr.skip(), ""
-        seed = drawn.order.seed or 0
-        pictures = [(image, f"seed {seed + index}") for index, image in enumerate(drawn.images)]
+        seeds = drawn.order.seeds
+        named = zip(drawn.images, seeds, strict=True)
+        pictures = [(image, f"seed {seed}") for image, seed in named]
         return words.done(drawn), pictures, words.report(drawn.report)
 
 

@@ -11,8 +11,10 @@ from typing import Any
 import torch
 from PIL.Image import Image
 
+from .. import prompt as language
 from ..hosts import Live, attach
 from ..library.catalog import Catalog
+from ..prompt import sweeps
 from ..report import Report
 from .checkpoint import Checkpoint
 from .infotext import infotext
@@ -24,9 +26,9 @@ GRID = 8  # diffusers draws multiples of this many pixels only
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What to draw: one picture per prompt; picture i has the seed `seed` + i.
+    """What to draw: one picture per prompt; picture i has the seed `seed` + i, or all have one.
 
-    Width and height are pixels; without them, the model's own.
+    Width and height are pixels; without them, and without guidance, the model's own.
     """
 
     prompts: tuple[str, ...]
@@ -35,7 +37,14 @@ class Order:
     seed: int | None = None
     width: int | None = None
     height: int | None = None
-    guidance: float = 7.0
+    guidance: float | None = None
+    same_seed: bool = False
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Picture by picture."""
+        first = self.seed or 0
+        return tuple(first + i * (not self.same_seed) for i in range(len(self.prompts)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +93,15 @@ class Studio:
         self._stop.set()
 
     def settled(self, order: Order) -> Order:
-        """The order with every number that was left open: the seed and the size."""
+        """The order with what was left open: seed, size, and each picture's value of a sweep."""
         width, height = self.checkpoint.size
+        parsed = [language.parse(one) for one in order.prompts]
         return replace(
             order,
+            prompts=tuple(sweeps.resolve(one, index) for index, one in enumerate(parsed)),
+            same_seed=order.same_seed or any(map(sweeps.same_seed, parsed)),
             seed=random.randint(0, LARGEST_SEED) if order.seed is None else order.seed,
+            guidance=self.checkpoint.guidance if order.guidance is None else order.guidance,
             width=on_grid(order.width or width),
             height=on_grid(order.height or height),
         )
@@ -96,7 +109,7 @@ class Studio:
     def _call(self, order: Order, watch: Callable[[Moment], None] | None) -> Sequence[Image]:
         count = len(order.prompts)
         # Noise from the CPU's generator is the same on every device.
-        noise = [torch.Generator().manual_seed((order.seed or 0) + i) for i in range(count)]
+        noise = [torch.Generator().manual_seed(seed) for seed in order.seeds]
         output = self.live(  # type: ignore[operator]  # attach gave the pipelines' host
             list(order.prompts),
             negative_prompt=[order.negative] * count,

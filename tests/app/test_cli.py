@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from live_lora.app import cli, opening
+from live_lora.app.generate import order as make_order
 from PIL import Image
 
 ROOT = Path(__file__).parent.parent
@@ -57,6 +58,21 @@ def test_several_prompts_and_a_size(model: Path, loras: Path, tmp_path: Path) ->
     found = sorted(tmp_path.iterdir())
     assert [one.name for one in found] == ["x-1.png", "x-2.png"]
     assert {opened(one).size for one in found} == {(64, 96)}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "pictures"),
+    [
+        (["a"], 1),
+        (["a", "b"], 2),
+        (["a", "--count", "3"], 3),
+        (["<lora:ghibli:sweep=0;1;2>"], 3),
+        (["<lora:ghibli:sweep=0;1;2>", "--count", "1"], 1),
+    ],
+)
+def test_how_many_pictures(arguments: list[str], pictures: int) -> None:
+    options = cli.parser().parse_args(["generate", *arguments])
+    assert len(make_order(options).prompts) == pictures
 
 
 def test_problems_are_shown_in_their_place(

@@ -62,6 +62,17 @@ def test_an_open_seed_is_drawn_and_told(studio: Studio) -> None:
     assert studio.settled(Order(("",), seed=0)).seed == 0
 
 
+def test_sweeps(studio: Studio) -> None:
+    prompt = "a <lora:ghibli:sweep=0;0.5;1:seed=same>"
+    drawn = draw(studio, *[prompt] * 3)
+    texts = [image.info["parameters"] for image in drawn.images]
+    for text, weight in zip(texts, ("0", "0.5", "1"), strict=True):
+        assert text.startswith(f"a <lora:ghibli:{weight}>\n")
+        assert "Seed: 7," in text
+    alone = draw(studio, "a <lora:ghibli:0.5>").images[0]
+    assert np.abs(np.asarray(alone, int) - np.asarray(drawn.images[1], int)).max() <= 1
+
+
 def test_infotext(studio: Studio) -> None:
     drawn = draw(studio, TAG, "b", negative="blurry", width=64, height=96)
     entry = studio.catalog.find("ghibli")
