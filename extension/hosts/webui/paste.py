@@ -9,8 +9,9 @@ from modules import infotext_utils
 
 from ... import prompt as language
 from ...errors import LiveLoraError
+from ...library.catalog import Entry
 from ...prompt import Tag, foreign
-from . import edits
+from . import edits, telling
 from .infotext import HASHES, REMOVED, short_hash
 from .live import LIVE
 
@@ -57,26 +58,23 @@ def renamed(prompt: str, written: str, hashes: Mapping[str, str]) -> str:
 
 
 def name_here(tag: Tag, short: str | None) -> str:
-    """What the tag's file is called here: as written if it is found, else by its hash."""
-    catalog = LIVE.catalog()
-    try:
-        entry = catalog.find(tag.name)
-        if short is None or short_hash(entry) in (short, None):
-            return tag.name
-    except LiveLoraError:
-        entry = None
-    if short is None:
+    """What the tag's file is called here: as written if it is that file, else found by its hash."""
+    named = _named(tag.name)
+    if short is None or (named is not None and short_hash(named) in (short, None)):
         return tag.name
     try:
-        return catalog.find(tag.name, hash=short).name
+        return LIVE.catalog().find(tag.name, hash=short).name
     except LiveLoraError as error:
-        reason = (
-            f"{tag.name} is another file than the one that made this picture"
-            if entry
-            else str(error)
-        )
-        print(f"Live LoRA: pasted: {reason} (hash {short})")
+        other = f"{tag.name} is another file than the one that made this picture (hash {short})"
+        telling.warn(str(error) if named is None else other)
         return tag.name
+
+
+def _named(name: str) -> Entry | None:
+    try:
+        return LIVE.catalog().find(name)
+    except LiveLoraError:
+        return None
 
 
 def with_tags(prompt: str, added: Sequence[str]) -> str:

@@ -71,6 +71,12 @@ def _each(reports: Iterable[Report]) -> Iterator[Told]:
                 yield told
 
 
+def warn(message: str) -> None:
+    """A popup on the page, and a line in the console."""
+    print(f"Live LoRA: {message}")
+    scripts.gr.Warning(message)
+
+
 def _not_found(message: str) -> None:
     """The builtin's two warnings about missing files, where its settings ask for them."""
     if options.get("lora_not_found_warning_console"):
