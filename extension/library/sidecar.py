@@ -7,6 +7,7 @@ reply of Civitai's API as several downloaders keep it, `name.txt` a plain descri
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import math
 from collections.abc import Mapping
@@ -140,8 +141,10 @@ def _load(path: Path) -> str:
     try:
         with path.open("rb") as file:
             raw = file.read(LARGEST + 1)
-    except FileNotFoundError:
-        return ""
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENAMETOOLONG):
+            return ""
+        raise
     if len(raw) > LARGEST:
         raise ValueError(f"it is larger than {LARGEST:,} bytes")
     return raw.decode("utf-8-sig", errors="replace")

@@ -49,6 +49,12 @@ def test_nothing_beside_the_file(path: Path) -> None:
     assert sidecar.read(path) == Sidecar()
 
 
+def test_a_name_so_long_that_no_sidecar_can_have_it(tmp_path: Path) -> None:
+    path = tmp_path / ("n" * 243 + ".safetensors")
+    path.touch()
+    assert sidecar.read(path) == Sidecar()
+
+
 def test_the_webuis_and_civitais_files_are_read(path: Path) -> None:
     beside(path, ".json", OWN)
     beside(path, ".civitai.info", CIVITAI)
