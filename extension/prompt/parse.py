@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterator
 
-from ..words import Problem
+from ..words import Problem, Span
 from .parts import Spot, place
-from .reading import Reading
-from .scan import Found, scan
-from .tags import Prompt, Tag
+from .reading import Understood, understand
+from .scan import KINDS, Found, scan
+from .tags import Argument, Prompt, Tag
+
+MOST = 1000  # problems that are listed; a prompt with more has another problem
 
 
 def parse(
@@ -21,29 +23,65 @@ def parse(
     on throughout. A `negative` prompt has no `AND` parts. `old_schedules` counts as the webui's
     option for old prompt editing timelines does.
     """
-    found = list(scan(prompt))
-    cut = [one for one in found if one.cut]
-    if not cut:
-        return Prompt(prompt, prompt, (), tuple(_fault(prompt, one) for one in found))
-    text, spots = place(
-        prompt, [one.span for one in cut], schedules=schedules, negative=negative, old=old_schedules
-    )
-    problems: list[Problem] = []
+    found = _found(prompt)
+    cut = [one.span for one in found if one.cut]
+    text, places = prompt, list[Spot]()
+    if cut:
+        text, places = place(prompt, cut, schedules=schedules, negative=negative, old=old_schedules)
+    spots = iter(places)
     tags: list[Tag] = []
-    places = iter(spots)
+    problems: list[Problem] = []
     for one in found:
-        spot = next(places) if one.cut else Spot()
+        spot = next(spots) if one.cut else Spot()
         if one.fault:
             problems.append(_fault(prompt, one))
-        elif (tag := Reading(prompt, one, problems).tag(spot.part)) is not None:
-            tags.append(_scheduled(tag, spot))
-    return Prompt(prompt, text, tuple(tags), tuple(problems))
+            del problems[MOST + 1 :]
+            continue
+        source = prompt[one.span.start : one.span.end]
+        read = understand(source, spot.part)
+        problems.extend(_problems(read, one.span.start))
+        if read.name:
+            tags.append(_tag(read, source, one.span, spot))
+        del problems[MOST + 1 :]
+    return Prompt(prompt, text, tuple(tags), tuple(_listed(problems)))
 
 
-def _scheduled(tag: Tag, spot: Spot) -> Tag:
-    if spot.schedule is None:
-        return tag
-    return replace(tag, factors=(*tag.factors, spot.schedule))
+def _found(prompt: str) -> list[Found]:
+    """All tags, and as many of what only looks like one as problems are listed."""
+    found: list[Found] = []
+    others = 0
+    for one in scan(prompt):
+        others += not one.cut
+        if one.cut or others <= MOST + 1:
+            found.append(one)
+    return found
+
+
+def _tag(read: Understood, source: str, span: Span, spot: Spot) -> Tag:
+    """What was understood, at its place in the prompt."""
+    schedule = () if spot.schedule is None else (spot.schedule,)
+    return Tag(
+        kind=KINDS[read.kind.lower()],
+        name=read.name,
+        arguments=tuple(_moved(argument, span.start) for argument in read.arguments),
+        span=span,
+        source=source,
+        written_kind=read.kind,
+        part=spot.part or 0,
+        values=read.values or {},
+        factors=(*read.factors, *schedule),
+    )
+
+
+def _moved(argument: Argument, start: int) -> Argument:
+    span = Span(argument.span.start + start, argument.span.end + start)
+    return Argument(argument.name, argument.value, span, argument.means)
+
+
+def _problems(read: Understood, start: int) -> Iterator[Problem]:
+    for note in read.notes:
+        span = Span(note.span.start + start, note.span.end + start)
+        yield Problem(f"column {span.start + 1}: {note.message}", span, note.severity)
 
 
 def _fault(prompt: str, found: Found) -> Problem:
@@ -51,3 +89,13 @@ def _fault(prompt: str, found: Found) -> Problem:
     shown = prompt[found.span.start : min(found.span.end, found.span.start + 60)]
     end = f"{shown} is left out" if found.cut else "it stays in the text"
     return Problem(f"column {span.start + 1}: {found.fault}; {end}", span)
+
+
+def _listed(problems: list[Problem]) -> list[Problem]:
+    """The first ones; and that there are more."""
+    if len(problems) <= MOST:
+        return problems
+    last = problems[MOST]
+    start = last.span.start + 1 if last.span else 1
+    more = Problem(f"column {start}: more problems from here on are not listed", last.span)
+    return [*problems[:MOST], more]

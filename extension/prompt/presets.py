@@ -31,6 +31,7 @@ class Presets:
 
     blocks: dict[str, tuple[str, ...]] = field(default_factory=dict)
     elements: dict[str, tuple[ElementLine, ...]] = field(default_factory=dict)
+    edition: int = 0  # counts definitions: what was read by older ones is read again
 
 
 def _bits(base: int, rest: str) -> tuple[str, ...]:
@@ -67,6 +68,7 @@ def define(text: str) -> Presets:
     """
     presets.blocks = {**_KNOWN, **_block_lines(text)}
     presets.elements = {**_KNOWN_ELEMENTS, **_element_lines(text)}
+    presets.edition += 1
     return presets
 
 

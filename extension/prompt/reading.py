@@ -1,61 +1,84 @@
-"""One tag that the scan has found → a Tag, or the reason why it is none."""
+"""One tag's text → what it says, and what there is to say about it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Literal
 
-from ..words import Problem, Span
+from ..words import Span
 from .arguments import Draft, Feature, Written
-from .items import Item, Items, split
+from .eaten import eaten
+from .factor import Factor
+from .items import Item, split
 from .nearest import nearest
+from .presets import presets
 from .reader import Unreadable
-from .scan import KINDS, Found
-from .tags import Argument, Tag
+from .tags import Argument
 
 
-class Reading:
-    """Reads one tag; what there is to say about it goes to `problems`."""
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A problem of a tag; `span` counts from the tag's `<`."""
 
-    def __init__(self, prompt: str, found: Found, problems: list[Problem]) -> None:
-        self.span = found.span
-        self.start = found.span.start
-        self.source = prompt[found.span.start : found.span.end]
-        self.problems = problems
+    message: str
+    span: Span
+    severity: Literal["error", "warning"]
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """What a tag's text says, wherever it stands; spans count from its `<`."""
+
+    notes: tuple[Note, ...]
+    kind: str = ""
+    name: str = ""  # empty where the tag cannot be read: then a note tells why
+    arguments: tuple[Argument, ...] = ()
+    values: Mapping[str, Any] | None = None
+    factors: tuple[Factor, ...] = ()
+
+
+def understand(source: str, part: int | None) -> Understood:
+    """Reads `<kind:name:…>`; the same text in the same part of a prompt is read once."""
+    return _understand(source, part, presets.edition, len(Feature.by_name))
+
+
+@lru_cache(maxsize=1024)
+def _understand(source: str, part: int | None, *_edition: int) -> Understood:
+    return _Reading(source).all(part)
+
+
+class _Reading:
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self.notes: list[Note] = []
         self.given: dict[str, Argument] = {}
         self.values: dict[str, Any] = {}
 
-    def tag(self, part: int | None = 0) -> Tag | None:
-        """The tag, or None where it cannot be read: then a problem tells why."""
+    def all(self, part: int | None) -> Understood:
+        """Everything, or the notes alone where the tag cannot be read."""
         try:
             items = split(self.source)
         except Unreadable as error:
-            self._fail(error.message, error.start, error.end or error.start + 1)
-            return None
+            self._note(error.message, error.start, error.end or error.start + 1)
+            return Understood(tuple(self.notes))
         name, rest = _named(items.items)
         if not name or not name.value.strip():
             first = items.items[0]
-            self._fail("expected the name of a LoRA", first.start, max(first.end, first.start + 1))
-            return None
+            self._note("expected the name of a LoRA", first.start, first.end)
+            return Understood(tuple(self.notes))
         arguments = self._arguments(rest)
         if arguments is None:
-            return None
+            return Understood(tuple(self.notes))
         self._warn_of_characters(name)
-        return self._build(items, _name_of(name), arguments, part)
-
-    def _build(
-        self, items: Items, name: str, arguments: Sequence[Argument], part: int | None
-    ) -> Tag:
         draft = compose(self.values, part)
         self._remark(draft)
-        return Tag(
-            kind=KINDS[items.kind.lower()],
-            name=name,
+        return Understood(
+            notes=tuple(self.notes),
+            kind=items.kind,
+            name=_name_of(name),
             arguments=tuple(arguments),
-            span=self.span,
-            source=self.source,
-            written_kind=items.kind,
-            part=part or 0,
             values=self.values,
             factors=tuple(draft.factors),
         )
@@ -69,8 +92,8 @@ class Reading:
         for item in items:
             position += item.key is None
             means = self._means(item, position)
-            span = Span(self.start + item.start, self.start + item.end)
-            arguments.append(Argument(item.key, item.value, span, means))
+            argument = Argument(item.key, item.value, Span(item.start, item.end), means)
+            arguments.append(argument)
             if means is None:
                 continue
             try:
@@ -80,15 +103,16 @@ class Reading:
                 sound = False
                 continue
             if item.key is not None and means in named:
-                self._warn(f"{means}= stands twice: the last one counts", span)
+                self._warn(f"{means}= stands twice: the last one counts", argument.span)
             (self.values if item.key is None else named)[means] = read
             if item.key is not None or means not in named:
-                self.given[means] = arguments[-1]
+                self.given[means] = argument
         self.values.update(named)
         return arguments if sound else None
 
     def _means(self, item: Item, position: int) -> str | None:
-        span = Span(self.start + item.start, self.start + item.end)
+        """Under which name the item is understood; None, and a warning, under none."""
+        span = Span(item.start, item.end)
         if item.key is not None:
             if item.key in Feature.by_name:
                 return item.key
@@ -106,41 +130,26 @@ class Reading:
     def _unreadable(self, item: Item, means: str, error: Unreadable) -> None:
         end = item.end if error.end is None else item.value_start + error.end
         start = min(item.value_start + error.start, item.end)
-        self._fail(f"{means}: {error.message}", start, max(end, start + 1))
+        self._note(f"{means}: {error.message}", start, end)
 
-    def _fail(self, message: str, start: int, end: int) -> None:
-        span = Span(self.start + start, self.start + end)
+    def _note(self, message: str, start: int, end: int) -> None:
         shown = self.source if len(self.source) <= 60 else self.source[:59] + "…"
-        text = f"column {span.start + 1}: {message}; {shown} is left out"
-        self.problems.append(Problem(text, span))
+        span = Span(start, max(end, start + 1))
+        self.notes.append(Note(f"{message}; {shown} is left out", span, "error"))
 
     def _warn(self, message: str, span: Span) -> None:
-        self.problems.append(Problem(f"column {span.start + 1}: {message}", span, "warning"))
+        self.notes.append(Note(message, span, "warning"))
 
     def _warn_of_characters(self, name: Item) -> None:
-        for signs, eater in _EATEN.items():
-            if signs in name.value:
-                at = self.start + name.start + name.written.find(signs)
-                self._warn(
-                    f"{signs!r} in a name: {eater}; rename the file, or use hash= instead",
-                    Span(at, at + len(signs)),
-                )
+        for signs, eater in eaten(name.value):
+            at = name.start + name.written.find(signs)
+            message = f"{signs!r} in a name: {eater}; rename the file, or use hash= instead"
+            self._warn(message, Span(at, at + len(signs)))
 
     def _remark(self, draft: Draft) -> None:
         for feature in Feature.features:
             for name, remark in feature.remarks(draft) if feature.concerns(draft.values) else ():
                 self._warn(remark, self.given[name].span)
-
-
-# What the webui's comment option and the dynamic-prompts extension take out of a prompt.
-_EATEN = {
-    "#": "the webui's comment option cuts the prompt from # to the end of the line",
-    "{": "dynamic prompts takes {…} for alternatives",
-    "}": "dynamic prompts takes {…} for alternatives",
-    "%": "dynamic prompts refuses a prompt with %",
-    "$$": "dynamic prompts takes $$ for its own",
-    "__": "wildcard extensions take __…__ for a wildcard",
-}
 
 
 def compose(values: Mapping[str, Any], part: int | None) -> Draft:

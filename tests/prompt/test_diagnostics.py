@@ -121,3 +121,13 @@ def test_explain_never_fails() -> None:
         for steps in (0, 1, 2):
             assert report(prompt, steps)
             assert json.loads(report(prompt, steps, as_json=True))["steps"] == max(1, steps)
+
+
+def test_more_problems_than_anybody_reads_are_not_listed() -> None:
+    prompt = parse("<lora:a:x>" * 1500 + "<lora:a:1")
+    assert len(prompt.problems) == 1001
+    assert prompt.problems[-1].message == (
+        "column 10009: more problems from here on are not listed"
+    )
+    assert len(parse("<lora:a:x>" * 1000).problems) == 1000
+    assert [tag.name for tag in parse("<lora:" * 3000 + "<lora:b>").tags] == ["b"]
