@@ -29,6 +29,7 @@ class Additive(Algorithm):
 
     def fit_shape(self, kind: Kind, shape: Shape) -> None:
         """Raises ModuleError when it cannot go on a weight of this kind and shape."""
+        loose.refuse_norm(kind)
         loose.check(self.made(), kind, shape)
         residual.check(self.tensors, kind, shape)
 

@@ -22,6 +22,8 @@ from .registry import Shape
 from .rotation import blockwise, bounded, cayley, skewed
 from .values import Place
 
+MOST_STAGES = 32
+
 
 def butterfly(values: Tensor, stages: Tensor) -> Tensor:
     """What all stages together add to the channels (…, o), the last axis.
@@ -77,7 +79,7 @@ class Boft(Oft):
         stages, count, block, width = self.size()
         if block != width or block % 2:
             raise ModuleError(f"should have square blocks of an even size and has {self.size()}")
-        if (count * block) % (2**stages * (block // 2)):
+        if stages > MOST_STAGES or (count * block) % (2**stages * (block // 2)):
             raise ModuleError(f"has {stages} stages for {count} blocks of {block}")
 
     def fit_shape(self, kind: Kind, shape: Shape) -> None:

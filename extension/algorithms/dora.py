@@ -120,8 +120,7 @@ class Dora(Algorithm):
 
     def fit_shape(self, kind: Kind, shape: Shape) -> None:
         """Raises ModuleError when the algorithm below does not fit, or the lengths do not."""
-        if kind == "norm":
-            raise ModuleError("is for linear layers and convolutions, the layer is a norm")
+        loose.refuse_norm(kind)
         self.inner.fit_shape(kind, shape)
         self.by_output(shape[0], self._width(shape))
 
@@ -136,7 +135,7 @@ class Dora(Algorithm):
         whole = (place.of(layer.weight) + self.inner.change(layer, place))[:, :width]
         outputs = self.by_output(shape[0], width)
         rest = tuple(axis for axis in range(whole.dim()) if axis != (0 if outputs else 1))
-        norm = torch.linalg.vector_norm(whole, dim=rest, dtype=place.exact())
+        norm = torch.linalg.vector_norm(whole, dim=rest, dtype=place.widest)
         lengths = self.get(self.slot, place).flatten().to(norm.dtype)
         # A row of zeros stays one, whatever its length should be.
         gain = torch.where(norm > 0, lengths / norm - 1, 0.0)

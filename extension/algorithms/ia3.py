@@ -15,6 +15,7 @@ from ..errors import ModuleError
 from ..words import Kind
 from .base import Algorithm
 from .channels import InputScale, OutputScale, columns, rows, vector
+from .loose import refuse_norm
 from .registry import Shape
 from .values import Place, scalar
 
@@ -33,8 +34,7 @@ class Ia3(Algorithm):
 
     def fit_shape(self, kind: Kind, shape: Shape) -> None:
         """Raises ModuleError where the layer has another number of channels."""
-        if kind == "norm":
-            raise ModuleError("is for linear layers and convolutions, the layer is a norm")
+        refuse_norm(kind)
         if self.tensors["on_input"].is_meta:
             self._fit_either(shape)
         elif self.on_input:

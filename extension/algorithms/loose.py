@@ -49,6 +49,12 @@ def _unflattened(columns: int, host: Shape) -> Shape:
     return (columns, 1, 1)
 
 
+def refuse_norm(kind: Kind) -> None:
+    """Raises ModuleError where the layer is a norm."""
+    if kind == "norm":
+        raise ModuleError("is for linear layers and convolutions, the layer is a norm")
+
+
 def check(made: Shape, kind: Kind, shape: Shape) -> None:
     """Raises ModuleError unless ΔW of shape `made` can go on W of shape `shape`."""
     if min(len(made), len(shape)) < 2:

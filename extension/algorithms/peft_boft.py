@@ -17,6 +17,7 @@ from ..deltas import Delta, Dense, Layer, OutputMap
 from ..errors import ModuleError
 from ..words import Kind
 from .base import Algorithm
+from .boft import MOST_STAGES
 from .channels import along, back, last, rows, vector
 from .registry import Shape
 from .rotation import blockwise, cayley
@@ -75,7 +76,7 @@ class PeftBoft(Algorithm):
         if len(shape) != 4 or shape[2] != shape[3]:
             raise ModuleError(f"boft_R should be (m, K, b, b) and is {shape}")
         stages, count, block, _ = shape
-        if stages > 1 and (block % 2 or count % 2 ** (stages - 1)):
+        if stages > 1 and (block % 2 or count % 2 ** min(stages - 1, MOST_STAGES)):
             raise ModuleError(f"has {stages} stages for {count} blocks of {block}")
 
     def fit_shape(self, kind: Kind, shape: Shape) -> None:

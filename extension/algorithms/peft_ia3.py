@@ -11,6 +11,7 @@ from ..errors import ModuleError
 from ..words import Kind
 from .base import Algorithm
 from .channels import InputScale, OutputScale, columns, rows
+from .loose import refuse_norm
 from .registry import Shape
 from .values import Place
 
@@ -38,8 +39,7 @@ class PeftIa3(Algorithm):
 
     def fit_shape(self, kind: Kind, shape: Shape) -> None:
         """Raises ModuleError where the layer has another number of channels."""
-        if kind == "norm":
-            raise ModuleError("is for linear layers and convolutions, the layer is a norm")
+        refuse_norm(kind)
         self.by_output(shape)
 
     def gain(self, place: Place) -> Tensor:

@@ -45,6 +45,8 @@ def weight(tensors: Mapping[str, Tensor], shape: Shape, place: Place) -> Tensor:
     """The residual in W's shape."""
     if "bias" in tensors:
         return tensors["bias"].to(place.device, place.dtype).reshape(shape)
+    if any(tensors[slot].is_floating_point() for slot in ("bias_size", "bias_indices")):
+        raise ModuleError("bias_size and bias_indices should be integers")
     size = tuple(int(n) for n in tensors["bias_size"].flatten().tolist())
     if min(size, default=0) < 1 or math.prod(size) != math.prod(shape):
         raise ModuleError(f"bias_size is {size}, the layer's weight is {shape}")

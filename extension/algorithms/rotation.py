@@ -13,10 +13,10 @@ from .values import Place
 
 def cayley(skew: Tensor, place: Place) -> Tensor:
     """(I + Q)(I − Q)⁻¹ − I = 2Q (I − Q)⁻¹ of skew-symmetric blocks Q (…, n, n)."""
-    exact = skew.to(place.exact())
+    exact = place.exact(skew)
     identity = torch.eye(exact.shape[-1], dtype=exact.dtype, device=exact.device)
     turned: Tensor = torch.linalg.solve(identity - exact, 2 * exact, left=False)
-    return turned.to(place.dtype)
+    return place.of(turned)
 
 
 def skewed(blocks: Tensor) -> Tensor:

@@ -25,12 +25,12 @@ def strongest(weight: Tensor, rank: int, place: Place) -> tuple[Tensor, Tensor]:
 
     By the eigenvectors of the smaller Gram matrix in float64: a quarter of the time of an SVD.
     """
-    exact = weight.to(place.exact())
+    exact = place.exact(weight)
     wide = exact.shape[0] <= exact.shape[1]
     gram = exact @ exact.t() if wide else exact.t() @ exact
     vectors = torch.linalg.eigh(gram).eigenvectors.flip(-1)[:, :rank]
     pair = (vectors, vectors.t() @ exact) if wide else (exact @ vectors, vectors.t())
-    return pair[0].to(place.dtype), pair[1].to(place.dtype)
+    return place.of(pair[0]), place.of(pair[1])
 
 
 class Tlora(Factored):
@@ -74,5 +74,5 @@ class Tlora(Factored):
         used = self.used_rank
         q = loose.matrix(self.get("q_layer", place))[:used]
         p = loose.matrix(self.get("p_layer", place)) * self.get("lambda_layer", place).flatten()
-        start, onto = strongest(place.of(layer.weight).flatten(1), q.shape[0], place)
+        start, onto = strongest(layer.weight.flatten(1), q.shape[0], place)
         return Factors(torch.cat([q, onto]), torch.cat([p[:, :used], -start], 1))

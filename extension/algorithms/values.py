@@ -10,6 +10,7 @@ from torch import Tensor
 from ..errors import ModuleError
 
 MOST_DIMENSIONS = 5
+WIDE_DEVICES = ("cpu", "cuda")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +32,15 @@ class Place:
         # A product with a number is computed in float32 within the kernel.
         return (tensor if tensor.dtype == self.goal else self.of(tensor)) * scale
 
-    def exact(self) -> torch.dtype:
-        """float64, where the device has it: for what is short and must not lose digits."""
-        return self.dtype if self.device.type == "mps" else torch.float64
+    @property
+    def widest(self) -> torch.dtype:
+        """float64 where the device has it, for sums that must not lose digits."""
+        return torch.float64 if self.device.type in WIDE_DEVICES else self.dtype
+
+    def exact(self, tensor: Tensor) -> Tensor:
+        """The tensor in float64, for solvers: on the CPU where the device has no float64."""
+        wide = self.device.type in WIDE_DEVICES
+        return tensor.detach().to(self.device if wide else "cpu", torch.float64)
 
 
 def working(dtype: torch.dtype) -> torch.dtype:

@@ -75,7 +75,7 @@ CASES: dict[str, tuple[Tensors, str, str]] = {
     "kernel on linear": (tensors("lora", (24, 16, 3, 3)), "linear with bias", "3x3 kernel"),
     "other kernel": (tensors("lora", (16, 8, 5, 5)), "conv 3x3", "5x5 kernel"),
     "other core": (tensors("lora with a core", (16, 8, 5, 5)), "conv 3x3", "5x5 kernel"),
-    "lora on a norm": (tensors("lora", LINEAR), "layer norm", "the norm layer's is (16,)"),
+    "lora on a norm": (tensors("lora", LINEAR), "layer norm", "the layer is a norm"),
     "norm on linear": (tensors("norm", (24,)), "linear with bias", "is for a norm"),
     "kron": (tensors("lokr", (24, 20)), "linear with bias", "20 inputs"),
     "oft blocks": (tensors("oft", (20, 16)), "linear with bias", "5 blocks of 4"),
