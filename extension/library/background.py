@@ -48,7 +48,8 @@ class Background:
             self._stop.wait(PAUSE)
 
     def once(self) -> None:
-        """One round over what is not known yet."""
+        """One round over what is not known yet, new files included."""
+        self._catalog.scan_if_changed()
         for entry in self._catalog.unread:
             if self._may_go_on():
                 self._catalog.facts.gist(entry)

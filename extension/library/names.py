@@ -14,6 +14,7 @@ Table = dict[str, list[Entry]]
 SUGGESTED = 3
 COMPARED = 40  # names that difflib looks at: its ratio takes about 30 µs a pair
 ALIKE = 0.6
+LONGEST = 255  # characters of a file name: what is longer is not worth the comparison
 
 
 def spellings(relative: str, label: str) -> tuple[str, ...]:
@@ -98,7 +99,7 @@ class Names:
 
     def _nearest(self, name: str) -> tuple[str, ...]:
         """Up to 3 names or aliases that look like `name`, the nearest first."""
-        wanted = fold(name.replace("\\", "/"))
+        wanted = fold(name[:LONGEST].replace("\\", "/"))
         pairs = _pairs(wanted)
         common = Counter(
             {own: len(pairs & theirs) / len(pairs | theirs) for own, theirs in self._pairs.items()}

@@ -69,9 +69,12 @@ def read(entry: Entry, roots: Iterable[Path]) -> Picture:
         raise FileError(path, "it is a link that leads out of the library")
     try:
         with open_file(path) as file:
-            return _picture(path, file.read(LARGEST))
+            content = file.read(LARGEST + 1)
     except (OSError, ValueError, Unsound) as error:
         raise FileError(path, reason(error)) from error
+    if len(content) > LARGEST:
+        raise FileError(path, f"it is larger than {LARGEST:,} bytes")
+    return _picture(path, content)
 
 
 def is_within(path: Path, folders: Iterable[Path]) -> bool:

@@ -86,3 +86,4 @@ def test_the_nearest_names_are_found_among_thousands() -> None:
     assert names.nearest("watercolor") == ("wateercolour",)
     assert names.nearest("oil_paint")[0] == "oil paint"
     assert names.nearest("lora nmber 77")[0] == "lora number 77"
+    assert names.nearest("x" * 1_000_000) == ()

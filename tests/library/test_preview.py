@@ -129,6 +129,15 @@ def test_a_picture_that_would_fill_the_memory_is_not_opened(
         preview.cached_thumbnail(found, [tmp_path], None)
 
 
+def test_a_picture_file_that_is_too_large_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "x.png").write_bytes(encoded())
+    monkeypatch.setattr(preview, "LARGEST", 20)
+    with pytest.raises(FileError, match="larger than 20 bytes"):
+        shown(tmp_path)
+
+
 def test_a_damaged_thumbnail_in_the_cache_is_made_again(tmp_path: Path) -> None:
     (tmp_path / "x.png").write_bytes(encoded())
     found, cache = entry(tmp_path), tmp_path / "cache"
