@@ -134,6 +134,11 @@ def test_the_text_encoder_follows_entry_by_entry() -> None:
     assert tag.varies == {"progress"}
 
 
+def test_a_host_without_entries_encodes_the_first_one() -> None:
+    tags = parse("[<lora:a>:<lora:b>:0.5] [<lora:c>:3] [<lora:d>::0.3] [e|<lora:f>]").tags
+    assert [tag.weight(TEXT, Row(), Progress()) for tag in tags] == [1, 0, 0, 1, 0]
+
+
 def test_schedules_can_be_left_alone() -> None:
     prompt = parse("[<lora:a>:b:3]", schedules=False)
     assert calls(prompt.tags[0]) == "1111111111"
