@@ -15,7 +15,6 @@ from ..words import Progress, Row, Target
 from .brackets import Brackets, brackets
 from .factor import Factor, is_text
 
-
 _LONG = 1_000_000  # calls
 
 
