@@ -83,7 +83,8 @@ class Catalog:
         """
         before = snapshot = self.snapshot
         named = snapshot.names.find(name)
-        if not (all(entry.is_current() for entry in named) and (named or self._is_fresh())):
+        sure = bool(named) and hash is None  # a new file may have the hash
+        if not (all(entry.is_current() for entry in named) and (sure or self._is_fresh())):
             snapshot = self.scan()
             named = snapshot.names.find(name)
         found = named if hash is None else self._hashed(name, hash, named)

@@ -326,6 +326,8 @@ def test_a_hash_finds_a_file_under_any_name(tmp_path: Path) -> None:
     x.path.rename(tmp_path / "renamed.safetensors")
     assert catalog.find("x", hash=x.hash).name == "renamed"
     assert catalog.by_hash(x.shorthash) is catalog.find("renamed")
+    (tmp_path / "renamed.safetensors").rename(tmp_path / "again.safetensors")
+    assert catalog.find("y", hash=x.hash).name == "again"  # though there is a y
 
 
 def test_a_hash_that_is_not_known_says_how_much_is(tmp_path: Path) -> None:
