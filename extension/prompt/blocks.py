@@ -114,3 +114,23 @@ def block_name(word: str) -> str | None:
     found = re.fullmatch(r"(IN|OUT)0*(\d{1,2})", word)
     name = f"{found[1]}{int(found[2]):02}" if found else word
     return name if name in BLOCKS else None
+
+
+# The original layout's names for layers of a resnet: lora-block-weight's lines are matched with them.
+_ORIGINAL = {
+    "conv_shortcut": "skip_connection",
+    "time_emb_proj": "emb_layers_1",
+    "conv1": "in_layers_2",
+    "conv2": "out_layers_3",
+    "norm1": "in_layers_0",
+    "norm2": "out_layers_0",
+}
+
+
+def original_name(key: str) -> str:
+    """A UNet key with the layer called as in the original layout; others as they are."""
+    if "_resnets_" not in key:
+        return key
+    for ours, theirs in _ORIGINAL.items():
+        key = key.replace(ours, theirs)
+    return key

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..words import Target
-from .blocks import BLOCKS, ELEMENTS, LISTS, block_name, has_element, span_of_blocks
+from .blocks import BLOCKS, ELEMENTS, LISTS, block_name, has_element, original_name, span_of_blocks
 from .nearest import nearest
 from .numbers import number
 from .presets import ElementLine, presets
@@ -125,15 +125,13 @@ def _block_range(word: str) -> frozenset[str]:
 
 
 def line_fits(line: ElementLine, target: Target, block: str | None) -> bool:
-    """lora-block-weight's rule: names may be beginnings (`OUT`), none means all."""
+    """lora-block-weight's rule: elements are parts of names, blocks beginnings, none means all."""
 
     def in_block(word: str) -> bool:
         return block is not None and (block in _block_range(word) or block.startswith(word))
 
-    def in_element(word: str) -> bool:
-        return has_element(target, word) if word in ELEMENTS else word in target.key
-
-    return _chosen(line.blocks, in_block) and _chosen(line.elements, in_element)
+    name = original_name(target.key)
+    return _chosen(line.blocks, in_block) and _chosen(line.elements, name.__contains__)
 
 
 def _chosen(words: tuple[str, ...], fits: Callable[[str], bool]) -> bool:

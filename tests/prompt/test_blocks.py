@@ -109,7 +109,7 @@ def own() -> Iterator[str]:
 MINE:1,0,0,0,0,0,0,0,X,X+0.5,X-1,1,1,1,1,1,1
 OUTD:0,0,0,0,0,0,0,0,0,0,0,0
 too short:1,2
-CROSS:OUT IN01:attn2:0.3,NOT OUT:conv:0.7
+CROSS:OUT IN01:attn2:0.3,NOT OUT:in_layers:0.7
 
 LATE::attn1:0.1
 BASE:attn:0.6
@@ -127,6 +127,7 @@ def test_the_users_own_presets(own: str) -> None:
     assert weight("lbwe=CROSS", IN01) == 0.3
     assert weight("lbwe=CROSS", CONV) == 1
     assert weight("lbwe=CROSS", unet("down_blocks_1_resnets_0_conv1")) == 0.7
+    assert weight("lbwe=CROSS", unet("down_blocks_1_resnets_0_time_emb_proj")) == 1
     assert weight("lbwe=LATE", OUT03) == 0.1
     assert weight("lbwe=LATE", TEXT) == 0.6
     define("")
@@ -152,6 +153,14 @@ def test_what_cannot_be_read(value: str, hint: str) -> None:
     prompt = parse(f"<lora:a:{value}>")
     assert prompt.tags == ()
     assert hint in prompt.problems[0].message
+
+
+def test_presets_of_elements_match_parts_of_names() -> None:
+    """As lora-block-weight has it; in the language itself `proj` is the two outer projections."""
+    gate = unet("mid_block_attentions_0_transformer_blocks_0_ff_net_0_proj")
+    assert weight("lbwe=PROJDEEPOFF", gate) == 0
+    assert weight("lbwe=proj@0", gate) == 1
+    assert weight("lbwe=PROJDEEPOFF", unet("mid_block_resnets_0_time_emb_proj")) == 1
 
 
 def test_elements_by_their_key() -> None:
