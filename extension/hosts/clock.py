@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
 from typing import Any
 
 from torch import Tensor
@@ -55,4 +56,5 @@ def _sigma(scheduler: Any, index: int, timestep: float) -> float | None:
     if products is None:
         return None
     kept = float(products[min(int(timestep), len(products) - 1)])
-    return float(((1 - kept) / kept) ** 0.5)
+    # With zero terminal SNR the first step is pure noise.
+    return float(((1 - kept) / kept) ** 0.5) if kept > 0 else inf

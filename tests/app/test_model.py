@@ -1,0 +1,124 @@
+"""What the small model and its LoRAs show, on 16 of the 64 seeds of `benchmarks/small_model.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+pytest.importorskip("diffusers")
+
+import live_lora
+from live_lora.app import training
+from live_lora.app.training import exam, scorer, sheet
+from live_lora.app.training.objects import CHARACTER
+
+DATA = Path(training.__file__).parents[1] / "data"
+pytestmark = pytest.mark.skipif(
+    not (DATA / "model").exists(),
+    reason="the small model is not trained yet: python -m live_lora.app.training",
+)
+ASKED = exam.questions(16)
+SEEDS = [question.seed for question in ASKED]
+
+Draw = Callable[[str], np.ndarray]
+
+
+@pytest.fixture(scope="module")
+def live() -> Iterator[Any]:
+    torch.set_num_threads(2)
+    with live_lora.attach(sheet.load(DATA / "model"), library=DATA / "loras") as attached:
+        yield attached
+
+
+@pytest.fixture(scope="module")
+def draw(live: Any) -> Draw:
+    """The sixteen pictures with some tags behind each prompt, drawn once for each text of tags."""
+    return cache(lambda tags: exam.answer(live, exam.tagged(ASKED, tags), SEEDS))
+
+
+def measured(measure: Callable[[scorer.Parts], torch.Tensor], pictures: np.ndarray) -> float:
+    return float(measure(scorer.take_apart(pictures)).mean())
+
+
+def test_the_model_draws_the_asked_colours_and_shapes(draw: Draw):
+    coloured, shaped = exam.marks(ASKED, draw(""))
+    assert coloured >= 0.9
+    assert shaped >= 0.85
+
+
+def test_the_model_is_small(live: Any):
+    size = sum(path.stat().st_size for path in (DATA / "model").rglob("*") if path.is_file())
+    assert size <= 12e6
+    assert all(path.stat().st_size <= 400_000 for path in (DATA / "loras").glob("*.safetensors"))
+
+
+def test_a_negative_prompt_takes_away(live: Any):
+    """Blue backgrounds by chance, without a word about them, are fewer when blue is unwanted."""
+    prompts = ["a red heart"] * 8
+    options: dict[str, Any] = {"negative_prompt": ["blue background"] * 8}
+    blue = [
+        (background_is("blue", exam.answer(live, prompts, range(8), **o))) for o in ({}, options)
+    ]
+    assert blue[1] <= blue[0]
+    assert blue[1] == 0
+
+
+def background_is(colour: str, pictures: np.ndarray) -> int:
+    corners = scorer.lab(pictures[:, [1, 1, -2, -2], [1, -2, 1, -2]]).median(1).values
+    names, palette = list(exam.COLOURS), scorer.lab(np.array(list(exam.COLOURS.values())))
+    return sum(names[int((palette - c).norm(dim=1).argmin())] == colour for c in corners)
+
+
+def test_lineart_takes_the_fill_away_as_its_weight_rises(draw: Draw):
+    fills = [measured(scorer.fill, draw(f"<lora:lineart:{w}>")) for w in (0, 0.25, 0.5, 0.75, 1)]
+    assert fills == sorted(fills, reverse=True)
+    lost = scorer.fill(scorer.take_apart(draw("<lora:lineart:1>"))) < 0.5
+    assert lost.float().mean() >= 0.95
+
+
+@pytest.mark.parametrize("name", ["lineart", "neon", "polkadots", "width", CHARACTER])
+def test_weight_zero_is_the_model_itself(draw: Draw, name: str):
+    np.testing.assert_array_equal(draw(f"<lora:{name}:0>"), draw(""))
+
+
+def test_neon_turns_the_light_off(draw: Draw):
+    assert measured(scorer.glow, draw("<lora:neon:1>")) > measured(scorer.glow, draw("")) + 0.35
+
+
+def test_polkadots_put_spots_on_things(draw: Draw):
+    assert measured(scorer.spots, draw("<lora:polkadots:1>")) > measured(scorer.spots, draw("")) + 2
+
+
+def test_width_is_a_slider_from_thin_to_wide(draw: Draw):
+    widths = [
+        measured(scorer.width, draw(f"<lora:width:{weight}>")) for weight in (-2, -1, 0, 1, 2)
+    ]
+    assert widths == sorted(widths)
+    assert widths[0] < widths[2] - 0.5
+    assert widths[4] > widths[2] + 0.5
+
+
+def portraits(live: Any, tags: str, name: str = CHARACTER) -> float:
+    prompts = [f"{name} on a {q.background} background {tags}" for q in ASKED]
+    return measured(scorer.character, exam.answer(live, prompts, SEEDS))
+
+
+def test_the_character_needs_its_lora_and_its_name(live: Any, draw: Draw):
+    tag = f"<lora:{CHARACTER}:1>"
+    assert portraits(live, tag) >= 0.75
+    assert portraits(live, "") == 0
+    assert measured(scorer.character, draw(tag)) <= 0.1
+
+
+def test_two_loras_keep_both_effects(draw: Draw):
+    """Each measure goes at least half of the way that its LoRA takes it alone."""
+    both = draw("<lora:lineart:1> <lora:width:2>")
+    for measure, tag in ((scorer.fill, "<lora:lineart:1>"), (scorer.width, "<lora:width:2>")):
+        plain, alone = measured(measure, draw("")), measured(measure, draw(tag))
+        assert abs(measured(measure, both) - plain) >= 0.5 * abs(alone - plain)
