@@ -116,7 +116,7 @@ def block_name(word: str) -> str | None:
     return name if name in BLOCKS else None
 
 
-# The original layout's names for layers of a resnet: lora-block-weight's lines are matched with them.
+# The original layout's names for layers of a resnet: lora-block-weight's lines match with them.
 _ORIGINAL = {
     "conv_shortcut": "skip_connection",
     "time_emb_proj": "emb_layers_1",
