@@ -67,7 +67,7 @@ export class Card {
 
 function badge({ base, error }, why) {
   if (!error && base === "Unknown") return "";
-  return h("span", { class: "live-lora-base", title: why }, error ? "unreadable" : base);
+  return h("span", { class: "live-lora-base", title: why }, error ? "unusable" : base);
 }
 
 function tooltip({ name, alias, relative, words, triggers, misfit, error }) {
