@@ -63,15 +63,21 @@ prompts = (
 
 
 @pytest.fixture(scope="module")
-def host() -> Any:
-    """The webui's function, loaded from its file."""
+def parser() -> Any:
+    """The webui's module, loaded from its file."""
     path = Path(os.environ["WEBUI_ROOT"]) / "modules" / "prompt_parser.py"
     spec = importlib.util.spec_from_file_location("webui_prompt_parser", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module.get_learned_conditioning_prompt_schedules
+    return module
+
+
+@pytest.fixture(scope="module")
+def host(parser: Any) -> Any:
+    """The function that decides about schedules."""
+    return parser.get_learned_conditioning_prompt_schedules
 
 
 def entry(schedule: list[list[Any]], call: int) -> str:
@@ -110,3 +116,31 @@ def test_a_tag_is_a_word_in_its_place(
         # A backslash before a tag protects what comes after it, as in A1111.
         if "\\" + TAG not in text:
             assert [shown(ours) for _, ours in left] == [shown(theirs) for _, theirs in schedule]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a <lora:x> AND b <lora:x>",
+        "<lora:x> AND <lora:x> :0.5 AND [c <lora:x>::3] x\\ :1.2",
+        "a ANDROID <lora:x> AND\n<lora:x> ANDAND <lora:x>",
+        "[a <lora:x> AND b:<lora:x>:3] <lora:x>",
+        "AND <lora:x> AND AND <lora:x>",
+        "a :0.5 <lora:x> AND b:2",
+    ],
+)
+def test_parts_are_the_hosts(parser: Any, host: Any, text: str) -> None:
+    read = parse(text)
+    count = iter(range(100))
+    in_words = re.sub(TAG, lambda _: f"W{next(count)}W", text)
+    (parts,), flat, _ = parser.get_multicond_prompt_list([in_words])
+    texts = [flat[index] for index, _ in parts]
+    assert [tag.part for tag in read.tags] == [
+        next(part for part, piece in enumerate(texts) if f"W{number}W" in piece)
+        for number in range(len(read.tags))
+    ]
+    for number, tag in enumerate(read.tags):
+        schedule = host([texts[tag.part]], 10)[0]
+        for call in range(10):
+            on = tag.weight(UNET, Row(), Progress(0, 10, call=call, calls=10))
+            assert on == float(f"W{number}W" in entry(schedule, call))
