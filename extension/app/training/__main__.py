@@ -61,7 +61,11 @@ STAGES: dict[str, Callable[[Path, Path], None]] = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="live_lora.app.training", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="live_lora.app.training",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument(
         "--work", type=Path, default=Path("build/small-model"), help="for checkpoints"
     )
