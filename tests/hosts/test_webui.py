@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from live_lora import parse
 from live_lora.hosts import webui
 from live_lora.hosts.webui import edits, paste, wishes, wrapping, xyz
 from live_lora.session import StrictError
@@ -287,6 +288,27 @@ def test_add_network_to_prompt(host: StandIn) -> None:
         assert made.infotexts[1].startswith("a fox <lora:b:0.7>\n")
         assert wishes.with_default("a <lora:b:1>") == "a <lora:b:1>"
     assert difference(made.samples[0], host.generate("a fox <lora:b:0.7>").samples[0]) == 0
+
+
+def test_the_users_own_block_presets(
+    host: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From a file that is named, else from lora-block-weight's where that is installed."""
+    text = "MINE:0,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1\n"
+    (tmp_path / "scripts").mkdir()
+    (tmp_path / "scripts" / "lbwpresets.txt").write_text(text)
+    installed = SimpleNamespace(path=str(tmp_path))
+    monkeypatch.setattr("modules.extensions.active", lambda: [installed])
+    (tmp_path / "own.txt").write_text(text.replace("MINE", "OWN"))
+    with changed(live_lora_presets=str(tmp_path / "own.txt")):
+        webui.options.define_presets()
+        assert parse("<lora:a:lbw=OWN>").tags
+        assert not parse("<lora:a:lbw=MINE>").tags
+    webui.options.define_presets()
+    assert parse("<lora:a:lbw=MINE>").tags
+    monkeypatch.undo()
+    webui.options.define_presets()
+    assert not parse("<lora:a:lbw=MINE>").tags
 
 
 def test_the_api_argument_prompts(host: StandIn) -> None:

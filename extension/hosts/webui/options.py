@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from modules import extensions, shared
 
 from ... import prompt as language
 
+PRESET_FILES = ("lbwpresets.txt", "elempresets.txt")  # of lora-block-weight
 SECTION = ("live_lora", "Live LoRA")
 
 # name, default, label: of the builtin's options that we follow, as its own page shows them
@@ -68,16 +70,19 @@ def folders() -> list[Path]:
 
 
 def define_presets() -> None:
-    """Reads the user's own block presets; lora-block-weight's file where none is named."""
+    """Reads the user's own block presets; lora-block-weight's two files where none is named."""
     file = str(get("live_lora_presets")).strip()
-    for path in [Path(file)] if file else extension_files("lbwpresets.txt"):
+    texts = []
+    for path in [Path(file)] if file else extension_files(PRESET_FILES):
         try:
-            language.define_presets(path.read_text(encoding="utf-8"))
+            texts.append(path.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError) as error:
             print(f"Live LoRA: block presets {path}: {error}")
+    language.define_presets("\n\n".join(texts))
 
 
-def extension_files(name: str) -> list[Path]:
-    """The files of this name among the scripts of the installed extensions."""
+def extension_files(names: Sequence[str]) -> list[Path]:
+    """The files of these names among the scripts of the installed extensions."""
     folders = [Path(one.path) / "scripts" for one in extensions.active()]
-    return [folder / name for folder in folders if (folder / name).is_file()]
+    found = [folder / name for folder in folders for name in names]
+    return [path for path in found if path.is_file()]
