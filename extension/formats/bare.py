@@ -28,7 +28,7 @@ _TEXT = (
     "encoder.layers.",
     "encoder_layers_",
     "text_projection",
-    "embeddings.",
+    "embeddings",
     "final_layer_norm",
     "transformer.resblocks.",
     "transformer.text_model.",
