@@ -21,7 +21,7 @@ from typing import Literal
 
 Meaning = Literal["text", "emphasis", "scheduled", "alternate"]
 
-_NUMBER = re.compile(r"\s*([+-]?(?:\d+\.\d*|\.\d+|\d+)(?:[eE][+-]?\d+)?)\s*")
+_NUMBER = re.compile(r"\s*([+-]?(?:[0-9]+\.[0-9]*|\.[0-9]+|[0-9]+)(?:[eE][+-]?[0-9]+)?)\s*")
 _PAIRS = {")": "(", "]": "["}
 
 

@@ -43,6 +43,7 @@ class Choice:
 
 
 def read_blocks(items: list[str]) -> Choice:
+    """What `lbw=` says, split at its semicolons. Raises Unreadable."""
     if "@" in items[0]:
         rules, rest = _rules([pair for item in items for pair in item.split(",")])
         named = any(rule.blocks is not None for rule in rules)
@@ -70,6 +71,7 @@ def _values(text: str) -> tuple[tuple[str, str], ...]:
 
 
 def amount(written: str, x: float) -> float:
+    """A number of a list; X, X+0.2 and X-0.2 count from `x`. Raises Unreadable."""
     if written in {"R", "U"}:
         raise Unreadable(f"{written} is a random weight, which no picture could be made again with")
     found = _VARIABLE.fullmatch(written)
@@ -79,6 +81,7 @@ def amount(written: str, x: float) -> float:
 
 
 def read_elements(items: list[str]) -> Choice:
+    """What `lbwe=` says, split at its semicolons. Raises Unreadable."""
     lines = tuple(line for item in items for line in presets.elements.get(item, ()))
     rules, rest = _rules([item for item in items if item not in presets.elements])
     if rest is not None:

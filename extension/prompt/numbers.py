@@ -13,13 +13,17 @@ NUMBER = r"NUMBER: /[+-]?(?:\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(?:[eE][+-]?\d+)?/"
 _COMMA = re.compile(r"\s*[+-]?\d*,\d+\s*")
 
 
+# Far beyond sense, and the product of three is still a float.
+LARGEST = 1e100
+
+
 def finite(text: str) -> float | None:
-    """The number, or None where `text` is none, or nan, or beyond what a float holds."""
+    """The number, or None where `text` is none, or nan, or too large."""
     try:
         value = float(text)
     except ValueError:
         return None
-    return value if math.isfinite(value) else None
+    return value if abs(value) <= LARGEST else None
 
 
 def number(text: str, expected: str = "a number") -> float:
@@ -53,6 +57,9 @@ def found(text: str) -> str:
 
 def _finiteness(text: str) -> str:
     try:
-        return "" if math.isfinite(float(text)) else ", which is not finite"
+        value = float(text)
     except ValueError:
         return ""
+    if math.isfinite(value):
+        return ", which is too large" if abs(value) > LARGEST else ""
+    return ", which is not finite"

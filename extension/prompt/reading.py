@@ -44,7 +44,7 @@ def understand(source: str, part: int | None) -> Understood:
     return _understand(source, part, presets.edition, len(Feature.by_name))
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def _understand(source: str, part: int | None, *_edition: int) -> Understood:
     return _Reading(source).all(part)
 

@@ -31,7 +31,11 @@ class _Clock(NamedTuple):
         left = (
             (amount - self.fraction_before) * self.calls if "." in number else amount - self.before
         )
-        return min(self.calls, int(min(left, self.calls)))
+        return self._whole(left)
+
+    def _whole(self, calls: float) -> int:
+        """In the range of the pass: `1e999` is a number to the host's grammar, too."""
+        return int(max(0.0, min(calls, self.calls)))
 
 
 class _OldClock(_Clock):
@@ -39,7 +43,7 @@ class _OldClock(_Clock):
 
     def end(self, number: str) -> int:
         amount = float(number)
-        return min(self.calls, int(amount * self.calls if amount < 1 else amount))
+        return self._whole(amount * self.calls if amount < 1 else amount)
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,6 +81,7 @@ def test_what_does_not_change_is_a_number(text: str) -> None:
         ("nan", 0, "not finite"),
         ("1@0;nan@1", 4, "'nan@1'"),
         ("1@0;1e999@1", 4, "not finite"),
+        ("1e101", 0, "too large"),
         ("1@x", 2, "'x'"),
         ("1@0;2@", 6, "the end"),
         ("1@-1", 2, "a step (8), a fraction (0.4) or sigma (s7.5)"),

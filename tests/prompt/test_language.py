@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import isfinite
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,6 +12,7 @@ from live_lora.prompt import Argument, Prompt, caret
 from live_lora.prompt.render import tag_text
 from live_lora.words import Progress, Row, Target
 
+TEXT = Target("text_encoder", "encoder_layers_0_mlp_fc1", "", "linear", (1, 1))
 UNET = Target("unet", "down_blocks_0_attentions_0_proj_in", "", "conv", (1, 1, 1, 1))
 
 pieces = st.sampled_from(
@@ -105,3 +108,39 @@ def test_many_tags(count: int) -> None:
     prompt = parse("<lora:a:0.1> x " * count)
     assert len(prompt.tags) == count
     assert prompt.text.split() == ["x"] * count
+
+
+moments = st.builds(
+    Progress,
+    step=st.integers(0, 60),
+    steps=st.integers(1, 50),
+    sigma=st.one_of(st.none(), st.floats(0, 100)),
+    hires=st.booleans(),
+    call=st.one_of(st.none(), st.integers(0, 120)),
+    calls=st.one_of(st.none(), st.integers(1, 100)),
+    first_calls=st.one_of(st.none(), st.integers(0, 100)),
+)
+rows = st.builds(Row, st.integers(0, 9), st.sampled_from(["cond", "uncond"]), st.integers(0, 3))
+ARGUMENTS = """
+    1e100 -1e100 0@0;1@1 1@s3;-2@s1 te=3@5;0@7 hr=1e99 start=0.3 stop=s2 on=0 x=-1e9
+    lbw=OUTD lbw=ALL;q@1e100 only=part only=uncond sweep=1e100;0
+"""
+values = st.sampled_from(ARGUMENTS.split())
+tags = st.lists(values, max_size=5).map(lambda found: ":".join(["<lora:a", *found]) + ">")
+brackets = st.sampled_from(
+    ["{}", "[{}:b:1e999]", "[b|{}]", "[[{}::-3]|c:.5]", "(a {}:0.2)", "[:{}:1.5]"]
+)
+
+
+@settings(deadline=None)
+@given(brackets, tags, moments, rows, st.booleans())
+def test_every_weight_is_a_number(
+    around: str, tag: str, moment: Progress, row: Row, old: bool
+) -> None:
+    for found in parse(around.format(tag), old_schedules=old).tags:
+        for target in (UNET, TEXT):
+            weight = found.weight(target, row, moment)
+            assert isinstance(weight, float)
+            assert isfinite(weight)
+            if not found.varies:
+                assert weight == found.weight(target, Row(), Progress())

@@ -56,6 +56,10 @@ def on(prompt: str, **passes: int | bool) -> list[str]:
         ("([<lora:a>::5]:1.2)", ["1111110000"]),
         (r"[\[<lora:a>\]::5]", ["1111110000"]),
         (r"[\<lora:a>::5]", ["1111110000"]),
+        ("[<lora:a>::1e999]", ["1111111111"]),
+        ("[<lora:a>::-1e999]", ["0000000000"]),
+        ("[<lora:a>::-1.e999]", ["0000000000"]),
+        ("[<lora:a>::٣]", ["1111111111"]),  # no number to the host
     ],
 )
 def test_the_hosts_way_of_counting(prompt: str, expected: list[str]) -> None:
@@ -113,6 +117,7 @@ def test_old_timelines_count_both_passes_alike() -> None:
     tag = parse("[<lora:a>::.5]", old_schedules=True).tags[0]
     assert calls(tag) == calls(tag, hires=True, first=10) == "1111110000"
     assert calls(parse("[<lora:a>::1.0]", old_schedules=True).tags[0]) == "1100000000"
+    assert calls(parse("[<lora:a>::1e999]", old_schedules=True).tags[0]) == "1111111111"
 
 
 def test_behind_the_last_entry_comes_the_first_again() -> None:
