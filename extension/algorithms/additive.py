@@ -24,7 +24,7 @@ class Additive(Algorithm):
         raise NotImplementedError
 
     def short_form(self, layer: Layer, place: Place) -> Delta:
-        """What is cheaper than ΔW x, with the scale; only asked where there is no residual."""
+        """What is cheaper than ΔW x, with the scale and without a residual; Dense has all."""
         return Dense(self.change(layer, place))
 
     def fit_shape(self, kind: Kind, shape: Shape) -> None:
@@ -38,11 +38,15 @@ class Additive(Algorithm):
         shape = tuple(layer.weight.shape)
         made = loose.onto(self.product(layer, place), shape)
         if residual.present(self.tensors):
-            made = made + residual.weight(self.tensors, shape, place)
+            made = made + residual.dense(self.tensors, shape, place)
         return made * self.scale
 
     def form(self, layer: Layer, place: Place) -> Delta:
-        """The short form, unless a residual or groups of channels make it dense."""
-        if residual.present(self.tensors) or layer.groups != 1:
+        """The short form, unless a whole residual or groups of channels make it dense."""
+        if "bias" in self.tensors or layer.groups != 1:
             return Dense(self.change(layer, place))
-        return self.short_form(layer, place)
+        short = self.short_form(layer, place)
+        if not residual.present(self.tensors) or isinstance(short, Dense):
+            return short
+        places, values = residual.sparse(self.tensors, tuple(layer.weight.shape), place)
+        return residual.Beside(short, places, values * self.scale)

@@ -51,7 +51,6 @@ class Algorithm:
     family: ClassVar[str] = ""  # algorithms of one family may claim the same slots
     suffixes: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     required: ClassVar[frozenset[str]] = frozenset()
-    slow: ClassVar[bool] = False  # a layer takes a good part of a second: show progress
     needs_base: bool = False  # what `runtime` gives depends on the layer's weight
 
     def __init_subclass__(cls) -> None:

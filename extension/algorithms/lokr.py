@@ -9,65 +9,21 @@ is there: LyCORIS). PEFT's configuration knows r and α where the tensors do not
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from ..deltas import Delta, Dense, Layer
 from ..errors import ModuleError
 from . import loose
 from .additive import Additive
+from .factored import Factors
+from .kron import Kron
 from .registry import Shape
 from .values import Place
 
 SLOTS = ("lokr_w1", "lokr_w1_a", "lokr_w1_b", "lokr_w2", "lokr_w2_a", "lokr_w2_b", "lokr_t2")
-
-
-@dataclass(slots=True)
-class Kron(Delta):
-    """w1 X (up · down)ᵀ. `w1` (a, c); `down` (r, d[, kh, kw]) and `up` (b, r), or w2 as `down`.
-
-    w1 comes first (`early`), or between down and up, where fewest products are needed.
-    """
-
-    w1: Tensor
-    down: Tensor
-    up: Tensor | None = None
-    early: bool = False
-
-    def __call__(self, layer: Layer, x: Tensor, wx: Tensor | None = None) -> Tensor:
-        """(…, c·d) → (…, a·b), or (n, c·d, h, w) → (n, a·b, h', w')."""
-        return self._conv(layer, x) if layer.kind == "conv" else self._linear(x)
-
-    def _linear(self, x: Tensor) -> Tensor:
-        h = x.reshape(*x.shape[:-1], self.w1.shape[1], self.down.shape[1])  # (…, c, d)
-        if self.early:
-            h = self._mixed(h)
-        h = F.linear(h, self.down)  # (…, c, r)
-        if not self.early:
-            h = self._mixed(h)
-        if self.up is not None:
-            h = F.linear(h, self.up)  # (…, a, b)
-        return h.flatten(-2)
-
-    def _mixed(self, h: Tensor) -> Tensor:
-        """w1 on the second last axis: (…, c, n) → (…, a, n)."""
-        return F.linear(h.transpose(-1, -2), self.w1).transpose(-1, -2)
-
-    def _conv(self, layer: Layer, x: Tensor) -> Tensor:
-        groups = self.w1.shape[1]
-        h = layer.apply(
-            x.reshape(-1, self.down.shape[1], *x.shape[2:]), self.down
-        )  # (n·c, r, h', w')
-        size = h.shape[2:]
-        h = h.reshape(-1, groups, h.shape[1], size.numel())  # (n, c, r, p)
-        h = torch.einsum("ac,ncrp->narp", self.w1, h)
-        if self.up is not None:
-            h = torch.einsum("br,narp->nabp", self.up, h)
-        return h.reshape(h.shape[0], -1, *size)
 
 
 class Lokr(Additive):
@@ -149,46 +105,54 @@ class Lokr(Additive):
         (a, c), (b, d, *kernel) = self._first(), self._second()
         return (a * b, c * d, *kernel)
 
-    def first(self, place: Place) -> Tensor:
-        """w1 (a, c), at the used rank."""
+    def first(self, place: Place) -> tuple[Tensor, ...]:
+        """w1 (a, c), or its down (r, c) and up (a, r) at the used rank."""
         if "lokr_w1" in self.tensors:
-            return loose.matrix(self.get("lokr_w1", place))
+            return (loose.matrix(self.get("lokr_w1", place)),)
         used = self.settings.rank
-        a = loose.matrix(self.get("lokr_w1_a", place))[:, :used]
-        return a @ loose.matrix(self.get("lokr_w1_b", place))[:used]
+        up = loose.matrix(self.get("lokr_w1_a", place))[:, :used]
+        down = loose.matrix(self.get("lokr_w1_b", place))[:used]
+        smaller = down.numel() + up.numel() < up.shape[0] * down.shape[1]
+        return (down, up) if smaller else (up @ down,)
 
-    def second(self, place: Place) -> tuple[Tensor, Tensor | None]:
-        """w2 (b, d[, …]) and None, or its down (r, d[, …]) and up (b, r) at the used rank."""
+    def second(self, place: Place) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """w2 (b, d[, …]); or its down (r, d[, …]), up (b, r) and core at the used rank."""
         if "lokr_w2" in self.tensors:
-            return self.get("lokr_w2", place), None
+            return self.get("lokr_w2", place), None, None
         used = self.settings.rank
         a, b = loose.matrix(self.get("lokr_w2_a", place)), self.get("lokr_w2_b", place)[:used]
         if not self.tucker:
-            return b, a[:, :used]
+            return b, a[:, :used], None
         core = self.get("lokr_t2", place)[:used, :used]
-        return torch.einsum("pqhw,qd->pdhw", core, loose.matrix(b)), a[:used].t()
+        if core.shape[2:].numel() == 1:
+            return loose.matrix(core) @ loose.matrix(b), a[:used].t(), None
+        return b, a[:used].t(), core
 
     def product(self, layer: Layer, place: Place) -> Tensor:
         """w1 ⊗ w2; kernels are the last part of w2's columns, so that they stay in their place."""
-        down, up = self.second(place)
-        whole = down.flatten(1) if up is None else up @ down.flatten(1)
-        return torch.kron(self.first(place), whole.contiguous()).reshape(self.made())
+        w1 = self.first(place)
+        whole, up, core = self.second(place)
+        if up is not None:
+            whole = Factors(whole, up, core).dense()
+        first = w1[0] if len(w1) == 1 else w1[1] @ w1[0]
+        return torch.kron(first, whole.flatten(1).contiguous()).reshape(self.made())
 
     def short_form(self, layer: Layer, place: Place) -> Delta:
         """Kron, where W's inputs are just c·d."""
-        shape = tuple(layer.weight.shape)
-        rest = shape[1:]
+        rest = tuple(layer.weight.shape[1:])
         if loose.inputs(self.made()[1:], rest) != rest:
             return Dense(self.change(layer, place))
-        w1 = self.first(place) * self.scale
-        down, up = self.second(place)
-        down = down.reshape(-1, rest[0] // w1.shape[1], *rest[1:])
-        return Kron(w1, down, up, early=_early(w1, down, up) and layer.kind == "linear")
+        w1 = self.first(place)
+        down, up, core = self.second(place)
+        channels = rest[0] // w1[0].shape[1]
+        kernel = rest[1:] if core is None else (1,) * len(rest[1:])
+        down = down.reshape(-1, channels, *kernel)
+        early = layer.kind == "linear" and _early(w1, down, up)
+        return Kron((*w1[:-1], w1[-1] * self.scale), down, up, core, early=early)
 
 
-def _early(w1: Tensor, down: Tensor, up: Tensor | None) -> bool:
-    """Is w1 cheaper on the d channels of the input than on the r between down and up?"""
-    (a, c), (r, d) = w1.shape, down.shape[:2]
-    late = c * d * r + a * c * r
-    early = a * c * d + a * d * r
-    return up is None and early < late
+def _early(w1: tuple[Tensor, ...], down: Tensor, up: Tensor | None) -> bool:
+    """Is w1 cheaper on the d channels of the input than on the rows of a whole w2?"""
+    (b, d), (a, c) = down.shape[:2], (w1[-1].shape[0], w1[0].shape[1])
+    mixing = sum(matrix.numel() for matrix in w1)
+    return up is None and mixing * d + a * d * b < c * d * b + mixing * b

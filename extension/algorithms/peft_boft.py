@@ -28,15 +28,17 @@ from .values import Place
 class ScaledRotation(OutputMap):
     """Wx → (1 + gain) ∘ W (Mᵀ x): one more product with W, as the scale is on the other side.
 
-    `stages` (m, K, b, b) are C(R) − I, `order` (m, i) the permutations, `gain` (o,) = s − 1.
+    `stages` (m, K, b, b) are C(R) − I, `gain` (o,) = s − 1, `order` (m, i) the permutations.
     """
 
     stages: Tensor
-    order: Tensor
     gain: Tensor
+    order: Tensor | None = None
 
     def turned(self, values: Tensor) -> Tensor:
         """What Mᵀ adds to (…, i), channels last: the last stage comes first."""
+        if self.order is None:
+            return blockwise(values, self.stages[0])
         added = torch.zeros_like(values)
         for blocks, order in zip(self.stages.flip(0), self.order.flip(0), strict=True):
             inverse = order.argsort()
@@ -94,20 +96,20 @@ class PeftBoft(Algorithm):
         size = count * block
         # The transform of −S: (I − S)(I + S)⁻¹ − I.
         turned = cayley((raw.mT - raw) / 2, place)
-        if stages == 1:
-            order = torch.arange(size)[None]
-        else:
-            steps = range(stages)
-            order = torch.stack([permutation(size, count // 2**t, block // 2) for t in steps])
         gain = self.get("boft_s", place).flatten() - 1
-        return ScaledRotation(turned, order.to(place.device), gain)
+        if stages == 1:
+            return ScaledRotation(turned, gain)
+        steps = range(stages)
+        order = torch.stack([permutation(size, count // 2**t, block // 2) for t in steps])
+        return ScaledRotation(turned, gain, order.to(place.device))
 
     def change(self, layer: Layer, place: Place) -> Tensor:
         """s ∘ W Mᵀ − W."""
         weight = place.of(layer.weight)
         turn = self.map(place)
         # W Mᵀ by rows is M on the columns: the stages the other way, each block transposed.
-        mirrored = ScaledRotation(turn.stages.mT.flip(0), turn.order.flip(0), turn.gain)
+        order = None if turn.order is None else turn.order.flip(0)
+        mirrored = ScaledRotation(turn.stages.mT.flip(0), turn.gain, order)
         added = mirrored.turned(weight.flatten(1)).reshape(weight.shape)
         return added + rows(turn.gain, weight) * (weight + added)
 

