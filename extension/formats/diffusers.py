@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import ClassVar
 
 from .base import Format
@@ -32,6 +31,8 @@ def modern(path: str) -> str:
     """The path of the layer itself, where an attention processor is named."""
     path = path.replace(".processor.", ".")
     head, _, leaf = path.rpartition(".")
+    if leaf not in _PROCESSOR:
+        return path
     if head.endswith("self_attn"):
-        return f"{head}.{_PROCESSOR.get(leaf, leaf)}"
-    return re.sub(r"(attn[12])\.to_out$", r"\1.to_out.0", path)
+        return f"{head}.{_PROCESSOR[leaf]}"
+    return f"{path}.0" if leaf == "to_out" else path
