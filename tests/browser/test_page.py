@@ -151,6 +151,28 @@ def test_a_typed_number_may_be_finer_and_further_than_the_slider(page: Page) -> 
     expect(number).to_have_value("-2.125")
 
 
+@pytest.mark.parametrize(
+    ("text", "key", "after"),
+    [
+        ("x <lora:ghibli:0.8> y", "ArrowUp", "x <lora:ghibli:0.85> y"),
+        ("x <lora:ghibli> y", "ArrowDown", "x <lora:ghibli:0.95> y"),
+        ("x <lora:ghibli:0@0,1@0.5> y", "ArrowUp", "x <lora:ghibli:0@0,1@0.5> y"),
+    ],
+)
+def test_control_and_arrows_change_the_weight_at_the_caret(
+    page: Page, text: str, key: str, after: str
+) -> None:
+    area = prompt(page)
+    area.press_sequentially(text)
+    area.evaluate("area => area.setSelectionRange(10, 10)")
+    area.press(f"Control+{key}")
+    expect(area).to_have_value(after)
+    assert selection(area) == [10, 10]
+    if after != text:
+        area.press("Control+z")
+        expect(area).to_have_value(text)
+
+
 def test_the_switch_keeps_the_number(page: Page) -> None:
     area = prompt(page)
     area.fill("x <lora:ghibli:0.8:lbw=INS> y <lora:sharp:1>")

@@ -14,9 +14,11 @@ export class Library {
     this.take({});
   }
 
+  /** Calls back now and after every change; returns what ends that. */
   watch(listener) {
     this.listeners.add(listener);
     listener(this);
+    return () => this.listeners.delete(listener);
   }
 
   load() {

@@ -1,6 +1,7 @@
 /** Starts the page: one library, the prompts wherever they appear, rows under them, and the tab. */
 
 import { h } from "./dom.mjs";
+import { listen } from "./keys.mjs";
 import { Library } from "./library.mjs";
 import { ActivePanel } from "./panel.mjs";
 import { Tab } from "./tab.mjs";
@@ -16,8 +17,13 @@ globalThis.liveLora ??= start();
 function start() {
   document.head.append(h("link", { rel: "stylesheet", href: new URL("live_lora.css", import.meta.url).href }));
   const library = new Library();
-  const targets = new Targets((box, block) => place(new ActivePanel(box, library).element, block));
+  const panels = new Map();
+  const targets = new Targets(
+    (box, block) => panels.set(box, place(new ActivePanel(box, library), block)),
+    (box) => panels.get(box).end(),
+  );
   const tab = new Tab(library, targets);
+  listen(targets);
   const look = () => {
     targets.look();
     mount(tab);
@@ -35,7 +41,8 @@ function start() {
  * a line of its own; elsewhere inside the prompt's own block.
  */
 function place(panel, block) {
-  (block.closest(".prompt-row") ?? block).append(panel);
+  (block.closest(".prompt-row") ?? block).append(panel.element);
+  return panel;
 }
 
 /** The host may make the tab late, or make it anew: the cards move in whenever there is a mount. */

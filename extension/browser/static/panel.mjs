@@ -19,8 +19,13 @@ export class ActivePanel {
     const label = `LoRAs in ${box.label}`;
     const head = h("div", { class: "live-lora-head" }, this.count, this.all);
     this.element = h("div", { role: "group", "aria-label": label, class: "live-lora live-lora-panel" }, head, this.list);
-    box.watch(() => this.render());
-    library.watch(() => this.render());
+    this.watches = [box.watch(() => this.render()), library.watch(() => this.render())];
+  }
+
+  /** The prompt is gone: so is the panel. */
+  end() {
+    for (const unwatch of this.watches) unwatch();
+    this.element.remove();
   }
 
   render() {

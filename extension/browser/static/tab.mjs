@@ -27,7 +27,8 @@ export class Tab {
   }
 
   listen() {
-    this.element.addEventListener("keydown", (event) => this.key(event));
+    this.element.addEventListener("keydown", (event) => this.shield(event));
+    document.addEventListener("keydown", (event) => this.key(event));
     new ResizeObserver(() => this.shown()).observe(this.element);
     this.targets.watch(() => this.renderPrompt());
     this.library.watch(() => this.renderLibrary());
@@ -136,7 +137,9 @@ export class Tab {
 
   renderPrompt() {
     const { boxes, current } = this.targets;
-    offerOptions(this.target, boxes.map((box, at) => [String(at), box.label]));
+    const options = boxes.map((box, at) => [String(at), box.label]);
+    if (String(options) !== this.offered) offerOptions(this.target, options);
+    this.offered = String(options);
     this.target.value = String(boxes.indexOf(current));
     this.target.parentElement.hidden = boxes.length < 2;
     this.renderCards();
@@ -161,12 +164,18 @@ export class Tab {
     return this.panels.get(box);
   }
 
-  /** `/` goes to the search; what the webui does with Ctrl+Enter has no place in this tab. */
+  /** What the webui does with Ctrl+Enter and the like has no place in this tab. */
+  shield(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) event.stopPropagation();
+  }
+
+  /** `/` goes to the search, from anywhere in the tab or from nowhere in particular. */
   key(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey) return event.stopPropagation();
-    const writing = event.target.matches("input:not([type=range], [type=checkbox]), textarea, select");
-    if (event.key !== "/" || writing) return undefined;
+    const { target } = event;
+    if (event.key !== "/" || this.element.clientWidth === 0) return;
+    if (target !== document.body && !this.element.contains(target)) return;
+    if (target.matches("input:not([type=range], [type=checkbox]), select")) return;
     event.preventDefault();
-    return this.toolbar.search.focus();
+    this.toolbar.search.focus();
   }
 }

@@ -12,9 +12,12 @@ const NAMES = {
 };
 
 export class Targets {
-  /** @param {(box: PromptBox, block: HTMLElement) => void} found called for each new prompt */
-  constructor(found) {
-    this.found = found;
+  /**
+   * @param {(box: PromptBox, block: HTMLElement) => void} found called for each new prompt
+   * @param {(box: PromptBox) => void} lost called for each that is no longer on the page
+   */
+  constructor(found, lost) {
+    Object.assign(this, { found, lost });
     this.boxes = [];
     this.known = new WeakSet();
     this.listeners = new Set();
@@ -28,11 +31,18 @@ export class Targets {
 
   /** Takes in every prompt that appeared since, and lets go of those that went. */
   look(root = document) {
-    const before = this.boxes.length;
-    this.boxes = this.boxes.filter(({ area }) => area.isConnected);
+    const gone = this.boxes.filter(({ area }) => !area.isConnected);
+    this.boxes = this.boxes.filter((box) => !gone.includes(box));
+    gone.forEach((box) => this.lose(box));
     const areas = [...root.querySelectorAll(".prompt textarea")].filter((area) => !this.known.has(area));
     areas.forEach((area) => this.adopt(area));
-    if (areas.length || before !== this.boxes.length) this.tell();
+    if (areas.length || gone.length) this.tell();
+  }
+
+  /** Should the page show the same textarea again, it is taken in anew. */
+  lose(box) {
+    this.known.delete(box.area);
+    this.lost(box);
   }
 
   adopt(area) {

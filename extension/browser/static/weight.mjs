@@ -5,7 +5,12 @@ import { h, set } from "./dom.mjs";
 
 const LOW = -1;
 const HIGH = 2;
-const STEP = 0.05;
+export const STEP = 0.05;
+
+/** A value on the slider's own scale: 0.1 + 0.05 is 0.15. */
+export function stepped(value) {
+  return Math.round(value / STEP) * STEP;
+}
 
 export class WeightControl {
   /** @param {(value: number) => void} write called once per drag, key press or typed number */
@@ -48,7 +53,7 @@ export class WeightControl {
 
   /** One step up or down, as the keys + and − do. */
   nudge(steps) {
-    this.write(Math.round((this.value + steps * STEP) / STEP) * STEP);
+    this.write(stepped(this.value + steps * STEP));
   }
 
   mirror(from, to) {

@@ -1,0 +1,39 @@
+/**
+ * Ctrl+Up and Ctrl+Down inside a LoRA tag change its weight, as the webui's own do; the webui's
+ * would turn a curve into a number and could not be undone, so ours come first.
+ */
+
+import { setWeight } from "./edits.mjs";
+import { weights } from "./tags.mjs";
+import { STEP, stepped } from "./weight.mjs";
+
+const DIRECTIONS = { ArrowUp: 1, ArrowDown: -1 };
+
+/** @param {import("./targets.mjs").Targets} targets whose prompts listen from now on */
+export function listen(targets) {
+  document.addEventListener("keydown", (event) => onKey(event, targets), { capture: true });
+}
+
+function onKey(event, targets) {
+  const direction = DIRECTIONS[event.key];
+  if (!direction || !(event.ctrlKey || event.metaKey) || event.isComposing) return;
+  const box = targets.boxes.find(({ area }) => area === event.target);
+  const tag = box && tagAt(box);
+  if (!tag) return;
+  event.preventDefault();
+  event.stopImmediatePropagation();
+  const weight = nearest(weights(tag), box.area.selectionStart);
+  if (weight.value !== null) box.apply(setWeight(weight, stepped(weight.value + direction * STEP)));
+}
+
+/** The tag that the caret stands in; a selection that leaves it is the webui's. */
+function tagAt({ area, tags }) {
+  const { selectionStart, selectionEnd } = area;
+  return tags.find(({ start, end }) => start < selectionStart && selectionEnd < end);
+}
+
+/** Of te and unet, the one that the caret is closer to. */
+function nearest(found, caret) {
+  const away = ({ start, end }) => Math.max(start - caret, caret - end, 0);
+  return found.reduce((best, weight) => (away(weight) < away(best) ? weight : best));
+}
