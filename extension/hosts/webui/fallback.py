@@ -27,7 +27,7 @@ def read(p: Any, params_list: Sequence[Any]) -> None:
     if getattr(p, "enable_hr", False):
         hires = ([_written(_tags(p.hr_extra_network_data))] * pictures, [""] * pictures)
     job.read(([_written(params_list)] * pictures, [""] * pictures), hires)
-    job.mark()
+    job.sign()
 
 
 def _tags(data: Any) -> list[Any]:

@@ -44,7 +44,7 @@ class Job:
         self.parsed = True
         assert self.first is not None
         result = batch.take_out(self.p, self.first, self.hires, host)
-        self.mark()
+        self.sign()
         return result
 
     def get_conds_with_caching(
@@ -99,7 +99,7 @@ class Job:
             self.follow_checkpoint()
             telling.problems(self.p, self.parts)
 
-    def mark(self) -> None:
+    def sign(self) -> None:
         """Tells the infotext what is in use."""
         if not self.p.disable_extra_networks:
             infotext.write(self.p, self.parts)

@@ -50,15 +50,16 @@ class Part:
             self.run, self._unet = core.open(self.prompts, self.negatives), unet
 
     def enter(self) -> None:
-        """Hooks on."""
+        """Hooks on; none, if that fails."""
         if self.run is None or self._unet is None:
             return
-        self._stack.enter_context(bundled.registered(self.run))
-        if not self.run.plans:
-            return
-        self._stack.enter_context(self.run)
-        handle = self._unet.register_forward_pre_hook(self._before_unet, with_kwargs=True)
-        self._stack.callback(handle.remove)
+        with ExitStack() as stack:
+            stack.enter_context(bundled.registered(self.run))
+            if self.run.plans:
+                stack.enter_context(self.run)
+                handle = self._unet.register_forward_pre_hook(self._before_unet, with_kwargs=True)
+                stack.callback(handle.remove)
+            self._stack = stack.pop_all()
 
     def leave(self) -> None:
         """Hooks off."""
