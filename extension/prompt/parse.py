@@ -42,6 +42,8 @@ def parse(
         problems.extend(_problems(read, one.span.start))
         if read.name:
             tags.append(_tag(read, source, one.span, spot))
+        if read.name and spot.ignored:
+            problems.append(_ignored(one.span))
         del problems[MOST + 1 :]
     return Prompt(prompt, text, tuple(tags), tuple(_listed(problems)))
 
@@ -89,6 +91,14 @@ def _fault(prompt: str, found: Found) -> Problem:
     shown = prompt[found.span.start : min(found.span.end, found.span.start + 60)]
     end = f"{shown} is left out" if found.cut else "it stays in the text"
     return Problem(f"column {span.start + 1}: {found.fault}; {end}", span)
+
+
+def _ignored(span: Span) -> Problem:
+    text = (
+        "this tag is always on: a | outside of [a|b], or a backslash before nothing, makes the "
+        "host ignore all brackets of the prompt"
+    )
+    return Problem(f"column {span.start + 1}: {text}", span, "warning")
 
 
 def _listed(problems: list[Problem]) -> list[Problem]:

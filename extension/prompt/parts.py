@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from ..words import Span
 from .brackets import brackets
-from .schedules import Condition, Schedule, conditions, left
+from .schedules import Schedule, conditions, left
 
 _AND = re.compile(r"\bAND\b")
 _NUMBER = re.compile(r"\s*[-+]?(?:\d+\.?|\d*\.\d+)")
@@ -21,6 +21,7 @@ class Spot:
 
     part: int | None = 0
     schedule: Schedule | None = None
+    ignored: bool = False  # in a bracket of a text whose schedules the host ignores
 
 
 def place(
@@ -34,27 +35,32 @@ def place(
     texts: list[str] = []
     for index, piece in enumerate(pieces):
         part = None if negative else index // 2  # every other piece is an AND
-        text, found = _read(piece, mark) if schedules else (piece.replace(mark, ""), None)
+        if schedules and mark in piece and "[" in piece:
+            text, here = _read(piece, mark, Spot(part), old)
+        else:
+            text, here = piece.replace(mark, ""), [Spot(part)] * piece.count(mark)
         texts.append(text)
-        for number in range(piece.count(mark)):
-            condition = found[number] if found else None
-            spots.append(Spot(part, None if condition is None else Schedule(condition, old)))
+        spots += here
     text = "".join(texts)
     # Blanks around a tag are nothing to encode: SDXL treats an empty negative prompt specially.
     return text if text.strip() else "", spots
 
 
-def _read(piece: str, mark: str) -> tuple[str, list[Condition | None]]:
-    """What is left of one part, and the brackets around each of its marks."""
-    if mark not in piece or "[" not in piece:
-        return piece.replace(mark, ""), []
+def _read(piece: str, mark: str, spot: Spot, old: bool) -> tuple[str, list[Spot]]:
+    """What is left of one part, and the spots of its marks; `spot` is that of one outside."""
     end = _weight(piece)
-    found = brackets(piece[:end], mark)
-    rest = piece[end:]
-    return left(piece[:end], mark, found) + rest.replace(mark, ""), [
-        *conditions(found),
-        *[None] * rest.count(mark),
+    body, rest = piece[:end], piece[end:]
+    found = brackets(body, mark)
+    spots = [
+        Spot(
+            spot.part,
+            None if condition is None else Schedule(condition, old),
+            ignored=found.rejected and bracket >= 0 and body[bracket] == "[",
+        )
+        for (bracket, _), condition in zip(found.marks, conditions(found), strict=True)
     ]
+    text = left(body, mark, found) + rest.replace(mark, "")
+    return text, [*spots, *[spot] * rest.count(mark)]
 
 
 def _weight(part: str) -> int:

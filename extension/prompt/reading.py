@@ -71,7 +71,7 @@ class _Reading:
         arguments = self._arguments(rest)
         if arguments is None:
             return Understood(tuple(self.notes))
-        self._warn_of_characters(name)
+        self._warn_of_name(name)
         draft = compose(self.values, part)
         self._remark(draft)
         return Understood(
@@ -140,7 +140,12 @@ class _Reading:
     def _warn(self, message: str, span: Span) -> None:
         self.notes.append(Note(message, span, "warning"))
 
-    def _warn_of_characters(self, name: Item) -> None:
+    def _warn_of_name(self, name: Item) -> None:
+        if not name.quoted and name.value.lstrip().startswith('"'):
+            at = name.start + name.written.find('"')
+            self._warn(
+                "this quotation mark is not closed: it is part of the name", Span(at, at + 1)
+            )
         for signs, eater in eaten(name.value):
             at = name.start + name.written.find(signs)
             message = f"{signs!r} in a name: {eater}; rename the file, or use hash= instead"
