@@ -51,4 +51,6 @@ def _bad(tensor: Tensor) -> int:
     if not (tensor.is_floating_point() or tensor.is_complex()):
         return 0
     values = tensor if tensor.dtype in ASKED else tensor.float()
-    return int((~torch.isfinite(values)).sum())
+    total = values.sum(dtype=None if values.is_complex() else torch.float64)
+    # NaN and Inf stay in a sum: one pass tells most tensors are sound, at a tenth of the time.
+    return 0 if bool(torch.isfinite(total)) else int((~torch.isfinite(values)).sum())
