@@ -104,10 +104,11 @@ def _incomplete(shapes: Mapping[str, Shape]) -> str:
     own = set(shapes) - set(SHARED)
     if not own:
         return f"holds nothing but {_list(shapes)}"
-    nearest = max(_algorithms, key=lambda a: (len(a.required & own), -len(a.required)))
-    if not nearest.required & own:
-        return f"holds {_list(own)}, which no algorithm starts with"
-    return f"holds {_list(own)} but no {_list(nearest.required - own)}: half a {nearest.name}"
+    nearest = max(_algorithms, key=lambda a: (len(own & set(a.suffixes)), -len(a.required)))
+    missing = nearest.required - own
+    if not missing:
+        return f"holds {_list(own)} and nothing that it belongs to"
+    return f"holds {_list(own)} but no {_list(missing)}: half a {nearest.name}"
 
 
 def _list(slots: Iterable[str]) -> str:

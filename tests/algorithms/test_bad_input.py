@@ -55,6 +55,8 @@ CASES: dict[str, tuple[Tensors, str, str]] = {
     "up alone": ({"up": torch.ones(24, 2)}, "linear with bias", "no down"),
     "alpha alone": ({"alpha": torch.tensor(1.0)}, "linear with bias", "nothing but alpha"),
     "one half of loha": ({"hada_w1_a": torch.ones(24, 2)}, "linear with bias", "half a loha"),
+    "lengths alone": ({"dora_scale": torch.ones(24, 1)}, "linear with bias", "nothing that it"),
+    "a factor of lokr": ({"lokr_w1_a": torch.ones(2, 2)}, "linear with bias", "half a lokr"),
     "two algorithms": (lora(oft_blocks=torch.ones(6, 4, 4)), "linear with bias", "which one"),
     "rank 0": (lora(up=torch.ones(24, 0), down=torch.ones(0, 16)), "linear with bias", "rank of 0"),
     "ranks differ": (lora(up=torch.ones(24, 3)), "linear with bias", "rank 3"),

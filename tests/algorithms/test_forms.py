@@ -19,9 +19,8 @@ from algorithms.samples import (
 
 
 @pytest.mark.parametrize(("sample", "layer"), PAIRS)
-@pytest.mark.parametrize("m", [1.0, -0.7])
-def test_the_form_equals_the_merge(sample: str, layer: str, m: float) -> None:
-    host = module(layer)
+def test_the_form_equals_the_merge(sample: str, layer: str) -> None:
+    host, m = module(layer), -0.7
     seen = site_of(host).layer()
     made = algorithm(tensors(sample, tuple(host.weight.shape)))
     assert made.name == SAMPLES[sample][0]
