@@ -118,3 +118,51 @@ def test_another_base_model_has_no_place_for_it(name: str) -> None:
     sdxl = lora.match(host("sdxl sgm"))
     assert {module.component for _, module in sdxl.matched} <= {"text_encoder", "unet"}
     assert len(sdxl.unmatched) > len(grouped.modules) // 2
+
+
+def everything(model: str, prefix: str, ldm: bool) -> dict[str, list[int]]:
+    """A full fine-tune: `diff` of every layer with a matrix or kernel, `w_norm` of every norm."""
+    shapes = {}
+    for path, facts in read(f"maps/{model}_unet_diffusers_to_host").items():
+        named = facts["host"].removeprefix("diffusion_model.") if ldm else path
+        module, weight = prefix + named.replace(".", "_"), facts["weight"]
+        shapes[f"{module}.{'w_norm' if len(weight) == 1 else 'diff'}"] = weight
+    return shapes
+
+
+FULL = {
+    "sd15 diffusers": ("sd15", "lycoris_", False),
+    "sd15 inpainting ldm": ("sd15", "lora_unet_", False),
+    "sd21 ldm": ("sd21", "lora_unet_", False),
+    "sdxl sgm": ("sdxl", "lora_unet_", True),
+    "sdxl diffusers": ("sdxl", "lora_unet_", True),
+    "refiner sgm": ("sdxl_refiner", "lora_unet_", True),
+    "refiner diffusers": ("sdxl_refiner", "lycoris_", False),
+}
+
+
+@pytest.mark.parametrize("where", FULL)
+def test_every_layer_of_the_unet_can_be_changed(where: str) -> None:
+    lora, grouped = network(everything(*FULL[where]))
+    match = lora.match(host(where))
+    assert not grouped.unused
+    assert not match.unmatched
+    changed = {(target.component, target.key) for target, _ in match.matched}
+    assert changed == {place for place in host(where) if place[0] == "unet"}
+
+
+@pytest.mark.parametrize(
+    "prefix", ["base_model.model.", "", "lora_te_", "text_encoder.", "lycoris_"]
+)
+def test_the_large_text_encoder_is_known_by_its_width(prefix: str) -> None:
+    shapes = {}
+    for number in range(32):
+        path = f"text_model.encoder.layers.{number}.self_attn.q_proj"
+        module = prefix + (path.replace(".", "_") if prefix.endswith("_") else path)
+        shapes[f"{module}.lora_A.weight"] = [4, 1280]
+        shapes[f"{module}.lora_B.weight"] = [1280, 4]
+    lora, _ = network(shapes)
+    for where in ("sdxl diffusers", "sdxl sgm", "refiner sgm"):
+        match = lora.match(host(where))
+        assert {target.component for target, _ in match.matched} == {"text_encoder_2"}
+        assert not match.unmatched
