@@ -123,7 +123,7 @@ class Page:
             yield self.result(drawing)
 
     def moment(self, moment: Moment) -> tuple[Any, Any, Any]:
-        look = gr.skip() if moment.preview is None else [moment.preview]
+        look = list(moment.preview) or gr.skip()
         return words.progress(moment.step, moment.steps), look, gr.skip()
 
     def result(self, drawing: Drawing) -> tuple[Any, Any, Any]:

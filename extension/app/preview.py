@@ -1,4 +1,4 @@
-"""What a half-drawn picture looks like, at a bounded share of the drawing's time."""
+"""What half-drawn pictures look like, at a bounded share of the drawing's time."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ PAUSE = 0.2  # seconds between two: faster than the eye follows is wasted
 
 
 class Preview:
-    """Called after each step with the latents; a picture when its turn has come, else None."""
+    """Called after each step with the latents; pictures when their turn has come, else none."""
 
     def __init__(self, pipeline: Any) -> None:
         self.pipeline = pipeline
         self.next = 0.0
 
-    def __call__(self, latents: Tensor) -> Image.Image | None:
+    def __call__(self, latents: Tensor) -> tuple[Image.Image, ...]:
         start = perf_counter()
         if start < self.next:
-            return None
-        picture = self.look(latents)
+            return ()
+        pictures = self.look(latents)
         end = perf_counter()
         self.next = end + max(PAUSE, (end - start) * (1 / SHARE - 1))
-        return picture
+        return pictures
 
     @torch.no_grad()
-    def look(self, latents: Tensor) -> Image.Image:
-        """The batch's pictures side by side. latents: (n, 4, h, w)."""
+    def look(self, latents: Tensor) -> tuple[Image.Image, ...]:
+        """The batch's pictures. latents: (n, 4, h, w)."""
         vae = self.pipeline.vae
         small = _reduced(latents / latents.std().clamp(min=1))  # Euler's grow with sigma
         # SDXL's autoencoder overflows in fp16.
@@ -41,8 +41,8 @@ class Preview:
         with torch.autocast(latents.device.type, torch.bfloat16, enabled=half):
             decoded = vae.decode(small.to(vae.dtype) / vae.config.scaling_factor).sample
         pixels = (decoded.float().nan_to_num() / 2 + 0.5).clamp(0, 1)  # (n, 3, H, W)
-        strip = torch.cat(list(pixels), dim=-1).permute(1, 2, 0)
-        return Image.fromarray((strip * 255).round().byte().cpu().numpy())
+        arrays = (pixels * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+        return tuple(Image.fromarray(array) for array in arrays)
 
 
 def _reduced(latents: Tensor) -> Tensor:

@@ -25,9 +25,12 @@ PORT = 7860
 TRIES = 20
 HEAD = '<script type="module" src="live-lora/static/main.mjs"></script>'
 CSS = """
-.live-lora-status progress { display: block; width: 100%; accent-color: var(--color-accent) }
-pre.live-lora-problem { white-space: pre-wrap; color: var(--error-text-color, inherit) }
+#status progress { appearance: none; display: block; width: 100%; height: .5rem; border: 0 }
+#status progress, #status progress::-webkit-progress-bar { background: var(--border-color-primary) }
+#status progress::-webkit-progress-value { background: var(--color-accent) }
+#status progress::-moz-progress-bar { background: var(--color-accent) }
 #report table { width: 100%; text-align: left }
+.live-lora-problem { color: var(--error-text-color) }
 """
 
 

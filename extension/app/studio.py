@@ -49,11 +49,11 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A picture being drawn: `step` of `steps` are done, and how it looks, now and then."""
+    """Pictures being drawn: `step` of `steps` are done, and how they look, now and then."""
 
     step: int
     steps: int
-    preview: Image | None = None
+    preview: tuple[Image, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

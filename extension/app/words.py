@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from ..report import NetworkReport, Report
-from .problems import sentences
+from ..library.facts import UNKNOWN
+from ..report import NetworkReport, Report, Told
 from .studio import Drawn
 
 TITLES = {"unet": "UNet", "text_encoder": "text encoder", "text_encoder_2": "text encoder 2"}
@@ -48,14 +48,24 @@ def status(inner: str) -> str:
 
 def report(ran: Report) -> str:
     """Which LoRAs ran where, and every problem with its place."""
-    problems = sentences(ran.problems)
+    problems = dict.fromkeys(problem(told) for told in ran.problems)
     parts = []
     if ran.networks:
         parts.append(table(ran.networks))
     if remarks := [line for one in ran.networks for line in list(one.lines())[1:]] + ran.notes:
         parts.append(listed(remarks))
-    parts += [f'<pre class="live-lora-problem">{escape(text)}</pre>' for text in problems]
-    return "".join(parts) or "<p>No LoRA in the prompt.</p>"
+    return "".join((*parts, *problems)) or "<p>No LoRA in the prompt.</p>"
+
+
+def problem(told: Told) -> str:
+    """What is wrong, under the prompt with the place marked."""
+    span, source = told.problem.span, told.source
+    where = ""
+    if span and source:
+        before, at, after = source[: span.start], source[span.start : span.end], source[span.end :]
+        where = f"<code>{escape(before)}<mark>{escape(at)}</mark>{escape(after)}</code>"
+    kind = "live-lora-problem" if told.problem.severity == "error" else "live-lora-warning"
+    return f'<p class="{kind}">{where} {escape(told.problem.message)}</p>'
 
 
 def table(networks: Iterable[NetworkReport]) -> str:
@@ -70,7 +80,7 @@ def table(networks: Iterable[NetworkReport]) -> str:
 
 
 def kind(network: NetworkReport) -> str:
-    return ", ".join((*network.algorithms, network.base))
+    return ", ".join((*network.algorithms, *({network.base} - {UNKNOWN})))
 
 
 def where(network: NetworkReport) -> str:

@@ -90,7 +90,7 @@ def test_watching(studio: Studio) -> None:
     assert [(moment.step, moment.steps) for moment in seen] == [(1, 3), (2, 3), (3, 3)]
     previews = [moment.preview for moment in seen if moment.preview]
     assert previews
-    assert previews[0].size == (256, 128), "both pictures, side by side"
+    assert [picture.size for picture in previews[0]] == [(128, 128)] * 2
 
 
 def test_stopping(studio: Studio) -> None:
