@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from live_lora.hosts.webui import steps
+from live_lora.hosts.webui import rows, steps
 from live_lora.hosts.webui.models import components
 from torch import nn
 
@@ -142,3 +142,18 @@ def test_components(
 def conditioner(*stages: nn.Module) -> nn.Module:
     """With an embedder that is no text encoder: sizes and crops."""
     return module(embedders=nn.ModuleList([*stages, nn.Identity()]))
+
+
+@pytest.mark.parametrize(
+    ("hires", "second", "calls"), [(False, 0, 40), (True, 0, 40), (True, 6, 12)]
+)
+def test_schedules_count_nominal_calls(hires: bool, second: int, calls: int) -> None:
+    """img2img at strength 0.5 makes half of the calls; `[a:b:0.5]` is made for all of them."""
+    p = SimpleNamespace(steps=20, hr_second_pass_steps=second, is_hr_pass=hires, firstpass_steps=40)
+    config = SimpleNamespace(total_steps=lambda steps: 2 * steps)
+    denoiser = SimpleNamespace(
+        p=p, step=3, total_steps=22, sampler=SimpleNamespace(config=config), inner_model=None
+    )
+    found = rows.progress_of(denoiser, torch.tensor([1.0]))
+    assert (found.call, found.calls) == (3, calls)
+    assert found.first_calls == (40 if hires else None)

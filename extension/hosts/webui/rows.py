@@ -26,10 +26,19 @@ def progress_of(denoiser: Any, sigma: Any) -> Progress:
     p, level = denoiser.p, sigma_of(denoiser, sigma)
     steps = getattr(denoiser.sampler, "live_lora_steps", None)
     hires = bool(getattr(p, "is_hr_pass", False))
-    call, calls = int(denoiser.step), int(denoiser.total_steps or 1)
-    step, total = (call, calls) if steps is None else (steps.call(level), steps.total)
+    call, made = int(denoiser.step), int(denoiser.total_steps or 1)
+    step, total = (call, made) if steps is None else (steps.call(level), steps.total)
     first = int(getattr(p, "firstpass_steps", 0) or 0) if hires else 0
-    return Progress(step, total, level, hires, call, calls, first or None)
+    return Progress(step, total, level, hires, call, _calls(denoiser, hires), first or None)
+
+
+def _calls(denoiser: Any, hires: bool) -> int:
+    """The calls that the webui makes schedules for: the nominal ones; img2img makes fewer."""
+    p, config = denoiser.p, getattr(denoiser.sampler, "config", None)
+    total_steps = getattr(config, "total_steps", None)
+    if total_steps is None:
+        return int(denoiser.total_steps or 1)
+    return int(total_steps((getattr(p, "hr_second_pass_steps", 0) if hires else 0) or p.steps))
 
 
 class Lines:
