@@ -11,6 +11,9 @@ const NAMES = {
   hires_neg_prompt: "hires negative",
 };
 
+/** The webui's editor of styles is no prompt of a picture. */
+const PROMPTS = ".prompt:not([id*=edit_style]) textarea";
+
 export class Targets {
   /**
    * @param {(box: PromptBox, block: HTMLElement) => void} found called for each new prompt
@@ -34,7 +37,7 @@ export class Targets {
     const gone = this.boxes.filter(({ area }) => !area.isConnected);
     this.boxes = this.boxes.filter((box) => !gone.includes(box));
     gone.forEach((box) => this.lose(box));
-    const areas = [...root.querySelectorAll(".prompt textarea")].filter((area) => !this.known.has(area));
+    const areas = [...root.querySelectorAll(PROMPTS)].filter((area) => !this.known.has(area));
     areas.forEach((area) => this.adopt(area));
     if (areas.length || gone.length) this.tell();
   }
