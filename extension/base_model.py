@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from . import refusals
 from .base_targets import base_targets
 from .errors import ModuleError
-from .library.header import Header
 from .modules import Module
 from .words import Target
 
@@ -30,11 +28,7 @@ UNKNOWN = Base("Unknown", "neither the metadata nor the shapes say")
 CANDIDATES = {"SD1": "sd15", "SDXL": "sdxl", "SD2": "sd21", "SDXL refiner": "sdxl-refiner"}
 ENOUGH = 0.8  # of the modules looked at must fit: a file may hold some broken ones
 WIDTHS = {768: "SD1", 1024: "SD2", 1280: "SDXL refiner", 2048: "SDXL"}  # of the text read
-MOST = 300  # modules looked at
-
-# The factor of attn2.to_k (and to_v) that has the layer's inputs, and how many there can be.
-_CROSS = re.compile(r"attn2[._](?:processor[._])?to_[kv].*(?:down|lora_A|hada_w[12]_b|diff)")
-_CONTEXT = {768: "SD1", 1024: "SD2", 2048: "SDXL", 1280: "SDXL refiner"}
+MOST = 100  # modules looked at
 
 # Beginnings of ss_base_model_version (kohya, ai-toolkit) and modelspec.architecture.
 _SAID = (
@@ -73,22 +67,6 @@ def base_of(targets: Mapping[tuple[str, str], Target]) -> str | None:
     for (component, key), target in targets.items():
         if component == "unet" and key.endswith("attn2_to_k"):
             return WIDTHS.get(target.shape[1])
-    return None
-
-
-def guess(header: Header) -> str:
-    """The base model's name for a list of many files: the metadata's word, else one layer's shape.
-
-    Takes microseconds where `find_base` takes a tenth of a second.
-    """
-    return base_said(header.metadata) or _by_cross_attention(header) or UNKNOWN.name
-
-
-def _by_cross_attention(header: Header) -> str | None:
-    """By the text encoder's channels, which attn2.to_k has as inputs."""
-    for key, info in header.tensors.items():
-        if _CROSS.search(key) and len(info.shape) >= 2:
-            return _CONTEXT.get(info.shape[1])
     return None
 
 

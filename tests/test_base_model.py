@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from host_trees import read
-from live_lora.base_model import base_said, find_base, guess
+from live_lora.base_model import base_said, find_base
 from live_lora.base_targets import BASES, base_named, base_targets
-from live_lora.library.header import Header
-from test_keylists import header, network
+from test_keylists import network
 
 SAID = [
     ({"ss_base_model_version": "sd_v1"}, "SD1"),
@@ -105,20 +103,3 @@ def test_names_of_bases(name: str, base: str) -> None:
 def test_a_base_that_is_not_known() -> None:
     with pytest.raises(ValueError, match="choose one of sd15"):
         base_named("flux")
-
-
-@pytest.mark.parametrize(
-    ("name", "base"),
-    [
-        ("kohya_sd15_lora_dim4", "SD1"),
-        ("kohya_sd21_lora_dim4", "SD2"),
-        ("kohya_sdxl_lora_dim4", "SDXL"),
-        ("lycoris_sdxl_loha_full", "SDXL"),
-        ("derived_diffusers_attnprocs_sdxl", "SDXL"),
-        ("diffusers_to_kohya_malformed_sd15_lcm", "SD1"),
-        ("diffusers_te_tf4", "Unknown"),
-    ],
-)
-def test_a_quick_guess_for_lists(name: str, base: str) -> None:
-    assert guess(header(read(name))) == base
-    assert guess(Header({}, {"ss_base_model_version": "flux1"})) == "Flux"
