@@ -84,7 +84,7 @@ def random_lora(
         torch.manual_seed(seed)
         model.add_adapter(config)
         state = get_peft_model_state_dict(model)
-        return {key: 0.1 * torch.randn_like(value) for key, value in state.items()}
+        return {key: 0.05 * torch.randn_like(value) for key, value in state.items()}
 
 
 def save_kohya(path: Path, parts: Mapping[str, Mapping[str, torch.Tensor]], alpha: float) -> None:

@@ -77,7 +77,7 @@ class Strengths:
         if found is None:
             rows = max((len(w) for w in weights if isinstance(w, tuple)), default=1)
             columns = [w if isinstance(w, tuple) else (w,) * rows for w in weights]
-            table = torch.tensor(columns, dtype=torch.float32).t()  # (rows, networks)
+            table = torch.tensor(columns, dtype=torch.float64).t()  # (rows, networks)
             table = table.repeat_interleave(torch.tensor(widths), dim=1)
             found = self._vectors[key] = table.to(like.device, like.dtype)
         return found

@@ -16,6 +16,7 @@ from live_lora.report import StrictError
 from torch import Tensor
 
 STEPS = 2
+SAME = 1e-9  # relative
 SIDE = 32  # pixels: 8 in the latents
 
 
@@ -36,7 +37,8 @@ def distance(a: Tensor, b: Tensor) -> float:
 
 @pytest.fixture(scope="module", params=["sd15", "sdxl"])
 def pipe(request: pytest.FixtureRequest) -> Any:
-    return getattr(tiny, request.param)()
+    """In float64: what differs then differs for a reason, and is not the noise of a random UNet."""
+    return getattr(tiny, request.param)().to(torch.float64)
 
 
 @pytest.fixture(scope="module")
@@ -82,12 +84,31 @@ def test_equals_diffusers_own_loading(
     tags = " ".join(f"<lora:{name}:{weight}>" for name, weight in weights.items())
     got = latents(pipe, live, prompt=f"a fox {tags}".strip(), negative_prompt="blue")
     spaced = peers(pipe, library, weights, prompt="a fox ", negative_prompt="blue")
-    assert distance(got, want) <= 1e-5 or distance(got, spaced) <= 1e-5
+    assert distance(got, want) <= SAME or distance(got, spaced) <= SAME
     assert distance(base, want) > 0.01
     assert live.report is not None
     assert live.report.ok
     for one in live.report.networks:
         assert one.ran_total == one.matched > 50
+
+
+def test_single_precision_is_as_good(library: Path, pipe: Any) -> None:
+    """One call of the UNet in fp32: sampling with a random model would magnify its rounding."""
+    single = getattr(tiny, "sdxl" if hasattr(pipe, "text_encoder_2") else "sd15")()
+    width = single.unet.config.cross_attention_dim
+    noise, text = torch.randn(2, 4, 8, 8), torch.randn(2, 77, width)
+    extra: Any = {}
+    if hasattr(single, "text_encoder_2"):
+        pooled = torch.randn(2, single.text_encoder_2.config.projection_dim)
+        extra = {"added_cond_kwargs": {"text_embeds": pooled, "time_ids": torch.ones(2, 6)}}
+    with torch.no_grad():
+        live = live_lora.attach({"unet": single.unet}, library=library)
+        with live.prompt("<lora:fox:0.8>"):
+            got = single.unet(noise, 500, text, **extra).sample
+        single.load_lora_weights(library, weight_name="fox.safetensors", adapter_name="fox")
+        single.set_adapters(["fox"], [0.8])
+        want = single.unet(noise, 500, text, **extra).sample
+    assert distance(got, want) <= 1e-5
 
 
 def test_nothing_stays_behind(pipe: Any, live: live_lora.Live) -> None:
@@ -118,7 +139,7 @@ def test_every_picture_has_its_own_loras(pipe: Any, live: live_lora.Live) -> Non
         "a hill",
         "a fox<lora:owl:1:only=cond>",
     ]
-    noise = torch.randn(4, 4, 8, 8)
+    noise = torch.randn(4, 4, 8, 8, dtype=torch.float64)
     batch = latents(pipe, live, prompt=prompts, latents=noise)
     singles = [
         latents(pipe, live, prompt=prompt, latents=noise[i : i + 1])
@@ -127,20 +148,20 @@ def test_every_picture_has_its_own_loras(pipe: Any, live: live_lora.Live) -> Non
     texts = ["a fox", "an owl", "a hill", "a fox"]
     bare = latents(pipe, prompt=texts, latents=noise)
     bare_singles = [latents(pipe, prompt=t, latents=noise[i : i + 1]) for i, t in enumerate(texts)]
-    assert distance(bare, torch.cat(bare_singles)) <= 1e-5  # the model itself can tell so much
-    assert distance(batch, torch.cat(singles)) <= 1e-5
-    assert distance(bare[2], batch[2]) <= 1e-5
+    assert distance(bare, torch.cat(bare_singles)) <= SAME  # the model itself can tell so much
+    assert distance(batch, torch.cat(singles)) <= SAME
+    assert distance(bare[2], batch[2]) <= SAME
     assert min(distance(bare[i], batch[i]) for i in (0, 1, 3)) > 0.01
 
 
 def test_copies_of_a_prompt_keep_their_loras(pipe: Any, live: live_lora.Live) -> None:
-    noise = torch.randn(4, 4, 8, 8)
+    noise = torch.randn(4, 4, 8, 8, dtype=torch.float64)
     prompts = ["a fox<lora:fox:1>", "an owl"]
     got = latents(pipe, live, prompt=prompts, latents=noise, num_images_per_prompt=2)
     want = latents(
         pipe, live, prompt=[prompts[0], prompts[0], prompts[1], prompts[1]], latents=noise
     )
-    assert distance(got, want) <= 1e-5
+    assert distance(got, want) <= SAME
 
 
 def test_a_tag_in_the_negative_prompt_acts_on_the_negative_side(
@@ -151,7 +172,7 @@ def test_a_tag_in_the_negative_prompt_acts_on_the_negative_side(
     assert distance(latents(pipe, live, **prompt), plain) > 0.01
     # Without guidance there is no negative side.
     alone = latents(pipe, live, guidance_scale=1.0, **prompt)
-    assert distance(alone, latents(pipe, prompt="a fox", guidance_scale=1.0)) <= 1e-6
+    assert distance(alone, latents(pipe, prompt="a fox", guidance_scale=1.0)) <= SAME
 
 
 def test_a_sweep_is_laid_over_the_pictures(pipe: Any, live: live_lora.Live) -> None:
@@ -159,7 +180,7 @@ def test_a_sweep_is_laid_over_the_pictures(pipe: Any, live: live_lora.Live) -> N
         pipe, live, prompt="a fox<lora:fox:sweep=0;0.5;1:seed=same>", num_images_per_prompt=3
     )
     want = [latents(pipe, live, prompt=f"a fox<lora:fox:{m}>") for m in (0, 0.5, 1)]
-    assert distance(swept, torch.cat(want)) <= 1e-5
+    assert distance(swept, torch.cat(want)) <= SAME
     assert distance(swept[:1], swept[1:2]) > 0.01
 
 
@@ -183,13 +204,13 @@ def test_a_curve_follows_the_pipelines_steps(pipe: Any, live: live_lora.Live) ->
         want = latents(pipe, prompt="a fox", num_inference_steps=3, callback_on_step_end=step_end)
     finally:
         pipe.unload_lora_weights()
-    assert distance(got, want) <= 1e-5
+    assert distance(got, want) <= SAME
 
 
 def test_what_cannot_be_used_costs_only_itself(pipe: Any, live: live_lora.Live) -> None:
     text = "a fox<lora:foxx:1><lora:fox:1><lora:owl:abc><lora::1><lora:owl:nan>"
     got = latents(pipe, live, prompt=text)
-    assert distance(got, latents(pipe, live, prompt="a fox<lora:fox:1><lora::1>")) <= 1e-6
+    assert distance(got, latents(pipe, live, prompt="a fox<lora:fox:1><lora::1>")) <= SAME
     assert live.report is not None
     latents(pipe, live, prompt=text)
     messages = " | ".join(live.report.warnings())
@@ -216,16 +237,17 @@ def test_steps_are_told_apart_in_every_pass() -> None:
         image = tiny.steady(StableDiffusionImg2ImgPipeline(**pipe.components))
         image.scheduler = scheduler
         with live_lora.attach(image, library=[]) as live:
-            seen = watch(image, live)
+            seen, handle = watch(image, live)
             picture = torch.rand(1, 3, SIDE, SIDE)
             options: Any = {"image": picture, "strength": 0.5, "num_inference_steps": 8}
             live("a fox", output_type="latent", **options)
+            handle.remove()
         assert [i for i, _ in seen[::calls]] == [0, 1, 2, 3]
         assert {n for _, n in seen} == {4}
 
 
-def watch(pipe: Any, live: live_lora.Live) -> list[tuple[int, int]]:
-    """(step, steps) of every call of the UNet, as it happens."""
+def watch(pipe: Any, live: live_lora.Live) -> tuple[list[tuple[int, int]], Any]:
+    """(step, steps) of every call of the UNet, as it happens, and the handle to stop it."""
     seen: list[tuple[int, int]] = []
 
     def after(*_: Any) -> None:
@@ -234,5 +256,4 @@ def watch(pipe: Any, live: live_lora.Live) -> list[tuple[int, int]]:
         (progress,) = live.core.running.strengths.progress
         seen.append((progress.step, progress.steps))
 
-    pipe.unet.register_forward_hook(after)
-    return seen
+    return seen, pipe.unet.register_forward_hook(after)
