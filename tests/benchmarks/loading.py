@@ -12,6 +12,7 @@ import gc
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -105,6 +106,7 @@ def show(name: str, times: tuple[float, float], beside: tuple[float, float]) -> 
 
 def main() -> None:
     """Prints a table for each dtype of the base model."""
+    warnings.simplefilter("ignore")  # PEFT's, about adapters put on again and again
     with tempfile.TemporaryDirectory() as folder:
         path = make_file(Path(folder))
         print(f"{path.stat().st_size / 1e6:.0f} MB, rank {RANK}, float16")
