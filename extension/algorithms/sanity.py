@@ -6,7 +6,7 @@ A damaged file often has one weight of 1e37 among good ones, where a bit of an e
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
@@ -39,32 +39,40 @@ def demand_finite(made: Tensor, source: Mapping[str, Tensor]) -> None:
 
 def demand_sane(delta: Delta, dtype: torch.dtype, source: Mapping[str, Tensor]) -> None:
     """Raises ModuleError where a delta holds NaN, Inf, or values of a damaged file."""
-    limit = LARGEST_HALF if dtype == torch.float16 else LARGEST
-    size = _size(delta)
-    if size > limit and isinstance(delta, LowRank):
-        size = _exact_size(delta)
-    if not size <= limit:  # NaN is not
-        raise ModuleError(_culprit(source, f" ({size:.3g}, in {_name(dtype)})"))
+    for size, limit in _sizes(delta, LARGEST_HALF if dtype == torch.float16 else LARGEST):
+        if not size <= limit:  # NaN is not
+            raise ModuleError(_culprit(source, f" ({size:.3g}, in {_name(dtype)})"))
 
 
-def _size(delta: Delta) -> float:
-    """No less than what a delta adds for inputs of about 1: r · max |up| · max |down|, or all."""
-    if not isinstance(delta, LowRank):
-        return _worst([_largest(t) for t in delta.tensors() if t.is_floating_point()])
-    bias = 0.0 if delta.bias is None else _largest(delta.bias)
+def _sizes(delta: Delta, limit: float) -> Iterator[tuple[float, float]]:
+    """How large its matrices are beside `limit`, its vectors and biases beside `LARGEST`."""
+    if isinstance(delta, LowRank):
+        yield _product(delta, limit), limit
+        rest = [] if delta.bias is None else [delta.bias]
+    else:
+        inner = getattr(delta, "inner", None)
+        within = {id(tensor) for tensor in inner.tensors()} if inner else set()
+        if inner:
+            yield from _sizes(inner, limit)
+        rest = [t for t in delta.tensors() if t.is_floating_point() and id(t) not in within]
+    for tensor in rest:
+        yield _largest(tensor), limit if tensor.dim() > 1 else LARGEST
+
+
+def _product(delta: LowRank, limit: float) -> float:
+    """No less than any entry of up · mid · down: r · max |up| · max |down|, or a closer bound."""
     mid = 1.0 if delta.mid is None else _largest(delta.mid) * delta.mid.shape[0]
-    product = _largest(delta.down) * _largest(delta.up) * delta.up.shape[1] * mid
-    return _worst([product, bias])
+    size = _largest(delta.down) * _largest(delta.up) * delta.up.shape[1] * mid
+    return size if size <= limit else _exact_size(delta)
 
 
 def _exact_size(delta: LowRank) -> float:
-    """A closer bound for factors of a few large values: by the lengths of rows and columns."""
+    """The bound for factors of a few large values: by the lengths of rows and columns."""
     wide = working(delta.up.dtype)
     rows = torch.linalg.vector_norm(delta.up, dim=1, dtype=wide).max()
     columns = torch.linalg.vector_norm(delta.down, dim=0, dtype=wide).max()
     core = 1.0 if delta.mid is None else torch.linalg.vector_norm(delta.mid, dtype=wide)
-    bias = 0.0 if delta.bias is None else _largest(delta.bias)
-    return _worst([float(rows * columns * core), bias])
+    return float(rows * columns * core)
 
 
 def _largest(tensor: Tensor) -> float:
@@ -75,11 +83,6 @@ def _largest(tensor: Tensor) -> float:
         return float((tensor.view(torch.int16) & 0x7FFF).max().view(tensor.dtype))
     low, high = torch.stack(tensor.aminmax()).tolist()
     return max(-low, high) if low <= high else math.nan
-
-
-def _worst(sizes: Sequence[float]) -> float:
-    """The largest; NaN where one is."""
-    return math.nan if any(map(math.isnan, sizes)) else max(sizes, default=0.0)
 
 
 def _finite(tensor: Tensor) -> bool:
