@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -14,6 +13,7 @@ from .samples import TEXT, labels, samples
 from .tags import Argument, Prompt, Tag
 
 _BARS = " ▁▂▃▄▅▆▇█"
+_WIDEST = 50  # columns of a chart
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +79,6 @@ def explain(prompt: str, steps: int = 30, *, negative: bool = False) -> Explanat
     return Explanation(parse(prompt, negative=negative), max(1, steps))
 
 
-def report(prompt: str, steps: int = 30, *, as_json: bool = False, negative: bool = False) -> str:
-    """What `live-lora explain` prints."""
-    explanation = explain(prompt, steps, negative=negative)
-    if as_json:
-        return json.dumps(explanation.as_dict(), ensure_ascii=False, indent=2)
-    return "\n".join(explanation.lines())
-
-
 def weights(tag: Tag, steps: int) -> list[Line]:
     """The tag's weights in the first pass and, where they differ, in the hires pass."""
     lines: dict[str, tuple[float, ...]] = {}
@@ -146,12 +138,21 @@ def _charts(lines: list[Line]) -> Iterator[str]:
     width = min(24, max(len(line.where) for line in lines))
     top = max((abs(weight) for line in lines for weight in line.weights), default=0.0) or 1.0
     for line in lines:
-        chart = "".join(_bar(weight / top) for weight in line.weights) if _moves(line) else ""
+        chart = "".join(_bar(weight / top) for weight in _columns(line.weights))
         where = line.where
         if len(where) > width:
             yield f"  {where}"
             where = ""
         yield f"  {where:<{width}}  {_range(line):<10}  {chart}".rstrip()
+
+
+def _columns(weights: tuple[float, ...]) -> list[float]:
+    """What is drawn: every step, or of many steps as many as fit; nothing of a single value."""
+    count = len(weights)
+    if count == 1:
+        return []
+    shown = min(count, _WIDEST)
+    return [weights[round(column * (count - 1) / (shown - 1))] for column in range(shown)]
 
 
 def _moves(line: Line) -> bool:

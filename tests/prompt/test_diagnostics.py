@@ -7,8 +7,12 @@ import json
 import pytest
 from live_lora import parse
 from live_lora.prompt import caret, explain
-from live_lora.prompt.explain import report
 from live_lora.words import Problem, Span
+
+
+def report(prompt: str, steps: int, *, as_json: bool = False) -> str:
+    found = explain(prompt, steps)
+    return json.dumps(found.as_dict()) if as_json else "\n".join(found.lines())
 
 
 @pytest.mark.parametrize(
@@ -84,6 +88,8 @@ def test_explain_draws_each_tag() -> None:
     assert "te    0\n" in text
     assert " ▁▂▃▄▄▅▆▇█" in text
     assert lines[-1].endswith("found 'x'; <lora:z:x> is left out")
+    assert "  unet  1           ██████████" in report("<lora:a>", steps=10)
+    assert report("<lora:a>", steps=500).count("█") == 50
 
 
 def test_explain_for_programs() -> None:
