@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from . import algorithms, formats
+from . import algorithms, formats, fused
 from .adapter_config import Configs
 from .algorithms import Algorithm, Settings
 from .algorithms.base import NUMBERS
@@ -109,7 +109,8 @@ class _Grouping:
             if not part.slots.keys() <= PLAIN:
                 self.components.add(place.component)
             try:
-                self._add(self._module(prefix, part, place), part)
+                for module in _thirds(self._module(prefix, part, place)):
+                    self._add(module, part)
             except ModuleError as error:
                 self._drop(part, str(error))
 
@@ -150,6 +151,17 @@ class _Grouping:
 
     def _drop(self, part: Part, reason: str) -> None:
         self.unused += [Unused(key, reason) for key in part.keys]
+
+
+def _thirds(module: Module) -> Iterator[Module]:
+    """The module itself, or for a fused projection the three that it is."""
+    for key, third in fused.keys(module.key):
+        if third is None:
+            yield module
+            return
+        shapes = fused.cut_shapes(module.shapes)
+        outline = module.algorithm.outline(shapes, settings=module.settings)
+        yield replace(module, key=key, third=third, shapes=shapes, outline=outline)
 
 
 def _check(infos: Mapping[str, TensorInfo]) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from .algorithms import Algorithm, Settings
 from .errors import ModuleError
+from .fused import cut
 from .tensors import Read
 from .words import Component, Target
 
@@ -27,7 +28,8 @@ class Module:
     """The tensors for one layer: `slots` are their keys, `shapes` what the header says of them.
 
     `prefix` is how the file names the layer, (`component`, `key`) is what it means, `format` the
-    dialect. `outline` is the algorithm without values.
+    dialect. `outline` is the algorithm without values. `third` is the part of the rows that is
+    meant where the file has q, k and v in one.
     """
 
     component: Component
@@ -38,6 +40,7 @@ class Module:
     shapes: Mapping[str, Shape]
     outline: Algorithm
     settings: Settings
+    third: int | None = None
 
     @property
     def algorithm(self) -> type[Algorithm]:
@@ -66,6 +69,6 @@ class Module:
 
         Raises ModuleError where the tensors are no good.
         """
-        tensors = {slot: read(key) for slot, key in self.slots.items()}
+        tensors = {s: cut(s, read(key), self.third) for s, key in self.slots.items()}
         settings = self.settings if rank is None else replace(self.settings, rank=rank)
         return self.algorithm(tensors, settings=settings)

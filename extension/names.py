@@ -58,6 +58,8 @@ _TEXT_LEAF = {  # open_clip: transformers
     "attn_k_proj": "self_attn_k_proj",
     "attn_v_proj": "self_attn_v_proj",
     "attn_out_proj": "self_attn_out_proj",
+    "attn_in_proj": "self_attn_in_proj",  # q, k and v in one, which only files have
+    "attn_in_proj_weight": "self_attn_in_proj",
     "mlp_c_fc": "mlp_fc1",
     "mlp_c_proj": "mlp_fc2",
     "ln_1": "layer_norm1",

@@ -22,7 +22,7 @@ KNOWN_TO_ALL = {"errors", "words", "names", "deltas"}
 # A room is a folder, or a few modules that belong together: these are the latter.
 ROOM_OF = {
     **dict.fromkeys(("adapter_config", "base_model", "base_targets", "embeddings"), "network"),
-    **dict.fromkeys(("grouping", "modules", "pickles", "refusals", "tensors"), "network"),
+    **dict.fromkeys(("fused", "grouping", "modules", "pickles", "refusals", "tensors"), "network"),
     **dict.fromkeys(("planning", "report", "run", "shelf"), "session"),
 }
 ARROWS = {
@@ -42,7 +42,16 @@ ARROWS = {
 # Packages that not everyone has, or that cost a second to import, and the only places for them.
 OUTSIDE = {
     "torch": (
-        *("deltas.py", "algorithms/", "embeddings.py", "engine/", "hosts/", "app/", "tensors.py"),
+        *(
+            "deltas.py",
+            "algorithms/",
+            "embeddings.py",
+            "fused.py",
+            "engine/",
+            "hosts/",
+            "app/",
+            "tensors.py",
+        ),
         *("inspection/examine.py", "modules.py", "network.py", "pickles.py"),
         *("planning.py", "run.py", "session.py", "shelf.py"),
     ),

@@ -1,0 +1,66 @@
+"""A LoRA of open_clip's fused projection is one of q, of k and of v."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from host_trees import host
+from live_lora import network
+from live_lora.deltas import Layer
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+PREFIX = "lora_te2_transformer_resblocks_0_attn_in_proj"
+WIDTH = 1280
+FACTORS = {
+    "lora": {"lora_up.weight": (3 * WIDTH, 2), "lora_down.weight": (2, WIDTH), "alpha": ()},
+    "full": {"diff": (3 * WIDTH, WIDTH), "diff_b": (3 * WIDTH,)},
+    "loha": {
+        "hada_w1_a": (3 * WIDTH, 2),
+        "hada_w1_b": (2, WIDTH),
+        "hada_w2_a": (3 * WIDTH, 2),
+        "hada_w2_b": (2, WIDTH),
+    },
+}
+
+
+def write(path: Path, shapes: dict[str, tuple[int, ...]]) -> dict[str, Tensor]:
+    torch.manual_seed(0)
+    tensors = {f"{PREFIX}.{name}": 0.1 * torch.randn(shape).abs() for name, shape in shapes.items()}
+    save_file(tensors, path)
+    return tensors
+
+
+@pytest.mark.parametrize("algorithm", FACTORS)
+def test_the_three_together_are_the_whole(tmp_path: Path, algorithm: str) -> None:
+    write(tmp_path / "x.safetensors", FACTORS[algorithm])
+    found = network.load(tmp_path / "x.safetensors")
+    match = found.match(host("sdxl sgm"))
+    assert not found.unused
+    assert [target.key[-6:] for target, _ in match.matched] == ["q_proj", "k_proj", "v_proj"]
+    layer = Layer("linear", torch.zeros(WIDTH, WIDTH), None, nn.Identity())
+    whole = Layer("linear", torch.zeros(3 * WIDTH, WIDTH), None, nn.Identity())
+    with found.open() as read:
+        thirds = [module.build(read).delta(layer) for _, module in match.matched]
+        _, module = match.matched[0]
+        tensors = {slot: read(key) for slot, key in module.slots.items()}
+    expected = module.algorithm(tensors, settings=module.settings).delta(whole)
+    assert torch.equal(torch.cat(thirds), expected)
+
+
+@pytest.mark.parametrize(
+    ("shapes", "words"),
+    [
+        ({"lokr_w1": (3, 1), "lokr_w2": (WIDTH, WIDTH)}, "cannot be cut"),
+        ({"lora_up.weight": (WIDTH, 2), "lora_down.weight": (2, WIDTH)}, "at once"),
+    ],
+)
+def test_what_cannot_be_cut_is_told(
+    tmp_path: Path, shapes: dict[str, tuple[int, ...]], words: str
+) -> None:
+    write(tmp_path / "x.safetensors", shapes)
+    found = network.load(tmp_path / "x.safetensors")
+    assert not found.modules
+    assert all(words in item.reason for item in found.unused)
