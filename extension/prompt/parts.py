@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from ..words import Span
 from .brackets import brackets
+from .render import substituted
 from .schedules import Schedule, conditions, left
 
 _AND = re.compile(r"\bAND\b")
@@ -29,7 +30,9 @@ def place(
 ) -> tuple[str, list[Spot]]:
     """The prompt without the spans, and the spot of each."""
     mark = _unused(prompt)
-    marked = _replace(prompt, spans, mark)
+    if mark is None:
+        return substituted(prompt, [(span, "") for span in spans]), [Spot()] * len(spans)
+    marked = substituted(prompt, [(span, mark) for span in spans])
     pieces = [marked] if negative else _parts(marked, mark)
     spots: list[Spot] = []
     texts: list[str] = []
@@ -85,14 +88,6 @@ def _parts(marked: str, mark: str) -> list[str]:
     return [*pieces, marked[position:]]
 
 
-def _unused(text: str) -> str:
-    """A character of a private use area that the text does not hold."""
-    return next(sign for sign in map(chr, range(0xE000, 0xF8FF)) if sign not in text)
-
-
-def _replace(text: str, spans: Sequence[Span], mark: str) -> str:
-    pieces, position = [], 0
-    for span in spans:
-        pieces += [text[position : span.start], mark]
-        position = span.end
-    return "".join([*pieces, text[position:]])
+def _unused(text: str) -> str | None:
+    """A character of a private use area that the text does not hold; None if it holds them all."""
+    return next((sign for sign in map(chr, range(0xE000, 0xF8FF)) if sign not in text), None)

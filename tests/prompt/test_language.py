@@ -144,3 +144,10 @@ def test_every_weight_is_a_number(
             assert isfinite(weight)
             if not found.varies:
                 assert weight == found.weight(target, Row(), Progress())
+
+
+def test_a_text_with_every_character_is_read_without_its_schedules() -> None:
+    every = "".join(map(chr, range(0xE000, 0xF900)))
+    prompt = parse(f"{every}[<lora:a>:b:3]")
+    assert prompt.text == f"{every}[:b:3]"
+    assert not prompt.tags[0].scheduled
