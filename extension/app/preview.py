@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from time import perf_counter
 from typing import Any
 
@@ -36,13 +38,24 @@ class Preview:
         """The batch's pictures. latents: (n, 4, h, w)."""
         vae = self.pipeline.vae
         small = _reduced(latents / latents.std().clamp(min=1))  # Euler's grow with sigma
-        # SDXL's autoencoder overflows in fp16.
-        half = vae.dtype == torch.float16
-        with torch.autocast(latents.device.type, torch.bfloat16, enabled=half):
+        with _without_overflow(vae):
             decoded = vae.decode(small.to(vae.dtype) / vae.config.scaling_factor).sample
         pixels = (decoded.float().nan_to_num() / 2 + 0.5).clamp(0, 1)  # (n, 3, H, W)
         arrays = (pixels * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
         return tuple(Image.fromarray(array) for array in arrays)
+
+
+@contextmanager
+def _without_overflow(vae: Any) -> Iterator[None]:
+    """SDXL's autoencoder overflows in fp16; to fp32 and back is exact."""
+    if vae.dtype != torch.float16 or not vae.config.force_upcast:
+        yield
+        return
+    vae.to(torch.float32)
+    try:
+        yield
+    finally:
+        vae.to(torch.float16)
 
 
 def _reduced(latents: Tensor) -> Tensor:

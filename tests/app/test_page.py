@@ -88,3 +88,10 @@ def test_the_next_free_port(monkeypatch: pytest.MonkeyPatch) -> None:
         with server.listening(None) as found:
             assert isinstance(found, socket.socket)
             assert found.getsockname()[1] > port
+
+
+def test_problems_mark_their_place() -> None:
+    told = Told(Problem("no such", Span(2, 12), severity="warning"), source="a <lora:x:1> b")
+    assert "a <mark>&lt;lora:x:1&gt;</mark> b" in words.problem(told).replace("<code>", "")
+    assert "live-lora-warning" in words.problem(told)
+    assert "<mark>" not in words.problem(Told(Problem("elsewhere")))

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from live_lora.app import checkpoint
+import torch
+from live_lora.app import checkpoint, tiny
 from live_lora.app.drawing import Drawing
+from live_lora.app.preview import Preview
 from live_lora.app.studio import Drawn, Moment, Order, Studio
 from live_lora.hosts import open_library
 from live_lora.report import StrictError
@@ -91,6 +93,24 @@ def test_watching(studio: Studio) -> None:
     previews = [moment.preview for moment in seen if moment.preview]
     assert previews
     assert [picture.size for picture in previews[0]] == [(128, 128)] * 2
+
+
+def test_previews_of_half_precision_are_those_of_full() -> None:
+    pipeline = tiny.pipeline()
+    pipeline.vae.register_to_config(force_upcast=True)
+    latents = torch.randn(2, 4, 16, 16, generator=torch.Generator().manual_seed(0)).half()
+    full = Preview(pipeline).look(latents)
+    pipeline.vae.half()
+    half = Preview(pipeline).look(latents)
+    assert pipeline.vae.dtype == torch.float16
+    for one, other in zip(full, half, strict=True):
+        assert np.abs(np.asarray(one, int) - np.asarray(other, int)).max() <= 2
+
+
+@pytest.mark.parametrize(("latents", "pixels"), [((48, 64), (256, 192)), ((8, 16), (128, 64))])
+def test_previews_are_small(latents: tuple[int, int], pixels: tuple[int, int]) -> None:
+    (picture,) = Preview(tiny.pipeline()).look(torch.zeros(1, 4, *latents))
+    assert picture.size == pixels
 
 
 def test_stopping(studio: Studio) -> None:
