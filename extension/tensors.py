@@ -6,6 +6,7 @@ meanwhile gives an error, never a crash of the process, and no page of it stays 
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -86,9 +87,11 @@ class Safetensors:
     def _read(self, file: BufferedReader, key: str) -> Tensor:
         info = self.header.tensors[key]
         dtype = demand_readable(info)
-        raw = torch.empty(info.end - info.start, dtype=torch.uint8)
+        size = info.end - info.start
+        raw = torch.empty(size, dtype=torch.uint8)
+        memory = (ctypes.c_char * size).from_address(raw.data_ptr()) if size else b""
         file.seek(self.header.data_start + info.start)
-        if raw.numel() and file.readinto(raw.numpy().data) != raw.numel():
+        if size and file.readinto(memory) != size:
             raise FileError(self.path, "it became shorter while it was in use: copy it again")
         return raw.view(dtype).reshape(info.shape)
 
