@@ -17,7 +17,10 @@ function numbers(tag) {
 
 /** Only te and unet, both plain numbers: nothing else takes part in the weight. */
 function isPlain(tag) {
-  return tag.args.every(({ key }) => [null, "te", "unet"].includes(key)) && weights(tag).every(({ value }) => value !== null);
+  return (
+    tag.args.every(({ key }) => [null, "te", "unet"].includes(key)) &&
+    weights(tag).every(({ value }) => value !== null)
+  );
 }
 
 for (const { about, cases } of GROUPS)
@@ -26,13 +29,18 @@ for (const { about, cases } of GROUPS)
       const found = scan(prompt);
       const wanted = new Set(expected.map(({ source }) => source));
       const readable = found.filter((tag) => wanted.has(prompt.slice(tag.start, tag.end)));
-      assert.deepEqual(readable.map(({ name }) => name), expected.map(({ name }) => name), prompt);
+      assert.deepEqual(
+        readable.map(({ name }) => name),
+        expected.map(({ name }) => name),
+        prompt,
+      );
       // What the program cannot use, the page shows all the same, with its trouble.
       if (found.length > readable.length) assert.notDeepEqual(errors, [], prompt);
       readable.forEach((tag, at) => {
         const { te, unet, on } = expected[at];
         if (on !== undefined) assert.equal(isOn(tag), on, prompt);
-        if (isPlain(tag) && typeof unet === "number" && typeof te === "number") assert.deepEqual(numbers(tag), { te, unet }, prompt);
+        if (isPlain(tag) && typeof unet === "number" && typeof te === "number")
+          assert.deepEqual(numbers(tag), { te, unet }, prompt);
       });
     }
   });

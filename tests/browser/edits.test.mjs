@@ -7,7 +7,8 @@ import * as edits from "../../extension/browser/static/edits.mjs";
 import { scan, weights } from "../../extension/browser/static/tags.mjs";
 
 const { applyEdit } = edits;
-const weigh = (text, value, part = 0) => applyEdit(text, edits.setWeight(weights(scan(text)[0])[part], value));
+const weigh = (text, value, part = 0) =>
+  applyEdit(text, edits.setWeight(weights(scan(text)[0])[part], value));
 const turn = (text, on) => applyEdit(text, edits.setOn(scan(text)[0], on));
 const takeOut = (text, words) => applyEdit(text, edits.remove(text, scan(text)[0], words));
 const putIn = (text, words) => applyEdit(text, edits.append(text, "<lora:a:1>", words));
@@ -49,15 +50,34 @@ test("a tag goes, the user's commas and blanks stay", () => {
 });
 
 test("names that hold signs of the language are quoted, and read back the same", () => {
-  for (const name of ["plain", "a b (c) [d]", "a:b>c", 'q"uote', "back\\slash", "a<b", " blank ", "日本", "<b>x</b>", 'x"', "a=b", "k = v", "te=1"])
+  for (const name of [
+    "plain",
+    "a b (c) [d]",
+    "a:b>c",
+    'q"uote',
+    "back\\slash",
+    "a<b",
+    " blank ",
+    "日本",
+    "<b>x</b>",
+    'x"',
+    "a=b",
+    "k = v",
+    "te=1",
+  ])
     assert.equal(scan(edits.writeTag(name, 1))[0].name, name);
   assert.equal(edits.writeTag("a b", 0.8), "<lora:a b:0.8>");
 });
 
 test("several edits are one, in any order", () => {
   const text = "<lora:a:1> and <lora:b:1> and <lora:c:1>";
-  const off = scan(text).map((tag) => edits.setOn(tag, false)).reverse();
-  assert.equal(applyEdit(text, edits.join(text, off)), "<lora:a:1:on=0> and <lora:b:1:on=0> and <lora:c:1:on=0>");
+  const off = scan(text)
+    .map((tag) => edits.setOn(tag, false))
+    .reverse();
+  assert.equal(
+    applyEdit(text, edits.join(text, off)),
+    "<lora:a:1:on=0> and <lora:b:1:on=0> and <lora:c:1:on=0>",
+  );
   const gone = scan(text).map((tag) => edits.remove(text, tag));
   assert.equal(applyEdit(text, edits.replaceWith(text, gone, "<lora:d:1>")), " and and <lora:d:1>");
   assert.equal(applyEdit("a", edits.replaceWith("a", [], "<lora:d:1>")), "a <lora:d:1>");

@@ -278,7 +278,7 @@ def test_only_ids_lead_to_files(client: TestClient, route: str, id: str) -> None
 
 
 def test_our_modules_are_served_fresh(client: TestClient) -> None:
-    for name in ("main.mjs", "live_lora.css"):
+    for name in ("main.mjs", "page.css"):
         answer = client.get(f"static/{name}")
         assert answer.status_code == 200
         assert answer.headers["cache-control"] == "no-cache"

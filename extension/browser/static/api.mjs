@@ -14,7 +14,11 @@ export function fetchLibrary() {
 
 /** The same after the server has looked at its folders again. */
 export function refreshLibrary() {
-  return json("refresh", { method: "POST", headers: { "Content-Type": "application/json" }, body: "{}" });
+  return json("refresh", {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: "{}",
+  });
 }
 
 /** A picture's address; its version makes a new picture a new address. */
@@ -32,6 +36,11 @@ async function json(path, options) {
 
 async function reason(answer) {
   if (answer.status === 401) return "Please log in again: reload the page.";
-  const detail = await answer.json().then((body) => body.detail, () => null);
-  return typeof detail === "string" ? detail : `The server answered ${answer.status} ${answer.statusText}.`;
+  const detail = await answer.json().then(
+    (body) => body.detail,
+    () => null,
+  );
+  return typeof detail === "string"
+    ? detail
+    : `The server answered ${answer.status} ${answer.statusText}.`;
 }

@@ -1,4 +1,4 @@
-/** One LoRA of the library: picture, name, base model, weight; a click puts it in or takes it out. */
+/** One LoRA of the library: picture, name, base model, weight; a click puts it in or out. */
 
 import { h, say, set } from "./dom.mjs";
 import { picture } from "./picture.mjs";
@@ -12,7 +12,12 @@ export class Card {
    */
   constructor(row, actions) {
     Object.assign(this, { row, actions });
-    this.pick = h("button", { type: "button", class: "live-lora-pick", "aria-label": row.name, title: tooltip(row) });
+    this.pick = h("button", {
+      type: "button",
+      class: "live-lora-pick",
+      "aria-label": row.name,
+      title: tooltip(row),
+    });
     this.pick.append(...this.face());
     this.weight = new WeightControl((value) => actions.weigh(row, value));
     this.weight.name(`${row.name} weight`);
@@ -44,7 +49,7 @@ export class Card {
     this.weight.nudge(steps);
   }
 
-  /** @param {import("./tags.mjs").Tag | undefined} tag this LoRA's tag in the prompt, if it has one */
+  /** @param {import("./tags.mjs").Tag} [tag] this LoRA's tag in the prompt, if it has one */
   render(tag) {
     const weight = tag ? weights(tag).at(-1) : { value: this.actions.weightOf(this.row) };
     set(this.pick, "aria-pressed", String(Boolean(tag)));
@@ -61,7 +66,8 @@ export class Card {
 
   /** Only one card's controls are in the tab order. */
   reachable(yes) {
-    for (const control of [this.pick, this.weight.range, this.weight.number]) control.tabIndex = yes ? 0 : -1;
+    for (const control of [this.pick, this.weight.range, this.weight.number])
+      control.tabIndex = yes ? 0 : -1;
   }
 }
 
@@ -72,6 +78,12 @@ function badge({ base, error }, why) {
 
 function tooltip({ name, alias, relative, words, triggers, misfit, error }) {
   const known = words || triggers.join(", ");
-  const lines = [name, relative, alias && `also called ${alias}`, known && `trigger words: ${known}`, error ?? misfit];
+  const lines = [
+    name,
+    relative,
+    alias && `also called ${alias}`,
+    known && `trigger words: ${known}`,
+    error ?? misfit,
+  ];
   return lines.filter(Boolean).join("\n");
 }

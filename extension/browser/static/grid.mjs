@@ -13,12 +13,24 @@ const STEPS = { ArrowLeft: -1, ArrowRight: 1 };
 export class VirtualGrid {
   /**
    * @param {string} label
-   * @param {(item: any) => {element: HTMLElement, focus(): void, reachable(yes: boolean): void}} makeCell
+   * @param {(item: any) => import("./card.mjs").Card} makeCell anything with its element, focus()
+   *   and reachable(yes)
    */
   constructor(label, makeCell) {
-    Object.assign(this, { makeCell, items: [], cells: new Map(), rows: new Map(), current: 0, columns: 1 });
+    Object.assign(this, {
+      makeCell,
+      items: [],
+      cells: new Map(),
+      rows: new Map(),
+      current: 0,
+      columns: 1,
+    });
     this.sizer = h("div", { class: "live-lora-sizer", role: "presentation" });
-    this.element = h("div", { role: "grid", "aria-label": label, class: "live-lora-grid" }, this.sizer);
+    this.element = h(
+      "div",
+      { role: "grid", "aria-label": label, class: "live-lora-grid" },
+      this.sizer,
+    );
     this.element.addEventListener("scroll", () => this.render(), { passive: true });
     this.element.addEventListener("keydown", (event) => this.key(event));
     this.element.addEventListener("focusin", (event) => this.follow(event.target));
@@ -53,35 +65,38 @@ export class VirtualGrid {
     return focused ? this.focus(this.current) : this.render();
   }
 
+  /** All rows anew; what depends on the width only (columns, a row's height) is kept with it. */
   layout() {
     const width = this.element.clientWidth;
     if (width === 0) return;
     this.clear();
+    if (width !== this.width) this.setWidth(width);
+    set(this.element, "aria-rowcount", this.rowCount);
+    if (!this.height && this.rowCount) this.height = this.addRow(0).getBoundingClientRect().height;
+    this.sizer.style.height = `${this.rowCount * (this.height ?? 0)}px`;
+    this.render();
+  }
+
+  setWidth(width) {
     this.width = width;
+    this.height = undefined;
     this.columns = Math.max(1, Math.floor(width / cardWidth(this.element)));
     this.element.style.setProperty("--columns", String(this.columns));
-    set(this.element, "aria-rowcount", this.rowCount);
     set(this.element, "aria-colcount", this.columns);
-    this.measure();
-    this.render();
   }
 
   get rowCount() {
     return Math.ceil(this.items.length / this.columns);
   }
 
-  measure() {
-    this.sizer.style.height = "";
-    if (this.rowCount === 0) return;
-    this.height = Math.max(1, this.addRow(0).getBoundingClientRect().height);
-    this.sizer.style.height = `${this.rowCount * this.height}px`;
-  }
-
   render() {
     if (!this.height || this.element.clientWidth === 0) return;
     const { scrollTop, clientHeight } = this.element;
     const first = Math.max(0, Math.floor(scrollTop / this.height) - SPARE);
-    const last = Math.min(this.rowCount - 1, Math.floor((scrollTop + clientHeight) / this.height) + SPARE);
+    const last = Math.min(
+      this.rowCount - 1,
+      Math.floor((scrollTop + clientHeight) / this.height) + SPARE,
+    );
     for (const [at, row] of this.rows)
       if ((at < first || at > last) && !row.contains(document.activeElement)) this.dropRow(at);
     for (let at = first; at <= last; at += 1) if (!this.rows.has(at)) this.addRow(at);
@@ -89,8 +104,14 @@ export class VirtualGrid {
 
   addRow(at) {
     const start = at * this.columns;
-    const cells = this.items.slice(start, start + this.columns).map((item, column) => this.cell(item, start, column));
-    const row = h("div", { role: "row", "aria-rowindex": at + 1, class: "live-lora-grid-row" }, ...cells);
+    const cells = this.items
+      .slice(start, start + this.columns)
+      .map((item, column) => this.cell(item, start, column));
+    const row = h(
+      "div",
+      { role: "row", "aria-rowindex": at + 1, class: "live-lora-grid-row" },
+      ...cells,
+    );
     row.style.transform = `translateY(${at * (this.height ?? 0)}px)`;
     this.rows.set(at, row);
     this.sizer.insertBefore(row, this.rowAfter(at));
@@ -114,12 +135,12 @@ export class VirtualGrid {
   dropRow(at) {
     this.rows.get(at).remove();
     this.rows.delete(at);
-    for (let cell = at * this.columns; cell < (at + 1) * this.columns; cell += 1) this.cells.delete(cell);
+    for (let cell = at * this.columns; cell < (at + 1) * this.columns; cell += 1)
+      this.cells.delete(cell);
   }
 
   clear() {
     for (const at of [...this.rows.keys()]) this.dropRow(at);
-    this.height = undefined;
   }
 
   /** A card that got the focus by other means than our keys is the current one. */
@@ -134,7 +155,13 @@ export class VirtualGrid {
   }
 
   key(event) {
-    if (!(event.target instanceof HTMLButtonElement) || event.altKey || event.ctrlKey || event.metaKey) return;
+    if (
+      !(event.target instanceof HTMLButtonElement) ||
+      event.altKey ||
+      event.ctrlKey ||
+      event.metaKey
+    )
+      return;
     const to = this.destination(event.key);
     if (to === null) return;
     event.preventDefault();
@@ -144,7 +171,8 @@ export class VirtualGrid {
   destination(key) {
     const page = this.columns * Math.max(1, Math.floor(this.element.clientHeight / this.height));
     if (key in STEPS) return this.current + STEPS[key];
-    if (key === "ArrowUp") return this.current < this.columns ? this.current : this.current - this.columns;
+    if (key === "ArrowUp")
+      return this.current < this.columns ? this.current : this.current - this.columns;
     if (key === "ArrowDown") return this.below();
     if (key === "PageUp") return this.current - page;
     if (key === "PageDown") return this.current + page;

@@ -52,11 +52,14 @@ export class Library {
     return addsWords() ? (this.resolve(name).row?.words ?? "") : "";
   }
 
-  /** Asks again, without a word, if what is known is older than so many ms: files and model change. */
+  /** Asks again, without a word, if what is known is older than so many ms. */
   freshen(age) {
     if (this.state !== "ready" || Date.now() - this.since < age) return;
     this.since = Date.now();
-    fetchLibrary().then((answer) => this.replace(answer), () => {}); // the next one may succeed
+    fetchLibrary().then(
+      (answer) => this.replace(answer),
+      () => {},
+    ); // the next one may succeed
   }
 
   async get(fetching) {
@@ -101,9 +104,21 @@ function complete(row) {
   const relative = row.relative ?? (folder ? `${folder}/${stem}` : stem);
   const haystack = fold([name, stem, alias ?? "", folder, words, ...triggers, ...tags].join("\n"));
   return {
-    base: "Unknown", size: 0, mtime: 0, weight: null, preview: null, misfit: null, error: null,
+    base: "Unknown",
+    size: 0,
+    mtime: 0,
+    weight: null,
+    preview: null,
+    misfit: null,
+    error: null,
     ...row,
-    stem, alias, folder, relative, words, triggers, haystack,
+    stem,
+    alias,
+    folder,
+    relative,
+    words,
+    triggers,
+    haystack,
     title: fold(name),
   };
 }

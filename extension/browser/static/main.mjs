@@ -7,6 +7,7 @@ import { ActivePanel } from "./panel.mjs";
 import { Tab } from "./tab.mjs";
 import { Targets } from "./targets.mjs";
 
+const STYLES = ["page.css", "cards.css", "rows.css", "narrow.css"];
 const MOUNT = "live-lora-tab";
 const PAUSE = 40; // ms between the page's changes and our look at them
 const STALE = 30000; // ms after which a change of a prompt asks whether files or model changed
@@ -15,7 +16,6 @@ const STALE = 30000; // ms after which a change of a prompt asks whether files o
 globalThis.liveLora ??= start();
 
 function start() {
-  document.head.append(h("link", { rel: "stylesheet", href: new URL("live_lora.css", import.meta.url).href }));
   const library = new Library();
   const panels = new Map();
   const targets = new Targets(
@@ -30,10 +30,18 @@ function start() {
   };
   look();
   observe(look);
-  library.load();
+  Promise.all(STYLES.map(addStyle)).then(() => library.load()); // cards are measured: styled ones
   targets.watch(() => library.freshen(STALE));
-  globalThis.onOptionsChanged?.(() => library.freshen(0)); // the webui's: another checkpoint, perhaps
+  globalThis.onOptionsChanged?.(() => library.freshen(0)); // the webui's: perhaps the checkpoint
   return { library, targets, tab };
+}
+
+/** Resolves when the style sheet is there, or is known not to come. */
+function addStyle(name) {
+  const { href } = new URL(name, import.meta.url);
+  return new Promise((done) => {
+    document.head.append(h("link", { rel: "stylesheet", href, onLoad: done, onError: done }));
+  });
 }
 
 /**

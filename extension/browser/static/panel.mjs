@@ -14,11 +14,20 @@ export class ActivePanel {
   constructor(box, library, find) {
     Object.assign(this, { box, library, find, rows: [] });
     this.count = h("span", { class: "live-lora-count" });
-    this.all = h("button", { type: "button", class: "live-lora-quiet", onClick: () => this.turnAll() });
+    this.all = h("button", {
+      type: "button",
+      class: "live-lora-quiet",
+      onClick: () => this.turnAll(),
+    });
     this.list = h("div", { role: "list", class: "live-lora-rows" });
     const label = `LoRAs in ${box.label}`;
     const head = h("div", { class: "live-lora-head" }, this.count, this.all);
-    this.element = h("div", { role: "group", "aria-label": label, class: "live-lora live-lora-panel" }, head, this.list);
+    this.element = h(
+      "div",
+      { role: "group", "aria-label": label, class: "live-lora live-lora-panel" },
+      head,
+      this.list,
+    );
     this.watches = [box.watch(() => this.render()), library.watch(() => this.render())];
   }
 
@@ -67,6 +76,11 @@ export class ActivePanel {
   turnAll() {
     const { text, tags } = this.box;
     const on = !tags.some(isOn);
-    this.box.apply(join(text, tags.map((tag) => setOn(tag, on))));
+    this.box.apply(
+      join(
+        text,
+        tags.map((tag) => setOn(tag, on)),
+      ),
+    );
   }
 }

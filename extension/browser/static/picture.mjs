@@ -8,9 +8,18 @@ import { h } from "./dom.mjs";
  * @param {import("./query.mjs").Row | undefined} row none for a name that leads to no file
  */
 export function picture(name, row) {
-  const frame = h("span", { class: "live-lora-picture" }, h("span", { "aria-hidden": "true" }, initials(name)));
+  const frame = h(
+    "span",
+    { class: "live-lora-picture" },
+    h("span", { "aria-hidden": "true" }, initials(name)),
+  );
   if (!row?.preview) return frame;
-  const image = h("img", { src: previewAddress(row), alt: "", decoding: "async", draggable: "false" });
+  const image = h("img", {
+    src: previewAddress(row),
+    alt: "",
+    decoding: "async",
+    draggable: "false",
+  });
   image.addEventListener("error", () => image.remove());
   frame.append(image);
   return frame;

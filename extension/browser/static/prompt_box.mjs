@@ -54,7 +54,7 @@ export class PromptBox {
   }
 }
 
-/** gradio sets `value` from Python without an event: an own property on this one element hears it. */
+/** gradio sets `value` from Python without an event: an own property of the element hears it. */
 function hearAssignments(area, heard) {
   const { get, set } = Object.getOwnPropertyDescriptor(HTMLTextAreaElement.prototype, "value");
   Object.defineProperty(area, "value", {
@@ -72,7 +72,7 @@ function hearAssignments(area, heard) {
 
 /**
  * As if typed: keeps the browser's undo. Fails on a hidden tab, where focus() does nothing and
- * execCommand would type into whatever has the focus; on a touch screen it would raise the keyboard.
+ * execCommand would type into whatever has the focus; a touch screen would raise its keyboard.
  */
 function type(area, { start, end, text }) {
   if (touch?.matches) return false;
@@ -101,7 +101,7 @@ function restore(area, before, edit) {
   if (focus !== area && focus?.isConnected) focus.focus({ preventScroll: true });
 }
 
-/** Where a caret stands after an edit: behind it, it moves along; inside, it goes to the edit's end. */
+/** Where a caret stands after an edit: behind it, it moves along; inside, it goes to its end. */
 function moved(caret, { start, end, text }) {
   if (caret < start || (caret === start && start !== end)) return caret;
   return caret >= end ? caret + text.length - (end - start) : start + text.length;

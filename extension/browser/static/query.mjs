@@ -14,7 +14,10 @@ export const ORDERS = {
   name: { label: "Name", compare: byName },
   newest: { label: "Newest", compare: (a, b) => b.mtime - a.mtime || byName(a, b) },
   oldest: { label: "Oldest", compare: (a, b) => a.mtime - b.mtime || byName(a, b) },
-  folder: { label: "Folder", compare: (a, b) => collator.compare(a.folder, b.folder) || byName(a, b) },
+  folder: {
+    label: "Folder",
+    compare: (a, b) => collator.compare(a.folder, b.folder) || byName(a, b),
+  },
   size: { label: "Largest", compare: (a, b) => b.size - a.size || byName(a, b) },
 };
 
@@ -34,7 +37,10 @@ export function search(rows, { text = "", folder = "", base = "" }) {
     (row) => inFolder(row, folder) && (!base || row.base === base) && holds(row.haystack, words),
   );
   if (words.length === 0) return found;
-  return [...found.filter((row) => holds(row.title, words)), ...found.filter((row) => !holds(row.title, words))];
+  return [
+    ...found.filter((row) => holds(row.title, words)),
+    ...found.filter((row) => !holds(row.title, words)),
+  ];
 }
 
 function holds(haystack, words) {
@@ -52,7 +58,7 @@ export function counts(rows, key) {
   return [...found].sort((a, b) => b[1] - a[1] || collator.compare(a[0], b[0]));
 }
 
-/** Every folder with the number of rows in it and below it, in order. @returns {[string, number][]} */
+/** Every folder with the number of rows in and below it. @returns {[string, number][]} */
 export function folders(rows) {
   const found = new Map();
   for (const { folder } of rows)

@@ -22,11 +22,24 @@ export class ActiveRow {
   }
 
   build() {
-    this.switch = h("input", { type: "checkbox", role: "switch", class: "live-lora-switch", onChange: () => this.turn() });
+    this.switch = h("input", {
+      type: "checkbox",
+      role: "switch",
+      class: "live-lora-switch",
+      onChange: () => this.turn(),
+    });
     this.picture = h("span", { class: "live-lora-thumb" });
-    this.name = h("button", { type: "button", class: "live-lora-name", onClick: () => this.select() });
+    this.name = h("button", {
+      type: "button",
+      class: "live-lora-name",
+      onClick: () => this.select(),
+    });
     this.weights = h("div", { class: "live-lora-weights" });
-    this.out = h("button", { type: "button", class: "live-lora-icon", onClick: () => this.remove() }, "✕");
+    this.out = h(
+      "button",
+      { type: "button", class: "live-lora-icon", onClick: () => this.remove() },
+      "✕",
+    );
     this.trouble = h("div", { class: "live-lora-trouble", hidden: true });
     const line = [this.switch, this.picture, this.name, this.weights, this.out, this.trouble];
     this.element = h("div", { role: "listitem", class: "live-lora-row" }, ...line);
@@ -70,7 +83,11 @@ export class ActiveRow {
     set(this.switch, "aria-label", `${name} on`);
     set(this.out, "aria-label", `Remove ${name}`);
     set(this.out, "title", `Remove ${name}`);
-    set(this.name, "title", this.find ? `Show the card of ${name}` : `Select ${name} in the prompt`);
+    set(
+      this.name,
+      "title",
+      this.find ? `Show the card of ${name}` : `Select ${name} in the prompt`,
+    );
   }
 
   renderWeights(tag) {
@@ -81,7 +98,9 @@ export class ActiveRow {
   }
 
   addControl(at) {
-    const control = new LabelledWeight((value) => this.edit(setWeight(weights(this.tag)[at], value)));
+    const control = new LabelledWeight((value) =>
+      this.edit(setWeight(weights(this.tag)[at], value)),
+    );
     this.controls.push(control);
     this.weights.append(control.element);
   }
@@ -90,7 +109,8 @@ export class ActiveRow {
     this.renderPicture(row);
     const bad = unreadable(this.tag);
     if (bad) return this.complain(`Expected a number, found “${bad.text}”.`);
-    if (row || this.library.state !== "ready") return this.complain(row?.error ?? row?.misfit ?? "");
+    if (row || this.library.state !== "ready")
+      return this.complain(row?.error ?? row?.misfit ?? "");
     if (candidates) return this.complain("Several files have this name:", candidates);
     if (this.tag.args.some(({ key }) => key === "hash")) return this.complain("");
     const near = this.library.nearest(this.tag.name);
@@ -115,7 +135,11 @@ export class ActiveRow {
 
   choice({ name }) {
     const use = () => this.edit(setName(this.tag, name));
-    return h("button", { type: "button", class: "live-lora-chip", "aria-label": `Use ${name}`, onClick: use }, name);
+    return h(
+      "button",
+      { type: "button", class: "live-lora-chip", "aria-label": `Use ${name}`, onClick: use },
+      name,
+    );
   }
 }
 
@@ -130,7 +154,13 @@ class LabelledWeight {
     this.control = new WeightControl(write);
     this.part = h("span", { class: "live-lora-part" });
     this.opaque = h("code", { class: "live-lora-opaque" });
-    this.element = h("div", { class: "live-lora-labelled" }, this.part, this.control.element, this.opaque);
+    this.element = h(
+      "div",
+      { class: "live-lora-labelled" },
+      this.part,
+      this.control.element,
+      this.opaque,
+    );
   }
 
   render({ role, value, text }, name) {

@@ -1,4 +1,4 @@
-/** The page's few own habits (order, trigger words), kept in this browser; none is about a picture. */
+/** The page's few own habits (order, trigger words), kept in this browser. */
 
 const PREFIX = "live-lora.";
 

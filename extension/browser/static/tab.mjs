@@ -22,7 +22,13 @@ export class Tab {
     this.note = h("div", { class: "live-lora-note", role: "status" });
     this.active = h("div", { class: "live-lora-active" });
     this.element = h("section", { class: "live-lora live-lora-tab", "aria-label": "LoRA library" });
-    this.element.append(this.toolbar.element, this.into(), this.active, this.note, this.grid.element);
+    this.element.append(
+      this.toolbar.element,
+      this.into(),
+      this.active,
+      this.note,
+      this.grid.element,
+    );
     this.listen();
   }
 
@@ -43,17 +49,26 @@ export class Tab {
 
   /** Which prompt, and whether its trigger words come along. */
   into() {
-    this.target = choice("Prompt that cards act on", () => this.targets.choose(this.targets.boxes[this.target.value]));
+    this.target = choice("Prompt that cards act on", () =>
+      this.targets.choose(this.targets.boxes[this.target.value]),
+    );
     const box = h("input", { type: "checkbox", checked: addsWords() });
     box.addEventListener("change", () => remembered.keep("words", box.checked ? "yes" : "no"));
     const words = h("label", { class: "live-lora-check" }, box, "add trigger words");
-    return h("div", { class: "live-lora-line live-lora-into" }, h("label", {}, "Cards go into ", this.target), words, this.toolbar.count);
+    return h(
+      "div",
+      { class: "live-lora-line live-lora-into" },
+      h("label", {}, "Cards go into ", this.target),
+      words,
+      this.toolbar.count,
+    );
   }
 
   renderLibrary() {
     const { library, toolbar } = this;
     toolbar.busy(library.state === "loading");
-    if (library.state === "loading" && library.rows.length === 0) return this.say("Reading the library…");
+    if (library.state === "loading" && library.rows.length === 0)
+      return this.say("Reading the library…");
     if (library.state === "failed") return this.fail(library.error);
     toolbar.offer(library.rows);
     return this.filter({ stay: true });
@@ -64,8 +79,12 @@ export class Tab {
     const found = search(this.inOrder(rows), this.toolbar.query);
     this.toolbar.showCount(found.length, rows.length);
     this.grid.show(found, stay);
-    if (rows.length === 0) this.say("No LoRA files yet. Put .safetensors files into the folder models/Lora, then press Refresh.");
-    else if (found.length === 0) this.say("Nothing matches.", ["Show all", () => this.toolbar.clear()]);
+    if (rows.length === 0)
+      this.say(
+        "No LoRA files yet. Put .safetensors files into the folder models/Lora, then press Refresh.",
+      );
+    else if (found.length === 0)
+      this.say("Nothing matches.", ["Show all", () => this.toolbar.clear()]);
     else this.say("");
   }
 
@@ -78,7 +97,9 @@ export class Tab {
   }
 
   say(message, action) {
-    const button = action && h("button", { type: "button", class: "live-lora-button", onClick: action[1] }, action[0]);
+    const button =
+      action &&
+      h("button", { type: "button", class: "live-lora-button", onClick: action[1] }, action[0]);
     set(this.note, "hidden", message === "");
     this.note.replaceChildren(...[message, button].filter(Boolean));
     set(this.note, "data-error", this.library.state === "failed");
@@ -101,7 +122,8 @@ export class Tab {
 
   tagsById() {
     const box = this.targets.current;
-    if (this.found?.tags === box?.tags && this.found?.rows === this.library.rows) return this.found.byId;
+    if (this.found?.tags === box?.tags && this.found?.rows === this.library.rows)
+      return this.found.byId;
     const byId = new Map();
     for (const tag of box?.tags ?? []) {
       const { row } = this.library.resolve(tag.name);
@@ -160,7 +182,8 @@ export class Tab {
 
   panelOf(box) {
     const find = (tag) => this.toolbar.seek(this.library.resolve(tag.name).row?.name ?? tag.name);
-    if (!this.panels.has(box)) this.panels.set(box, new ActivePanel(box, this.library, find).element);
+    if (!this.panels.has(box))
+      this.panels.set(box, new ActivePanel(box, this.library, find).element);
     return this.panels.get(box);
   }
 

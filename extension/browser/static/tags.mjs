@@ -23,8 +23,23 @@ const ESCAPED = /\\([\\:<>"=])/g;
 const NUMBER = /^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?\s*$/i;
 /** The named arguments of the language: the first item that is none of them is the tag's name. */
 export const ARGUMENTS = [
-  "dyn", "hash", "hr", "hrte", "hrunet", "lbw", "lbwe", "on", "only", "seed", "start", "step", "stop", "sweep", "te",
-  "unet", "x",
+  "dyn",
+  "hash",
+  "hr",
+  "hrte",
+  "hrunet",
+  "lbw",
+  "lbwe",
+  "on",
+  "only",
+  "seed",
+  "start",
+  "step",
+  "stop",
+  "sweep",
+  "te",
+  "unet",
+  "x",
 ];
 const OFF = new Set(["0", "off", "false"]);
 
@@ -94,7 +109,13 @@ function tagOf(text, start, { items, end }) {
 }
 
 function argument(text, { from, start, end }) {
-  const key = start > from ? text.slice(from, start - 1).trim().toLowerCase() : null;
+  const key =
+    start > from
+      ? text
+          .slice(from, start - 1)
+          .trim()
+          .toLowerCase()
+      : null;
   return { key, value: text.slice(start, end), from, start, end };
 }
 

@@ -53,9 +53,12 @@ export class Targets {
     const box = new PromptBox(area, labelOf(area, block));
     this.known.add(area);
     this.boxes.push(box);
-    this.boxes.sort((a, b) => (a.area.compareDocumentPosition(b.area) & Node.DOCUMENT_POSITION_FOLLOWING ? -1 : 1));
+    this.boxes.sort((a, b) =>
+      a.area.compareDocumentPosition(b.area) & Node.DOCUMENT_POSITION_FOLLOWING ? -1 : 1,
+    );
     box.watch(() => this.tell());
     area.addEventListener("focus", () => this.follow(box));
+    if (document.activeElement === area) this.follow(box);
     this.found(box, block);
   }
 

@@ -9,10 +9,21 @@ export class Toolbar {
   constructor(actions) {
     this.actions = actions;
     this.base = "";
-    this.search = h("input", { type: "search", class: "live-lora-search", placeholder: "Search name, folder, trigger words   ( / )", "aria-label": "Search LoRAs", autocomplete: "off", spellcheck: "false" });
+    this.search = h("input", {
+      type: "search",
+      class: "live-lora-search",
+      placeholder: "Search name, folder, trigger words   ( / )",
+      "aria-label": "Search LoRAs",
+      autocomplete: "off",
+      spellcheck: "false",
+    });
     this.folder = choice("Folder", () => actions.changed());
     this.order = choice("Sort by", () => this.reorder());
-    this.refresh = h("button", { type: "button", class: "live-lora-button", onClick: () => actions.refresh() }, "Refresh");
+    this.refresh = h(
+      "button",
+      { type: "button", class: "live-lora-button", onClick: () => actions.refresh() },
+      "Refresh",
+    );
     this.bases = h("div", { role: "group", "aria-label": "Base model", class: "live-lora-bases" });
     this.count = h("span", { role: "status", class: "live-lora-count" });
     this.element = h("div", { class: "live-lora-toolbar" }, this.first(), this.bases);
@@ -48,7 +59,10 @@ export class Toolbar {
   offer(rows) {
     this.rows = rows;
     const all = [["", `All folders (${rows.length})`]];
-    offerOptions(this.folder, [...all, ...folders(rows).map(([path, count]) => [path, `${path} (${count})`])]);
+    offerOptions(this.folder, [
+      ...all,
+      ...folders(rows).map(([path, count]) => [path, `${path} (${count})`]),
+    ]);
     this.folder.hidden = this.folder.options.length < 2;
     if (!rows.some((row) => row.base === this.base)) this.base = "";
     this.renderBases();
@@ -57,7 +71,8 @@ export class Toolbar {
   renderBases() {
     const found = counts(this.rows, "base");
     this.bases.hidden = found.length < 2;
-    const focused = this.bases.contains(document.activeElement) && document.activeElement.dataset.base;
+    const focused =
+      this.bases.contains(document.activeElement) && document.activeElement.dataset.base;
     this.bases.replaceChildren(...found.map(([base, count]) => this.baseChip(base, count)));
     [...this.bases.children].find((chip) => chip.dataset.base === focused)?.focus();
   }
@@ -69,7 +84,18 @@ export class Toolbar {
       this.actions.changed();
     };
     const pressed = String(this.base === base);
-    return h("button", { type: "button", class: "live-lora-chip", "aria-pressed": pressed, "data-base": base, onClick: pick }, base, h("small", {}, count));
+    return h(
+      "button",
+      {
+        type: "button",
+        class: "live-lora-chip",
+        "aria-pressed": pressed,
+        "data-base": base,
+        onClick: pick,
+      },
+      base,
+      h("small", {}, count),
+    );
   }
 
   showCount(shown, total) {
@@ -82,7 +108,10 @@ export class Toolbar {
   }
 
   offerOrders() {
-    offerOptions(this.order, Object.entries(ORDERS).map(([key, { label }]) => [key, label]));
+    offerOptions(
+      this.order,
+      Object.entries(ORDERS).map(([key, { label }]) => [key, label]),
+    );
     this.order.value = remembered("order", "name");
     if (!this.order.value) this.order.value = "name";
   }
@@ -105,12 +134,17 @@ export class Toolbar {
 
 /** A select with a name that is read out. */
 export function choice(label, changed) {
-  return h("select", { class: "live-lora-select", "aria-label": label, title: label, onChange: changed });
+  return h("select", {
+    class: "live-lora-select",
+    "aria-label": label,
+    title: label,
+    onChange: changed,
+  });
 }
 
 /** Replaces the options and keeps what was chosen, where it is still there. */
 export function offerOptions(select, options) {
   const chosen = select.value;
   select.replaceChildren(...options.map(([value, text]) => h("option", { value }, text)));
-  select.value = options.some(([value]) => value === chosen) ? chosen : options[0]?.[0] ?? "";
+  select.value = options.some(([value]) => value === chosen) ? chosen : (options[0]?.[0] ?? "");
 }

@@ -17,7 +17,12 @@ export class WeightControl {
   constructor(write) {
     this.write = write;
     this.range = h("input", { type: "range", step: STEP, class: "live-lora-range" });
-    this.number = h("input", { type: "number", step: STEP, class: "live-lora-number", inputmode: "decimal" });
+    this.number = h("input", {
+      type: "number",
+      step: STEP,
+      class: "live-lora-number",
+      inputmode: "decimal",
+    });
     this.element = h("div", { class: "live-lora-weight" }, this.range, this.number);
     this.listen();
   }
