@@ -49,9 +49,9 @@ class PipelineLive(Live):
         second, negatives = options.pop("prompt_2", None), options.pop("negative_prompt", None)
         negative_2 = options.pop("negative_prompt_2", None)
         prompts = [language.parse(one) for one in listed(prompt)]
-        seconds = _parsed(second, len(prompts))
+        seconds = _seconds(second)
         against = negatives_of(negatives, len(prompts))
-        against_2 = _parsed(negative_2, len(prompts))
+        against_2 = negatives_of(negative_2, len(prompts))
         run = self._open(_joined(prompts, seconds), _joined(against, against_2))
         with run:
             embeds = self._embeds(run, "cond", prompts, seconds, options)
@@ -140,8 +140,8 @@ def _same_noise(generator: Any, pictures: int) -> list[torch.Generator]:
     return copies
 
 
-def _parsed(text: Text | None, pictures: int) -> list[Prompt]:
-    return [] if text is None else negatives_of(text, pictures)
+def _seconds(text: Text | None) -> list[Prompt]:
+    return [] if text is None else [language.parse(one) for one in listed(text)]
 
 
 def _joined(first: Sequence[Prompt], second: Sequence[Prompt]) -> list[Prompt]:

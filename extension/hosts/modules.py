@@ -83,7 +83,7 @@ class Live:
 
 def negatives_of(negative: Text | None, pictures: int) -> list[Prompt]:
     """One parsed negative per picture (a single one serves all), or none. Raises ValueError."""
-    parsed = [] if negative is None else [language.parse(one) for one in listed(negative)]
+    parsed = [] if negative is None else [language.parse(one, negative=True) for one in listed(negative)]
     if len(parsed) not in {0, 1, pictures}:
         raise ValueError(f"{len(parsed)} negative prompts for {pictures} prompts")
     return parsed * pictures if len(parsed) == 1 else parsed
