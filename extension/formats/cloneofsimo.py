@@ -21,7 +21,7 @@ _TEXT = ("k_proj", "v_proj", "q_proj", "out_proj")  # the order of transformers'
 _RESNET = ("conv1", "time_emb_proj", "conv2")
 _TEXT_LAYERS = 32  # of the largest text encoder; a file has as many as it has
 _ATTENTIVE = 144  # layers of the UNet without its resnets
-_LISTS = {"unet": 2 * _ATTENTIVE, "text_encoder": 96}  # tensors of SD 1's .pt files
+_LISTS = {2 * _ATTENTIVE: "unet", 96: "text_encoder"}  # by the tensors of SD 1's .pt files
 
 
 class Cloneofsimo(Format):
@@ -50,13 +50,12 @@ def _numbered(shapes: Shapes, metadata: Mapping[str, str]) -> Iterator[tuple[str
 
 def _listed(shapes: Shapes) -> Iterator[tuple[str, str]]:
     """A list of SD 1's: which model it is of, its length says."""
-    if list(shapes) != [str(place) for place in range(len(shapes))]:
+    part = _LISTS.get(len(shapes))
+    if part is None or list(shapes) != [str(place) for place in range(len(shapes))]:
         return
-    for part, length in _LISTS.items():
-        if length == len(shapes):
-            layers = list(_text_layers() if part == "text_encoder" else _unet_layers(False))
-            for place, key in enumerate(shapes):
-                yield key, _spelling(part, layers[place // 2], "down" if place % 2 else "up")
+    layers = list(_text_layers() if part == "text_encoder" else _unet_layers(False))
+    for place, key in enumerate(shapes):
+        yield key, _spelling(part, layers[place // 2], "down" if place % 2 else "up")
 
 
 def _spelling(part: str, layer: str, direction: str) -> str:
