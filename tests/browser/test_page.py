@@ -442,6 +442,7 @@ def test_a_narrow_page_does_not_scroll_sideways(visit: Open, scheme: str) -> Non
     expect(rows(page)).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     tab = library(page)
+    expect(tab.get_by_role("grid")).to_have_attribute("aria-colcount", "2")
     card(tab, "sharp").tap()
     expect(card(tab, "sharp")).to_have_attribute("aria-pressed", "true")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
@@ -460,3 +461,16 @@ def test_says_so_when_the_server_does_not_answer(page: Page) -> None:
 def test_says_what_to_do_where_there_are_no_files(visit: Open) -> None:
     tab = library(visit([]))
     expect(tab.get_by_text("models/Lora")).to_be_visible()
+
+
+def test_a_library_that_changed_while_the_tab_was_hidden(page: Page) -> None:
+    tab = library(page)
+    expect(card(tab, "sharp")).to_be_visible()
+    open_tab(page, "txt2img")
+    few = [lora("only one")]
+    page.route("**/live-lora/library", lambda route: route.fulfill(json={"loras": few}))
+    page.evaluate("liveLora.library.load()")
+    tab = library(page)
+    expect(card(tab, "only one")).to_be_visible()
+    assert names(tab) == ["only one"]
+    expect(tab.get_by_role("grid")).to_have_attribute("aria-rowcount", "1")

@@ -65,14 +65,17 @@ export class VirtualGrid {
     return focused ? this.focus(this.current) : this.render();
   }
 
-  /** All rows anew; what depends on the width only (columns, a row's height) is kept with it. */
+  /**
+   * All rows anew; what depends on the width only (columns, a row's height) is kept with it.
+   * On a hidden tab nothing can be measured: rows are made when it is shown.
+   */
   layout() {
     const width = this.element.clientWidth;
-    if (width === 0) return;
     this.clear();
-    if (width !== this.width) this.setWidth(width);
+    if (width && width !== this.width && this.rowCount) this.setWidth(width);
+    if (width && !this.height && this.rowCount)
+      this.height = this.addRow(0).getBoundingClientRect().height;
     set(this.element, "aria-rowcount", this.rowCount);
-    if (!this.height && this.rowCount) this.height = this.addRow(0).getBoundingClientRect().height;
     this.sizer.style.height = `${this.rowCount * (this.height ?? 0)}px`;
     this.render();
   }
