@@ -83,7 +83,8 @@ class Live:
 
 def negatives_of(negative: Text | None, pictures: int) -> list[Prompt]:
     """One parsed negative per picture (a single one serves all), or none. Raises ValueError."""
-    parsed = [] if negative is None else [language.parse(one, negative=True) for one in listed(negative)]
+    texts = [] if negative is None else listed(negative)
+    parsed = [language.parse(one, negative=True) for one in texts]
     if len(parsed) not in {0, 1, pictures}:
         raise ValueError(f"{len(parsed)} negative prompts for {pictures} prompts")
     return parsed * pictures if len(parsed) == 1 else parsed

@@ -39,11 +39,8 @@ def kohya_lora(path: Path, *, rank: int = 32, seed: int = 0) -> Path:
     generator, state = torch.Generator().manual_seed(seed), {}
     for (component, key), target in base_targets("sd15").items():
         trained = "attentions" in key and "norm" not in key
-        if (
-            (component == "unet"
-            and not trained)
-            or (component != "unet"
-            and "encoder_layers" not in key)
+        if (component == "unet" and not trained) or (
+            component != "unet" and "encoder_layers" not in key
         ):
             continue
         if target.kind == "norm":

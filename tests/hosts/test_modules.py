@@ -99,9 +99,8 @@ def test_rows_say_whose_line_is_whose(pipe: Any, live: Any) -> None:
 
 
 def test_one_run_at_a_time(live: Any) -> None:
-    with live.prompt("a<lora:fox>"):
-        with pytest.raises(StateError, match="open"):
-            live.prompt("b")
+    with live.prompt("a<lora:fox>"), pytest.raises(StateError, match="open"):
+        live.prompt("b")
     with live.prompt("b"):
         pass
 
