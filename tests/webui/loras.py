@@ -11,15 +11,25 @@ from live_lora import names
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-UNET, TEXT = "model.diffusion_model.", "cond_stage_model.transformer."
+UNET = "model.diffusion_model."
+TEXTS = {
+    "cond_stage_model.transformer.": "lora_te",
+    "cond_stage_model.model.": "lora_te",
+    "conditioner.embedders.0.transformer.": "lora_te1",
+    "conditioner.embedders.1.model.": "lora_te2",
+}
+FUSED = "attn.in_proj_weight"  # of open_clip: q, k and v in one
 RANK, ALPHA = 4, 2.0
 
 
-def make_loras(checkpoint: Path, folder: Path) -> None:
-    """a, b, c, d: UNet and text encoder; `unet-*` without the encoder; locon with convolutions."""
-    shapes = dict(_layers(checkpoint))
+def make_loras(checkpoints: Path, folder: Path) -> None:
+    """a, b, c, d: UNet and text encoder; `unet-*` without the encoder; `lo con` with convolutions.
+
+    These are for small-a and small-b; `two` is for small-2, `xl` for small-xl.
+    """
+    shapes = dict(_layers(checkpoints / "small-a.safetensors"))
     folder.mkdir(parents=True)
-    attention = {k: s for k, s in shapes.items() if len(s) == 2 or "proj_" in k}
+    attention = _attention(shapes)
     unet = {k: s for k, s in attention.items() if k.startswith("lora_unet")}
     for seed, name in enumerate("abcd"):
         save_file(_random(attention, seed), folder / f"{name}.safetensors", _about(name))
@@ -32,23 +42,45 @@ def make_loras(checkpoint: Path, folder: Path) -> None:
     save_file(_random(attention, 21), folder / "claim.safetensors", claimed)
     wide = {k: (s[0] * 2, *s[1:]) for k, s in attention.items()}
     save_file(_random(wide, 22), folder / "other-model.safetensors")
+    for seed, (name, checkpoint) in enumerate({"two": "small-2", "xl": "small-xl"}.items()):
+        fitting = _attention(dict(_layers(checkpoints / f"{checkpoint}.safetensors")))
+        save_file(_random(fitting, 30 + seed), folder / f"{name}.safetensors", _about(name))
     data = (folder / "a.safetensors").read_bytes()
     (folder / "truncated.safetensors").write_bytes(data[: len(data) // 2])
     (folder / "page.safetensors").write_text("<!DOCTYPE html><html><body>Sign in</body></html>")
+
+
+def _attention(shapes: dict[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
+    return {k: s for k, s in shapes.items() if len(s) == 2 or "proj_" in k}
 
 
 def _layers(checkpoint: Path) -> Iterator[tuple[str, tuple[int, ...]]]:
     """Kohya's name and the weight's shape of the layers that LoRAs are trained on."""
     with safe_open(checkpoint, "pt") as file:
         for key in file.keys():  # noqa: SIM118  not a dict
-            path, shape = key.removesuffix(".weight"), tuple(file.get_slice(key).get_shape())
-            if path == key or len(shape) < 2:
+            shape = tuple(file.get_slice(key).get_shape())
+            if len(shape) < 2 or not key.endswith("weight"):
                 continue
-            unet, text = path.removeprefix(UNET), path.removeprefix(TEXT)
-            if unet != path and (name := names.unet_key(unet)) and _is_trained(name):
-                yield f"lora_unet_{name}", shape
-            elif text != path and (name := names.text_key(text)) and "layers" in name:
-                yield f"lora_te_text_model_{name}", shape
+            unet = key.removeprefix(UNET)
+            if unet != key and (name := names.unet_key(unet.removesuffix(".weight"))):
+                if _is_trained(name):
+                    yield f"lora_unet_{name}", shape
+            else:
+                yield from _text_layers(key, shape)
+
+
+def _text_layers(key: str, shape: tuple[int, ...]) -> Iterator[tuple[str, tuple[int, ...]]]:
+    for prefix, kohya in TEXTS.items():
+        if not key.startswith(prefix):
+            continue
+        path = key.removeprefix(prefix).removesuffix(".weight")
+        paths, size = [path], shape
+        if path.endswith(FUSED):
+            paths = [path.replace(FUSED, f"attn.{part}_proj") for part in "qkv"]
+            size = (shape[0] // 3, shape[1])
+        for one in paths:
+            if (name := names.text_key(one)) and "layers" in name:
+                yield f"{kohya}_text_model_{name}", size
 
 
 def _is_trained(name: str) -> bool:

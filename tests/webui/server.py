@@ -71,7 +71,7 @@ def make_models(folder: Path) -> Path:
     script = HERE / "make_checkpoints.py"
     command = [python(), str(script), str(folder / "Stable-diffusion")]
     subprocess.run(command, cwd=os.environ["WEBUI_ROOT"], check=True, capture_output=True)
-    make_loras(folder / "Stable-diffusion" / "small-a.safetensors", folder / "Lora")
+    make_loras(folder / "Stable-diffusion", folder / "Lora")
     return folder
 
 

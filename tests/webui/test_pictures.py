@@ -122,6 +122,20 @@ def test_another_checkpoint(webui: Webui, reference: Webui) -> None:
     assert (webui.txt2img(TAG).samples == before.samples).all()
 
 
+@pytest.mark.parametrize(("checkpoint", "lora"), [("small-2", "two"), ("small-xl", "xl")])
+def test_sd_2_and_sdxl(webui: Webui, reference: Webui, checkpoint: str, lora: str) -> None:
+    """open_clip's fused attention, two encoders; the modules are others than before."""
+    options = {"override_settings": {"sd_model_checkpoint": checkpoint}}
+    without = reference.txt2img("a red fox", **options)
+    for weights in ("0.8", "0.8:0", "0:0.8"):
+        prompt = f"a red fox <lora:{lora}:{weights}>"
+        merged, hooked = reference.txt2img(prompt, **options), webui.txt2img(prompt, **options)
+        assert merged.farthest(without) > 3
+        assert hooked.farthest(merged) <= 2
+    assert f"{lora}: added to" in webui.get("/probe")["comments"]
+    assert webui.txt2img("a red fox").farthest(reference.txt2img("a red fox")) == 0
+
+
 def test_the_refiner(webui: Webui, reference: Webui) -> None:
     """Other weights in mid-sampling, and the prompt encoded again without a new activation."""
     options = {"refiner_checkpoint": "small-b", "refiner_switch_at": 0.5, "steps": 4}

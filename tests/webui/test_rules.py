@@ -15,6 +15,7 @@ from .server import Webui
 sys.path.append(str(Path(__file__).parents[1] / "hosts"))
 
 from webui_rules import Rules as WebuiRules
+from webui_rules import assert_batch_equals_singles
 
 
 @dataclass
@@ -68,3 +69,9 @@ def host(webui: Webui) -> Host:
 
 class TestRules(WebuiRules):
     """The rules."""
+
+
+def test_every_picture_has_its_own_tags_on_sdxl(host: Host) -> None:
+    """Two text encoders, and vectors beside their outputs."""
+    prompts = ["a fox <lora:xl:0.8>", "a fox <lora:xl:-0.5:0>", "a bird [<lora:xl:1>::2]"]
+    assert_batch_equals_singles(host, prompts, settings={"sd_model_checkpoint": "small-xl"})
