@@ -24,6 +24,7 @@ class Use:
     tag: Tag
     picture: int
     side: Side
+    source: str = ""  # the prompt
 
     def weight(self, target: Target, row: Row, progress: Progress) -> float:
         """The tag's weight for this row; 0 for other pictures' rows."""

@@ -51,6 +51,12 @@ class _Found:
     loaded: dict[int, Loaded] = field(default_factory=dict)
     uses: dict[int, list[Use]] = field(default_factory=dict)
 
+    def lose(self, use: Use, error: LiveLoraError) -> None:
+        """A tag that cannot be used; all others can."""
+        text = str(error) if isinstance(error, ResolveError) else f"not used: {error}"
+        problem = Problem(text, use.tag.span)
+        self.told.append(Told(problem, use.picture, use.side, use.source, error))
+
 
 class Core:
     """The modules of one model, named, with the library and the cache of loaded networks."""
@@ -102,10 +108,10 @@ class Core:
         for picture, negative in enumerate(negatives):
             if negative is not None:
                 self._read(found, negative, picture, "uncond")
+        planning = self._plan(found)
         errors = [told for told in found.told if told.problem.severity == "error"]
         if self.options.strict and errors:
             raise StrictError(errors)
-        planning = self._plan(found)
         self.shelf.trim(keep=found.loaded.keys())
         return Run(self, planning, found.told, pictures=max(1, len(prompts)))
 
@@ -118,13 +124,13 @@ class Core:
             try:
                 loaded = self._fetch(tag)
             except LiveLoraError as error:
-                text = str(error) if isinstance(error, ResolveError) else f"not used: {error}"
-                found.told.append(
-                    Told(Problem(text, tag.span), picture, side, prompt.source, error)
-                )
+                found.lose(Use(tag, picture, side, prompt.source), error)
             else:
+                for text in loaded.network.problems:
+                    problem = Problem(f"{tag.name}: {text}", tag.span, "warning")
+                    found.told.append(Told(problem, picture, side, prompt.source))
                 found.loaded[id(loaded)] = loaded
-                found.uses.setdefault(id(loaded), []).append(Use(tag, picture, side))
+                found.uses.setdefault(id(loaded), []).append(Use(tag, picture, side, prompt.source))
 
     def _fetch(self, tag: Tag) -> Loaded:
         """Raises LiveLoraError where the name leads to no file, or the file to no network."""
@@ -144,8 +150,13 @@ class Core:
                 if group.may_act
             ]
             wanted = {place for group in groups for place in group.places}
-            loaded.build(self.sites, wanted, self.options.watch)
-            planning.add(loaded, uses, groups)
+            try:
+                loaded.build(self.sites, wanted, self.options.watch)
+            except LiveLoraError as error:  # the file has gone, or is another by now
+                for use in uses:
+                    found.lose(use, error)
+            else:
+                planning.add(loaded, uses, groups)
         return planning
 
 

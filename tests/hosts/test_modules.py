@@ -156,3 +156,30 @@ def test_a_file_that_changed_is_read_again(pipe: Any, library: Path, tmp_path: P
             with live.prompt("<lora:x>"):
                 outs.append(denoise(pipe, cond))
     assert not torch.allclose(*outs, atol=1e-3)
+
+
+def test_a_file_that_goes_while_it_is_read_costs_only_itself(
+    pipe: Any, library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import shutil
+
+    from live_lora.network import Network
+
+    for name in ("fox", "owl"):
+        shutil.copy(library / f"{name}.safetensors", tmp_path)
+    opened = Network.open
+
+    def vanish(network: Network) -> Any:
+        if network.path.stem == "owl":
+            network.path.unlink()
+        return opened(network)
+
+    monkeypatch.setattr(Network, "open", vanish)
+    with live_lora.attach({"unet": pipe.unet}, library=tmp_path) as live:
+        with live.prompt("a<lora:fox><lora:owl>") as run:
+            denoise(pipe, encode(pipe, ["a"]))
+        assert [one.name for one in run.report.networks] == ["fox"]
+        (told,) = run.report.problems
+        assert "owl" in told.problem.message
+        assert told.problem.span is not None
+        assert told.source[slice(*told.problem.span)] == "<lora:owl>"
