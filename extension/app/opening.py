@@ -50,4 +50,5 @@ def lora_folders(named: Sequence[Path] | None, model: Path | None) -> list[Path]
             raise LiveLoraError(f"--lora-dir: there is no folder {folder}")
     if named:
         return list(named)
-    return [*([USUAL] if USUAL.is_dir() else []), *([LORAS] if model is None else [])]
+    usual = [USUAL] if model else [USUAL, LORAS]
+    return [folder for folder in usual if folder.is_dir()]

@@ -133,6 +133,9 @@ def test_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None
 def test_lora_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     model = Path("model")
+    monkeypatch.setattr(opening, "LORAS", tmp_path / "included")
+    assert opening.lora_folders(None, None) == []
+    opening.LORAS.mkdir()
     assert opening.lora_folders(None, None) == [opening.LORAS]
     assert opening.lora_folders(None, model) == []
     (tmp_path / "models" / "Lora").mkdir(parents=True)
