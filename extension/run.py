@@ -51,9 +51,11 @@ class Run:
     def __enter__(self) -> Run:
         if self._core.running is not None:
             raise StateError("a run is open on this model already: leave its `with` first")
-        self._core.running = self
-        self._stack.callback(setattr, self._core, "running", None)
-        self._stack.enter_context(hooked(self.plans))
+        with ExitStack() as stack:
+            stack.enter_context(hooked(self.plans))
+            stack.callback(setattr, self._core, "running", None)
+            self._core.running = self
+            self._stack = stack.pop_all()
         return self
 
     def __exit__(self, *failure: object) -> None:

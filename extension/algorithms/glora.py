@@ -67,7 +67,7 @@ class Glora(Additive):
         b2 = self.shape(self.named()[3])
         if a1[::-1] != a2:
             raise ModuleError(f"a1 {a1} and a2 {a2} do not fit each other")
-        core = self.shape("bm") if "bm" in self.tensors else (b1[1], b2[0])
+        core = self.shape("bm") if "bm" in self.tensors else (b1[1], b1[1])
         if core[:2] != (b1[1], b2[0]) or len(core) not in (2, 4):
             raise ModuleError(f"b1 has rank {b1[1]}, b2 {b2[0]}")
 

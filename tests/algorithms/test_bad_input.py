@@ -98,6 +98,8 @@ CASES: dict[str, tuple[Tensors, str, str]] = {
         "linear with bias", "outside"),
     "tlora for a kernel": (
         tensors("tlora", (16, 8)), "conv 3x3", "kernel"),
+    "glora ranks": (
+        tensors("glora", LINEAR) | {"b1": torch.ones(24, 3)}, "linear with bias", "rank"),
     "unknown": ({"set_weight": torch.ones(3)}, "linear with bias", "weight of shape (3,)"),
 }  # fmt: skip
 
