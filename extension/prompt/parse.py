@@ -33,18 +33,20 @@ def parse(
     problems: list[Problem] = []
     for one in found:
         spot = next(spots) if one.cut else Spot()
+        room = len(problems) <= MOST  # one more than is listed, to know that there are more
         if one.fault:
-            problems.append(_fault(prompt, one))
-            del problems[MOST + 1 :]
+            if room:
+                problems.append(_fault(prompt, one))
             continue
         source = prompt[one.span.start : one.span.end]
         read = understand(source, spot.part)
-        problems.extend(_problems(read, one.span.start))
         if read.name:
             tags.append(_tag(read, source, one.span, spot))
-        if read.name and spot.ignored:
-            problems.append(_ignored(one.span))
-        del problems[MOST + 1 :]
+        if room:
+            problems.extend(_problems(read, one.span.start))
+            if read.name and spot.ignored:
+                problems.append(_ignored(one.span))
+            del problems[MOST + 1 :]
     return Prompt(prompt, text, tuple(tags), tuple(_listed(problems)))
 
 
