@@ -98,10 +98,6 @@ class Run:
         finally:
             self.strengths.move(progress_before, rows_before)
 
-    def tell(self, told: Told) -> None:
-        """Adds a host's problem to the report."""
-        self._told.append(told)
-
     @property
     def report(self) -> Report:
         """What ran until now."""

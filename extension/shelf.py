@@ -131,10 +131,6 @@ class Shelf:
                 loaded.failed.clear()
                 loaded.match = loaded.network.match(targets)
 
-    def clear(self) -> None:
-        """Forgets everything."""
-        self._loaded.clear()
-
     def __iter__(self) -> Iterator[Loaded]:
         return iter(self._loaded.values())
 

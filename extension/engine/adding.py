@@ -1,0 +1,44 @@
+"""out += m · D, in place: what a hook does with the numbers."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from ..deltas import Layer, LowRank
+from .sites import Kind
+
+
+def add(out: Tensor, change: Tensor, scale: float | Tensor) -> None:
+    """out += scale · change, in place; `scale` is a float or (rows, 1)."""
+    if isinstance(scale, Tensor):
+        change, scale = change * scale.view(-1, *[1] * (change.dim() - 1)), 1.0
+    out.add_(change.to(out.dtype), alpha=scale)
+
+
+def add_low_rank(
+    layer: Layer, delta: LowRank, x: Tensor, out: Tensor, scale: float | Tensor
+) -> None:
+    """out += up(scale · down(x)), without a temporary of the output's size.
+
+    `scale` is a float, (rows, 1), or (rows or 1, r). On a layer of 8192 rows, 320 → 2560, the
+    naive form doubles the layer's time; this one adds a tenth.
+    """
+    h = layer.apply(x, delta.down).to(out.dtype)  # (…, r) or (n, r, h, w)
+    if isinstance(scale, Tensor):
+        h, scale = h * _over(h, scale, layer.kind), 1.0
+    up = delta.up
+    if not out.is_contiguous():
+        out.add_(layer.pointwise(h, up), alpha=scale)
+    elif layer.kind == "conv":
+        n, r = h.shape[:2]
+        flat = out.view(n, out.shape[1], -1)
+        flat.baddbmm_(up.expand(n, -1, -1), h.reshape(n, r, -1), alpha=scale)
+    else:
+        out.view(-1, up.shape[0]).addmm_(h.reshape(-1, up.shape[1]), up.t(), alpha=scale)
+
+
+def _over(h: Tensor, scale: Tensor, kind: Kind) -> Tensor:
+    """(rows or 1, r or 1) in the shape that broadcasts over h: (…, r, 1, 1) or (…, 1, r)."""
+    rows, ranks = scale.shape
+    middle = [1] * (h.dim() - 2)
+    return scale.view(rows, ranks, *middle) if kind == "conv" else scale.view(rows, *middle, ranks)
