@@ -74,6 +74,11 @@ class Delta:
 
     def to(self, device: torch.device, dtype: torch.dtype) -> Delta:
         """Itself on another device or in another dtype; index tensors keep theirs."""
+        if all(
+            tensor.device == device and (tensor.dtype == dtype or not tensor.is_floating_point())
+            for tensor in self.tensors()
+        ):
+            return self
 
         def moved(value: object) -> object:
             if isinstance(value, tuple):

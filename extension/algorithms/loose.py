@@ -29,7 +29,7 @@ def matrix_shape(slot: str, shape: Shape) -> tuple[int, int]:
 
 def matrix(tensor: Tensor) -> Tensor:
     """(r, c) of (r, c) or (r, c, 1, 1)."""
-    return tensor.reshape(tensor.shape[0], tensor.shape[1])
+    return tensor if tensor.dim() == 2 else tensor.reshape(tensor.shape[:2])
 
 
 def inputs(made: Shape, host: Shape) -> Shape:

@@ -98,10 +98,12 @@ class Lora(Factored):
         """LowRank; without a core, and of the layer's own shape, in the fewest passes."""
         shape = tuple(layer.weight.shape)
         down, up = self.tensors["down"], loose.matrix(self.tensors["up"])
-        if "mid" in self.tensors or down[0].numel() != math.prod(shape[1:]):
+        if "mid" in self.tensors or math.prod(down.shape[1:]) != math.prod(shape[1:]):
             return super().short_form(layer, place)
-        down = down.to(place.device)[: self.used_rank].reshape(-1, *shape[1:])
-        return LowRank(down, place.times(up.to(place.device)[:, : self.used_rank], self.scale))
+        down, up = down.to(place.device), up.to(place.device)
+        if self.used_rank != self.rank:
+            down, up = down[: self.used_rank], up[:, : self.used_rank]
+        return LowRank(down.reshape(-1, *shape[1:]), place.times(up, self.scale))
 
     def bias_change(self, layer: Layer, place: Place) -> Tensor | None:
         """`diff_b` as it is, and s · `up_bias` (PEFT's lora_bias)."""

@@ -77,12 +77,17 @@ def _exact_size(delta: LowRank) -> float:
 
 def _largest(tensor: Tensor) -> float:
     """max |t|, NaN where there is one: the fastest pass there is."""
-    if tensor.element_size() == 2 and tensor.device.type == "cpu":
-        # Without their sign, 16-bit floats are ordered as their bits are, and NaN is above all:
-        # torch 2.1 has no minimum and maximum for float16 here.
-        return float((tensor.view(torch.int16) & 0x7FFF).max().view(tensor.dtype))
-    low, high = torch.stack(tensor.aminmax()).tolist()
+    try:
+        ends = tensor.aminmax()
+    except RuntimeError:  # older versions of torch have none for float16 on the CPU
+        return _largest_by_bits(tensor)
+    low, high = ends.min.item(), ends.max.item()
     return max(-low, high) if low <= high else math.nan
+
+
+def _largest_by_bits(tensor: Tensor) -> float:
+    """Without their sign, 16-bit floats are ordered as their bits are, and NaN is above all."""
+    return float((tensor.view(torch.int16) & 0x7FFF).max().view(tensor.dtype))
 
 
 def _finite(tensor: Tensor) -> bool:

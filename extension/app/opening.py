@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from platformdirs import user_cache_path
+
 from ..errors import LiveLoraError
-from ..hosts import open_library
-from ..session import Options
+from ..library.catalog import Catalog
+from ..session import base_name
 from . import checkpoint, tiny
 from .checkpoint import Checkpoint
 from .cli import PREDICTIONS
@@ -27,7 +29,9 @@ RANDOM = (
 def open_studio(options: Namespace, **settings: Any) -> Studio:
     """What `--model`, `--lora-dir`, `--device` and `--prediction` ask for; says what it opens."""
     model = open_model(options)
-    catalog = open_library(lora_folders(options.lora_dir, options.model), Options())
+    folders = lora_folders(options.lora_dir, options.model)
+    # Hashes, thumbnails and what the files are for: learned once, kept from start to start.
+    catalog = Catalog(folders, cache=user_cache_path("live-lora"), guess=base_name)
     for line in (f"{model.name} on {model.pipeline.device}", *model.notes):
         print(line, file=sys.stderr)
     return Studio(model, catalog, **settings)

@@ -16,6 +16,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from ..browser.routes import router
 from ..errors import LiveLoraError
+from ..library.background import Background
 from . import page
 from .opening import open_studio
 from .studio import Studio
@@ -38,8 +39,14 @@ def run(options: Namespace) -> int:
     """Serves until it is interrupted."""
     with listening(options.port) as place:
         address = f"http://{HOST}:{place.getsockname()[1]}/"
-        app = application(open_studio(options))
-        serve(app, place, lambda: announce(address, browse=not options.no_browser))
+        studio = open_studio(options)
+        background = Background(studio.catalog, busy=studio.is_drawing)
+        background.start()
+        try:
+            app = application(studio)
+            serve(app, place, lambda: announce(address, browse=not options.no_browser))
+        finally:
+            background.stop()
     return 0
 
 

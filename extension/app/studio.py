@@ -88,6 +88,10 @@ class Studio:
                 image.info["parameters"] = infotext(self, order, index, report)
             return Drawn(tuple(images), order, report, self._stop.is_set())
 
+    def is_drawing(self) -> bool:
+        """At this moment."""
+        return self._one_at_a_time.locked()
+
     def stop(self) -> None:
         """Ends the drawing after its present step."""
         self._stop.set()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ..words import Problem, Span
 from .parts import Spot, place
 from .reading import Understood, understand
-from .scan import KINDS, Found, scan
+from .scan import KINDS, Fault, scan
 from .tags import Argument, Prompt, Tag
 
 MOST = 1000  # problems that are listed; a prompt with more has another problem
@@ -24,7 +24,7 @@ def parse(
     option for old prompt editing timelines does.
     """
     found = _found(prompt)
-    cut = [one.span for one in found if one.cut]
+    cut = [span for one in found if (span := _cut(one))]
     text, places = prompt, list[Spot]()
     if cut:
         text, places = place(prompt, cut, schedules=schedules, negative=negative, old=old_schedules)
@@ -32,33 +32,40 @@ def parse(
     tags: list[Tag] = []
     problems: list[Problem] = []
     for one in found:
-        spot = next(spots) if one.cut else Spot()
+        spot = next(spots) if _cut(one) else Spot()
         room = len(problems) <= MOST  # one more than is listed, to know that there are more
-        if one.fault:
+        if isinstance(one, Fault):
             if room:
                 problems.append(_fault(prompt, one))
             continue
-        source = prompt[one.span.start : one.span.end]
+        source = prompt[one.start : one.end]
         read = understand(source, spot.part)
         if read.name:
-            tags.append(_tag(read, source, one.span, spot))
+            tags.append(_tag(read, source, one, spot))
         if room:
-            problems.extend(_problems(read, one.span.start))
+            problems.extend(_problems(read, one.start))
             if read.name and spot.ignored:
-                problems.append(_ignored(one.span))
+                problems.append(_ignored(one))
             del problems[MOST + 1 :]
     return Prompt(prompt, text, tuple(tags), tuple(_listed(problems)))
 
 
-def _found(prompt: str) -> list[Found]:
+def _found(prompt: str) -> list[Span | Fault]:
     """All tags, and as many of what only looks like one as problems are listed."""
-    found: list[Found] = []
+    found: list[Span | Fault] = []
     others = 0
     for one in scan(prompt):
-        others += not one.cut
-        if one.cut or others <= MOST + 1:
+        others += not _cut(one)
+        if _cut(one) or others <= MOST + 1:
             found.append(one)
     return found
+
+
+def _cut(one: Span | Fault) -> Span | None:
+    """What is taken out of the text."""
+    if isinstance(one, Fault):
+        return one.span if one.cut else None
+    return one
 
 
 def _tag(read: Understood, source: str, span: Span, spot: Spot) -> Tag:
@@ -88,11 +95,10 @@ def _problems(read: Understood, start: int) -> Iterator[Problem]:
         yield Problem(f"column {span.start + 1}: {note.message}", span, note.severity)
 
 
-def _fault(prompt: str, found: Found) -> Problem:
-    span = found.fault_span or found.span
-    shown = prompt[found.span.start : min(found.span.end, found.span.start + 60)]
-    end = f"{shown} is left out" if found.cut else "it stays in the text"
-    return Problem(f"column {span.start + 1}: {found.fault}; {end}", span)
+def _fault(prompt: str, fault: Fault) -> Problem:
+    source = prompt[fault.span.start : min(fault.span.end, fault.span.start + 60)]
+    end = f"{source} is left out" if fault.cut else "it stays in the text"
+    return Problem(f"column {fault.shown.start + 1}: {fault.reason}; {end}", fault.shown)
 
 
 def _ignored(span: Span) -> Problem:

@@ -31,8 +31,8 @@ def place(
     """The prompt without the spans, and the spot of each."""
     mark = _unused(prompt)
     if mark is None:
-        return substituted(prompt, [(span, "") for span in spans]), [Spot()] * len(spans)
-    marked = substituted(prompt, [(span, mark) for span in spans])
+        return substituted(prompt, ((span, "") for span in spans)), [Spot()] * len(spans)
+    marked = substituted(prompt, ((span, mark) for span in spans))
     pieces = [marked] if negative else _parts(marked, mark)
     spots: list[Spot] = []
     texts: list[str] = []

@@ -46,7 +46,7 @@ def tag_text(name: str, arguments: Iterable[Written] = (), kind: str = "lora") -
     return f"<{':'.join(parts)}>"
 
 
-def substituted(text: str, changes: Sequence[tuple[Span, str]]) -> str:
+def substituted(text: str, changes: Iterable[tuple[Span, str]]) -> str:
     """`text` with each span replaced; all else is untouched. The spans are in order."""
     pieces, position = [], 0
     for span, new in changes:

@@ -23,20 +23,19 @@ _QUOTED = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"(?=\s*[:>])', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """Something that begins as one of our tags does.
+class Fault:
+    """Something that begins as one of our tags does, and why it is none.
 
-    `fault` says why it is none; it then stays in the text (`cut` is False) or, where it is closed
-    and only badly written, is cut out as every tag.
+    It stays in the text or, where it is closed and only badly written, is `cut` out as every tag.
     """
 
     span: Span
-    cut: bool = True
-    fault: str = ""
-    fault_span: Span | None = None
+    reason: str
+    shown: Span
+    cut: bool = False
 
 
-def scan(text: str) -> Iterator[Found]:
+def scan(text: str) -> Iterator[Span | Fault]:
     r"""All tags of our kinds from left to right, and what looks like one but is not.
 
     `\<lora:a:1\>` is text about tags, by the hand of somebody who knows: not even a fault.
@@ -45,9 +44,10 @@ def scan(text: str) -> Iterator[Found]:
     while opened := _OPEN.search(text, position):
         position = opened.end()
         if opened[1].lower() in KINDS:
-            found = _Body(text, opened.start(), position).read()
-            position = found.span.end
-            if found.cut or found.fault:
+            body = _Body(text, opened.start(), position)
+            found = body.read()
+            position = body.position
+            if found:
                 yield found
 
 
@@ -62,8 +62,8 @@ class _Body:
         self.fresh = True  # nothing but blanks since `value`
         self.stray: int | None = None
 
-    def read(self) -> Found:
-        """The tag, or what is wrong with it."""
+    def read(self) -> Span | Fault | None:
+        """The tag, or what is wrong with it; `position` is then behind it."""
         while stop := _STOP.search(self.text, self.position):
             at, sign = stop.start(), stop[0]
             self.position = stop.end()
@@ -71,13 +71,15 @@ class _Body:
                 return self._closed(at)
             if sign == "<":
                 if _OPEN.match(self.text, at):
+                    self.position = at
                     return self._open(at)
                 self.stray = at if self.stray is None else self.stray
             elif sign == "\\>" and self.start and self.text[self.start - 1] == "\\":
-                return Found(Span(self.start, self.position), cut=False)
+                return None
             else:
                 self._inside(at, sign)
-        return self._open(len(self.text))
+        self.position = len(self.text)
+        return self._open(self.position)
 
     def _inside(self, at: int, sign: str) -> None:
         if sign == ":":
@@ -92,18 +94,18 @@ class _Body:
                 quoted = _QUOTED.match(self.text, at)
                 self.position = quoted.end() if quoted else at + 1
 
-    def _closed(self, at: int) -> Found:
+    def _closed(self, at: int) -> Span | Fault:
         span = Span(self.start, at + 1)
         if at == self.body:
-            return Found(span, cut=False, fault="expected the name of a LoRA", fault_span=span)
+            return Fault(span, "expected the name of a LoRA", span)
         if self.stray is None:
-            return Found(span)
-        fault = 'a name that holds "<" must stand in quotation marks'
-        return Found(span, fault=fault, fault_span=Span(self.stray, self.stray + 1))
+            return span
+        reason = 'a name that holds "<" must stand in quotation marks'
+        return Fault(span, reason, Span(self.stray, self.stray + 1), cut=True)
 
-    def _open(self, end: int) -> Found:
-        fault = 'this tag is not closed: expected ">"'
-        return Found(Span(self.start, end), cut=False, fault=fault, fault_span=self._shown(end))
+    def _open(self, end: int) -> Fault:
+        reason = 'this tag is not closed: expected ">"'
+        return Fault(Span(self.start, end), reason, self._shown(end))
 
     def _shown(self, end: int) -> Span:
         """The first line of it, at most 40 characters: enough to see which tag is meant."""

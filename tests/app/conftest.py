@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from live_lora.app import tiny
+from live_lora.app import opening, tiny
 from tiny_models import ATTENTION, TEXT, random_lora, save_kohya
 
 
@@ -13,6 +13,14 @@ from tiny_models import ATTENTION, TEXT, random_lora, save_kohya
 def offline(monkeypatch: pytest.MonkeyPatch) -> None:
     """A client of the hub that tries to reach it fails the test."""
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+
+
+@pytest.fixture(autouse=True)
+def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """What the app learns of the tests' files is not kept for the user's next start."""
+    folder = tmp_path / "cache"
+    monkeypatch.setattr(opening, "user_cache_path", lambda name: folder / name)
+    return folder
 
 
 @pytest.fixture(scope="session")

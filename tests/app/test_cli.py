@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from live_lora.app import cli, opening
 from live_lora.app.generate import order as make_order
+from live_lora.library import background
 from PIL import Image
 
 ROOT = Path(__file__).parent.parent
@@ -50,6 +51,19 @@ def test_generate(
     assert not np.array_equal(np.asarray(pictures["plain"]), np.asarray(pictures["tag"]))
     assert pictures["tag"].info["parameters"].startswith("a fox <lora:ghibli:1>\nSteps: 2,")
     assert "ghibli: " in pictures["tag"].info["parameters"]
+
+
+def test_what_is_learned_of_the_library_is_kept(
+    model: Path, loras: Path, cache: Path, tmp_path: Path
+) -> None:
+    arguments = ["--model", str(model), "--lora-dir", str(loras), "--device", "cpu"]
+    options = cli.parser().parse_args(["app", *arguments])
+    first = opening.open_studio(options).catalog
+    background.Background(first).once()
+    assert (cache / "live-lora" / "library.sqlite").exists()
+    again = opening.open_studio(options).catalog
+    assert not again.unread
+    assert not again.unhashed
 
 
 def test_several_prompts_and_a_size(model: Path, loras: Path, tmp_path: Path) -> None:

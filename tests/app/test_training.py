@@ -40,7 +40,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
         stages.encode_pictures(folder, 40)
         stages.train_text(folder, SHORT)
         stages.train_autoencoder(folder, SHORT, count=80)
-        stages.train_diffusion(folder, SHORT)
+        stages.train_diffusion(folder, SHORT, SHORT)
         stages.save(stages.assemble(folder), folder / "model")
     return folder
 

@@ -10,14 +10,22 @@ from torch import Tensor, nn
 
 
 def orthogonal(matrices: Tensor, rounds: int = 5) -> Tensor:
-    """The nearest (semi-)orthogonal matrices, roughly, by Newton–Schulz: (n, rows, columns)."""
+    """The nearest (semi-)orthogonal matrices, roughly, by Newton–Schulz: (n, rows, columns).
+
+    Every round multiplies x by a polynomial of its Gram matrix. They all commute, so the small Gram
+    matrix is iterated, and x multiplied once.
+    """
     a, b, c = 3.4445, -4.7750, 2.0315  # Jordan's quintic: singular values end in 0.7 … 1.2
     tall = matrices.shape[1] > matrices.shape[2]
     x: Tensor = matrices.mT if tall else matrices
     x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
+    gram = x @ x.mT
+    one = torch.eye(gram.shape[-1], device=gram.device)
+    product = one
     for _ in range(rounds):
-        gram = x @ x.mT
-        x = a * x + (b * gram + c * gram @ gram) @ x
+        factor = a * one + b * gram + c * gram @ gram
+        gram, product = factor @ gram @ factor, factor @ product
+    x = product @ x
     return x.mT if tall else x
 
 

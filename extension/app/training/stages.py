@@ -49,12 +49,13 @@ def train_autoencoder(work: Path, plan: Plan = autoencoder.PLAN, count: int = 60
     fit(make, plan, work / "autoencoder.pt")
 
 
-def train_diffusion(work: Path, plan: Plan = diffusion.PLAN) -> None:
+def train_diffusion(work: Path, first: Plan = diffusion.FIRST, plan: Plan = diffusion.PLAN) -> None:
     tokenizer, encoder = vocabulary.load(work / "tokenizer"), load_text_encoder(work)
     make = partial(
         diffusion.DiffusionTask, latents=work / "latents.pt", tokenizer=tokenizer, encoder=encoder
     )
-    fit(make, plan, work / "diffusion.pt")
+    weights = fit(make, first, work / "diffusion-first.pt")
+    fit(partial(make, first=weights), plan, work / "diffusion.pt")
 
 
 def average(path: Path) -> dict[str, Tensor]:
