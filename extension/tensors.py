@@ -88,12 +88,13 @@ class Safetensors:
         info = self.header.tensors[key]
         dtype = demand_readable(info)
         size = info.end - info.start
-        raw = torch.empty(size, dtype=torch.uint8)
-        memory = (ctypes.c_char * size).from_address(raw.data_ptr()) if size else b""
-        file.seek(self.header.data_start + info.start)
-        if size and file.readinto(memory) != size:
-            raise FileError(self.path, "it became shorter while it was in use: copy it again")
-        return raw.view(dtype).reshape(info.shape)
+        tensor = torch.empty(info.shape, dtype=dtype)
+        if size:
+            memory = (ctypes.c_char * size).from_address(tensor.data_ptr())
+            file.seek(self.header.data_start + info.start)
+            if file.readinto(memory) != size:
+                raise FileError(self.path, "it became shorter while it was in use: copy it again")
+        return tensor
 
 
 def demand_readable(info: TensorInfo) -> torch.dtype:
@@ -101,6 +102,6 @@ def demand_readable(info: TensorInfo) -> torch.dtype:
     dtype = DTYPES.get(info.dtype)
     if dtype is None:
         raise ModuleError(f"is stored as {info.dtype}, which this version of torch cannot read")
-    if len(info.shape) > DEEPEST or any(size > LARGEST for size in info.shape):
+    if len(info.shape) > DEEPEST or max(info.shape, default=0) > LARGEST:
         raise ModuleError(f"has a tensor of the shape {list(info.shape)[:DEEPEST]}")
     return dtype

@@ -81,10 +81,11 @@ class Algorithm:
         self.settings = settings or Settings()
         if self.settings.rank is not None and self.settings.rank < 1:
             raise ModuleError(f"cannot be cut to rank {self.settings.rank}: at least 1 is left")
+        self.shapes = {slot: tuple(tensor.shape) for slot, tensor in self.tensors.items()}
         for slot, tensor in self.tensors.items():
             if slot not in NUMBERS:
                 demand_float(slot, tensor)
-            demand_size(slot, tuple(tensor.shape))
+            demand_size(slot, self.shapes[slot])
         self.check()
 
     def check(self) -> None:
@@ -181,4 +182,4 @@ class Algorithm:
 
     def shape(self, slot: str) -> Shape:
         """The shape of the slot's tensor."""
-        return tuple(self.tensors[slot].shape)
+        return self.shapes[slot]

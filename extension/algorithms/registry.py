@@ -25,6 +25,7 @@ SHARED: Mapping[str, tuple[str, ...]] = {
 }
 
 _slots: dict[str, str] = {}  # suffix -> slot
+_first: set[str] = set()  # words that suffixes begin with
 _owners: dict[str, str] = {}  # slot -> algorithm
 _algorithms: list[type[Algorithm]] = []
 
@@ -34,6 +35,7 @@ def _claim(owner: str, suffixes: Mapping[str, tuple[str, ...]]) -> None:
         if _owners.setdefault(slot, owner) != owner:
             raise TypeError(f"{owner} and {_owners[slot]} both claim the slot {slot!r}")
         for suffix in names:
+            _first.add(suffix.partition(".")[0])
             if _slots.setdefault(suffix, slot) != slot:
                 raise TypeError(f"the suffix {suffix!r} means {_slots[suffix]!r} and {slot!r}")
 
@@ -71,6 +73,8 @@ def split(key: str) -> tuple[str, str] | None:
 
 def _lookup(words: list[str]) -> tuple[int, str] | None:
     """The slot of a dotted suffix, also where one word of it is an adapter's name."""
+    if words[0] not in _first:
+        return None
     slot = _slots.get(".".join(words))
     for place in range(1, len(words)):
         if slot is None:
@@ -81,7 +85,9 @@ def _lookup(words: list[str]) -> tuple[int, str] | None:
 def _lookup_joined(head: str, words: list[str]) -> tuple[int, str] | None:
     """`to_q_lora` + `up.weight` is `_lora.up.weight`, which takes 5 characters of `head`."""
     last = head.rfind("_")
-    slot = _slots.get(".".join([head[last:], *words])) if last > 0 else None
+    if last <= 0 or head[last:] not in _first:
+        return None
+    slot = _slots.get(".".join([head[last:], *words]))
     return None if slot is None else (len(head) - last, slot)
 
 
