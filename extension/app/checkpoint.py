@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -19,6 +19,12 @@ CLASSES = {kind.__name__: kind for kind in (StableDiffusionPipeline, StableDiffu
 BASES = {768: "SD1", 1024: "SD2", 2048: "SDXL"}  # by the width of the text embeddings
 SMALL = Path(__file__).parent / "data" / "model"  # the project's own
 SMALL_GUIDANCE = 4.0  # as it is examined with
+SMALL_NOTE = (
+    "It is small and knows little: ball, cup, fish, flower, heart, house, moon, mushroom, star and "
+    "tree, one to three of them, big or small, in ten colours; on a background of a colour, "
+    "in a meadow, by the sea, in the desert or at night."
+)
+SMALL_EXAMPLE = "a red heart on a blue background <lora:lineart:0.8>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +35,7 @@ class Checkpoint:
     name: str
     notes: tuple[str, ...] = ()
     guidance: float = 7.0  # what pictures come out well with
+    example: str = ""  # a prompt to begin with
 
     @property
     def size(self) -> tuple[int, int]:
@@ -56,7 +63,7 @@ def load(
     device = device or best_device()
     dtype = dtype or (torch.float32 if device == "cpu" else torch.float16)
     if path is None:
-        found = replace(folder(SMALL, prediction, dtype), name="small", guidance=SMALL_GUIDANCE)
+        found = small(prediction, dtype)
     elif not path.exists():
         raise FileError(path, f"there is no such file or folder: {path}")
     else:
@@ -64,6 +71,12 @@ def load(
     found.pipeline.to(device)
     found.pipeline.set_progress_bar_config(disable=True)
     return found
+
+
+def small(prediction: Prediction | None, dtype: torch.dtype) -> Checkpoint:
+    """The project's own."""
+    pipeline = folder(SMALL, prediction, dtype).pipeline
+    return Checkpoint(pipeline, "small", (SMALL_NOTE,), SMALL_GUIDANCE, SMALL_EXAMPLE)
 
 
 def best_device() -> str:

@@ -44,7 +44,13 @@ class Page:
 
     def prompts(self) -> None:
         """The LoRA tab knows prompts by their class."""
-        self.prompt = gr.Textbox(label="Prompt", lines=3, elem_id="prompt", elem_classes=["prompt"])
+        self.prompt = gr.Textbox(
+            self.studio.checkpoint.example,
+            label="Prompt",
+            lines=3,
+            elem_id="prompt",
+            elem_classes=["prompt"],
+        )
         self.negative = gr.Textbox(
             label="Negative prompt", lines=2, elem_id="negative_prompt", elem_classes=["prompt"]
         )

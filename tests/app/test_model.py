@@ -14,9 +14,10 @@ import torch
 pytest.importorskip("diffusers")
 
 import live_lora
-from live_lora.app import training
+from live_lora.app import cli, opening, training
+from live_lora.app.studio import Order
 from live_lora.app.training import exam, scorer, sheet
-from live_lora.app.training.objects import CHARACTER
+from live_lora.app.training.objects import CHARACTER, OBJECTS
 
 DATA = Path(training.__file__).parents[1] / "data"
 pytestmark = pytest.mark.skipif(
@@ -56,6 +57,19 @@ def test_the_model_is_small(live: Any):
     size = sum(path.stat().st_size for path in (DATA / "model").rglob("*") if path.is_file())
     assert size <= 12e6
     assert all(path.stat().st_size <= 400_000 for path in (DATA / "loras").glob("*.safetensors"))
+
+
+def test_the_app_begins_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Its model, its LoRAs and its first prompt, for somebody who has given nothing."""
+    monkeypatch.chdir(tmp_path)
+    studio = opening.open_studio(cli.parser().parse_args(["app", "--device", "cpu"]))
+    model = studio.checkpoint
+    assert model.name == "small"
+    assert all(name in model.notes[0] for name in OBJECTS)
+    drawn = studio.draw(Order((model.example, model.example.partition(" <")[0]), seed=1))
+    assert [one.name for one in drawn.report.networks] == ["lineart"]
+    lines, plain = scorer.fill(scorer.take_apart(scorer.as_batch(list(drawn.images)))).tolist()
+    assert lines < 0.5 < plain
 
 
 def test_a_negative_prompt_takes_away(live: Any):

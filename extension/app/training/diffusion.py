@@ -22,7 +22,7 @@ from .world import Scene, caption
 # The outer level's attention costs a third of the time. It starts as the identity, so it can come
 # when most is learned.
 FIRST = Plan(steps=3000, lr=3e-3, warmup=50, average=0.998, fall=0.1)
-PLAN = Plan(steps=1300, lr=2e-3, warmup=50, average=0.998, fall=0.6)
+PLAN = Plan(steps=1000, lr=2e-3, warmup=50, average=0.998, fall=0.6)
 BATCH = 32
 SIMPLE = 4.0  # how much oftener the simplest scenes come up: they teach shape and colour
 DROPPED = 0.1  # captions left empty, for classifier-free guidance
