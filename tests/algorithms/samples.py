@@ -72,7 +72,8 @@ def tucker(d: Draw) -> Tensors:
 def sparse(d: Draw) -> Tensors:
     n = d.outputs * d.columns
     places = torch.randperm(n, generator=d.generator)[:5]
-    indices = torch.stack(torch.unravel_index(places, d.shape)).to(torch.int16)
+    everywhere = torch.ones(d.shape).nonzero()  # torch 2.1 has no unravel_index
+    indices = everywhere[places].T.to(torch.int16)
     size = torch.tensor(d.shape, dtype=torch.int16)
     return lora(d) | {"bias_indices": indices, "bias_values": d(5), "bias_size": size}
 
