@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import tiny_pipeline
 import torch
 from diffusers import (
     DDIMScheduler,
@@ -15,7 +16,7 @@ from diffusers import (
     UNet2DConditionModel,
 )
 from diffusers.utils import convert_state_dict_to_kohya
-from live_lora.app import configs, tiny
+from live_lora.app import configs
 from peft import LoraConfig, get_peft_model_state_dict
 from safetensors.torch import save_file
 from torch import nn
@@ -35,7 +36,7 @@ def steady(pipeline: Any) -> Any:
 
 def sd15(seed: int = 0) -> StableDiffusionPipeline:
     """SD 1.x's layout at 32 to 64 channels."""
-    return steady(tiny.pipeline(seed))
+    return steady(tiny_pipeline.pipeline(seed))
 
 
 def sdxl(seed: int = 0) -> StableDiffusionXLPipeline:
@@ -51,7 +52,7 @@ def sdxl(seed: int = 0) -> StableDiffusionXLPipeline:
         "projection_class_embeddings_input_dim": 6 * 8 + 32,
     }
     texts = [_text_config(made[name]) for name in ("text_encoder", "text_encoder_2")]
-    first = tiny.pipeline(seed)
+    first = tiny_pipeline.pipeline(seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed + 1)
         with configs.folder(made) as folder:
@@ -71,7 +72,7 @@ def sdxl(seed: int = 0) -> StableDiffusionXLPipeline:
 
 
 def _text_config(full: Mapping[str, Any]) -> CLIPTextConfig:
-    return CLIPTextConfig(**(full | tiny.SMALLER["text_encoder"]))
+    return CLIPTextConfig(**(full | tiny_pipeline.SMALLER["text_encoder"]))
 
 
 def random_lora(

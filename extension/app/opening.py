@@ -13,17 +13,13 @@ from platformdirs import user_cache_path
 from ..errors import LiveLoraError
 from ..library.catalog import Catalog
 from ..session import base_name
-from . import checkpoint, tiny
+from . import checkpoint
 from .checkpoint import Checkpoint
 from .cli import PREDICTIONS
 from .studio import Studio
 
 LORAS = Path(__file__).parent / "data" / "loras"  # those of the included model
 USUAL = Path("models/Lora")
-RANDOM = (
-    "This is a random model: it shows that LoRAs act, but draws nothing that one could recognise. "
-    "Start with --model to draw with a real one."
-)
 
 
 def open_studio(options: Namespace, **settings: Any) -> Studio:
@@ -39,10 +35,6 @@ def open_studio(options: Namespace, **settings: Any) -> Studio:
 
 def open_model(options: Namespace) -> Checkpoint:
     """The named model, or the included one."""
-    if options.model is None and not checkpoint.SMALL.exists():
-        pipeline = tiny.pipeline()
-        pipeline.set_progress_bar_config(disable=True)
-        return Checkpoint(pipeline, "random", (RANDOM,))
     prediction = PREDICTIONS[options.prediction] if options.prediction else None
     return checkpoint.load(options.model, prediction=prediction, device=options.device)
 

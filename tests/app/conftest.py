@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from live_lora.app import opening, tiny
+import tiny_pipeline
+from live_lora.app import opening
 from tiny_models import ATTENTION, TEXT, random_lora, save_kohya
 
 
@@ -27,7 +28,7 @@ def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The diffusers folder of a random model in the layout of SD 1.x."""
     folder = tmp_path_factory.mktemp("models") / "small"
-    tiny.pipeline().save_pretrained(folder)
+    tiny_pipeline.pipeline().save_pretrained(folder)
     return folder
 
 
@@ -35,7 +36,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def loras(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with `ghibli.safetensors`, a random LoRA on UNet and text encoder."""
     folder = tmp_path_factory.mktemp("loras")
-    pipeline = tiny.pipeline()
+    pipeline = tiny_pipeline.pipeline()
     parts = {
         "unet": random_lora(pipeline.unet, ATTENTION),
         "text_encoder": random_lora(pipeline.text_encoder, TEXT),

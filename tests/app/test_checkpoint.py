@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tiny_pipeline
 import torch
-from live_lora.app import checkpoint, tiny
+from live_lora.app import checkpoint
 from live_lora.app.checkpoint import Pipeline, from_single_file, load
 from live_lora.errors import FileError, LiveLoraError
 
@@ -16,7 +17,7 @@ from .files import ldm_shapes, write_ldm, write_zeros
 
 @pytest.fixture(scope="module")
 def small() -> Pipeline:
-    return tiny.pipeline()
+    return tiny_pipeline.pipeline()
 
 
 def picture(pipeline: Pipeline) -> np.ndarray:
@@ -55,7 +56,7 @@ def test_full_size_files_fit_their_configs(
 def test_a_file_draws_what_its_folder_draws(tmp_path: Path, small: Pipeline) -> None:
     small.save_pretrained(tmp_path / "folder")
     path = write_ldm(tmp_path / "small.safetensors", small)
-    file = from_single_file(path, tiny.config(), torch.float32)
+    file = from_single_file(path, tiny_pipeline.config(), torch.float32)
     folder = load(tmp_path / "folder", device="cpu").pipeline
     wanted = picture(small)
     assert wanted.std() > 0.01

@@ -18,6 +18,7 @@ from live_lora.app import cli, opening, training
 from live_lora.app.studio import Order
 from live_lora.app.training import exam, scorer, sheet
 from live_lora.app.training.objects import CHARACTER, OBJECTS
+from live_lora.base_targets import base_targets
 
 DATA = Path(training.__file__).parents[1] / "data"
 pytestmark = pytest.mark.skipif(
@@ -57,6 +58,14 @@ def test_the_model_is_small(live: Any):
     size = sum(path.stat().st_size for path in (DATA / "model").rglob("*") if path.is_file())
     assert size <= 12e6
     assert all(path.stat().st_size <= 400_000 for path in (DATA / "loras").glob("*.safetensors"))
+
+
+def test_its_layers_are_those_of_stable_diffusion_1(live: Any):
+    """Every name and kind; but where its channels stay 64, a residual needs no convolution."""
+    own = {t.key: t.kind for t in live.core.targets.values() if t.component == "unet"}
+    real = {t.key: t.kind for t in base_targets("sd15").values() if t.component == "unet"}
+    assert own.items() <= real.items()
+    assert real.keys() - own.keys() == {"down_blocks_2_resnets_0_conv_shortcut"}
 
 
 def test_the_app_begins_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tiny_pipeline
 import torch
-from live_lora.app import checkpoint, tiny
+from live_lora.app import checkpoint
 from live_lora.app.drawing import Drawing
 from live_lora.app.preview import Preview
 from live_lora.app.studio import Drawn, Moment, Order, Studio
@@ -96,7 +97,7 @@ def test_watching(studio: Studio) -> None:
 
 
 def test_previews_of_half_precision_are_those_of_full() -> None:
-    pipeline = tiny.pipeline()
+    pipeline = tiny_pipeline.pipeline()
     pipeline.vae.register_to_config(force_upcast=True)
     latents = torch.randn(2, 4, 16, 16, generator=torch.Generator().manual_seed(0)).half()
     full = Preview(pipeline).look(latents)
@@ -109,7 +110,7 @@ def test_previews_of_half_precision_are_those_of_full() -> None:
 
 @pytest.mark.parametrize(("latents", "pixels"), [((48, 64), (256, 192)), ((8, 16), (128, 64))])
 def test_previews_are_small(latents: tuple[int, int], pixels: tuple[int, int]) -> None:
-    (picture,) = Preview(tiny.pipeline()).look(torch.zeros(1, 4, *latents))
+    (picture,) = Preview(tiny_pipeline.pipeline()).look(torch.zeros(1, 4, *latents))
     assert picture.size == pixels
 
 

@@ -41,7 +41,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
         stages.train_text(folder, SHORT)
         stages.train_autoencoder(folder, SHORT, count=80)
         stages.train_diffusion(folder, SHORT, SHORT)
-        stages.save(stages.assemble(folder), folder / "model")
+        stages.save(stages.assemble(folder), folder / "model", folder / "tokenizer")
     return folder
 
 

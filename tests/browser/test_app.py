@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 import subprocess
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from live_lora.app import tiny
+import tiny_pipeline
 from PIL import Image
 from tiny_models import ATTENTION, TEXT, random_lora, save_kohya
 
@@ -37,7 +38,7 @@ SLOW = 60_000  # ms: a machine that does other things draws a few steps in this 
 def address(tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -> Iterator[str]:
     """The address of the app, started as its command does, with one LoRA."""
     folder = tmp_path_factory.mktemp("app")
-    pipeline = tiny.pipeline()
+    pipeline = tiny_pipeline.pipeline()
     pipeline.save_pretrained(folder / "toy")
     (folder / "loras").mkdir()
     parts = {
@@ -50,7 +51,8 @@ def address(tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -> Iter
         port = probe.getsockname()[1]
     where = ["--model", str(folder / "toy"), "--lora-dir", str(folder / "loras")]
     options = ["app", "--no-browser", "--device", "cpu", "--port", str(port), *where]
-    process = subprocess.Popen([sys.executable, "-c", PROGRAM, *options])
+    environment = {**os.environ, "XDG_CACHE_HOME": str(folder / "cache")}
+    process = subprocess.Popen([sys.executable, "-c", PROGRAM, *options], env=environment)
     try:
         await_answer(f"{LOCAL}{port}/", process)
         yield f"{LOCAL}{port}/"

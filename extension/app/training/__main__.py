@@ -26,7 +26,7 @@ MEMORY = {"MALLOC_TRIM_THRESHOLD_": "8589934592", "MALLOC_MMAP_MAX_": "0"}
 
 
 def model(work: Path, out: Path) -> None:
-    stages.save(stages.assemble(work), out / "model")
+    stages.save(stages.assemble(work), out / "model", work / "tokenizer")
 
 
 def loras(work: Path, out: Path) -> None:
@@ -43,9 +43,9 @@ def previews(work: Path, out: Path) -> None:
 def pictures(work: Path, out: Path) -> None:
     """The contact sheet and the row of weights, for people to look at: `docs/` has them."""
     with attach(sheet.load(out / "model"), library=out / "loras") as live:
-        sheet.contact_sheet(live).save(work / "contact_sheet.png", optimize=True)
+        sheet.contact_sheet(live).save(work / "contact_sheet.webp", quality=90)
         row = sheet.weight_row(live, "a red heart on a blue background", "lineart", seed=1)
-        row.save(work / "weights_row.png", optimize=True)
+        row.save(work / "weights_row.webp", quality=90)
 
 
 STAGES: dict[str, Callable[[Path, Path], None]] = {

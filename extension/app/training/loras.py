@@ -89,18 +89,19 @@ LORAS: tuple[Lora, ...] = (
     Lora(
         "lineart",
         partial(restyled, Look("lineart")),
-        partial(Kohya, algorithm="locon", rank=3, conv=2, preset="resnets-and-attention"),
+        partial(Kohya, algorithm="locon", rank=2, conv=2, preset="resnets-and-attention"),
         {
             "ss_network_module": "lycoris.kohya",
             "ss_network_args": '{"algo": "locon", "conv_dim": 2}',
         },
         "Ink lines on paper, without any fill. 0.6 keeps some colour, 1 is a drawing.",
         preferred=0.8,
+        steps=350,
     ),
     Lora(
         "neon",
         partial(restyled, Look("neon")),
-        partial(Kohya, algorithm="loha", rank=3, conv=3, preset="unet-transformer-only"),
+        partial(Kohya, algorithm="loha", rank=2, conv=2, preset="unet-transformer-only"),
         {"ss_network_module": "lycoris.kohya", "ss_network_args": '{"algo": "loha"}'},
         "Glowing tubes in the object's colour in a dark room.",
         preferred=1.0,
@@ -109,7 +110,7 @@ LORAS: tuple[Lora, ...] = (
     Lora(
         CHARACTER,
         portrait,
-        partial(Diffusers, rank=6),
+        partial(Diffusers, rank=4),
         {"ss_network_module": "networks.lora"},
         f"A small fox. Write {CHARACTER} where the object would stand.",
         activation=CHARACTER,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from functools import partial
 from pathlib import Path
 
@@ -97,7 +98,9 @@ def assemble(work: Path) -> StableDiffusionPipeline:
     ).to(device())
 
 
-def save(pipeline: StableDiffusionPipeline, folder: Path) -> None:
+def save(pipeline: StableDiffusionPipeline, folder: Path, tokenizer: Path) -> None:
     """A diffusers folder in half precision; `pipeline` itself is left in float32."""
     pipeline.to(torch.float16).save_pretrained(folder, safe_serialization=True)
     pipeline.to(torch.float32)
+    for name in vocabulary.FILES:  # transformers 5 writes a file of its own alone
+        shutil.copyfile(tokenizer / name, folder / "tokenizer" / name)

@@ -13,6 +13,7 @@ from transformers import CLIPTokenizer
 
 WORDS = re.compile(r"[a-z]+|[0-9]|[^\sa-z0-9]+")
 START, END = "<|startoftext|>", "<|endoftext|>"
+FILES = ("vocab.json", "merges.txt", "special_tokens_map.json")  # those of CLIP's tokenizer
 Pair = tuple[str, str]
 
 

@@ -14,9 +14,8 @@ from diffusers import (
     StableDiffusionPipeline,
     UNet2DConditionModel,
 )
+from live_lora.app import configs
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
-
-from . import configs
 
 WIDTH = 32  # of the text embeddings
 SMALLER: dict[str, dict[str, Any]] = {
