@@ -127,8 +127,8 @@ def test_width_is_a_slider_from_thin_to_wide(draw: Draw):
     assert widths[4] > widths[2] + 0.5
 
 
-def portraits(live: Any, tags: str, name: str = CHARACTER) -> float:
-    prompts = [f"{name} on a {q.background} background {tags}" for q in ASKED]
+def portraits(live: Any, tags: str) -> float:
+    prompts = [f"{question.portrait} {tags}" for question in ASKED]
     return measured(scorer.character, exam.answer(live, prompts, SEEDS))
 
 

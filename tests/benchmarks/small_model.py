@@ -66,14 +66,13 @@ def row(live: Any, name: str, measure: Any, weights: tuple[float, ...], base: np
 
 
 def characters(live: Any) -> None:
-    for words, tag in (
-        (CHARACTER, f"<lora:{CHARACTER}:1>"),
-        (CHARACTER, ""),
-        ("", f"<lora:{CHARACTER}:1>"),
-    ):
-        prompts = [f"{words or 'a ' + q.kind} on a {q.background} background {tag}" for q in ASKED]
+    tag = f"<lora:{CHARACTER}:1>"
+    for asked, prompts in {
+        "its name and its LoRA": [f"{question.portrait} {tag}" for question in ASKED],
+        "its name": [question.portrait for question in ASKED],
+        "its LoRA": exam.tagged(ASKED, tag),
+    }.items():
         share = mean(scorer.character, exam.answer(live, prompts, SEEDS))
-        asked = " and ".join(filter(None, (words and "its name", tag and "its LoRA")))
         print(f"{CHARACTER} with {asked}: {share:.0%}")
 
 

@@ -11,7 +11,7 @@ import torch
 
 from . import scorer
 from .colours import COLOURS
-from .objects import OBJECTS
+from .objects import CHARACTER, OBJECTS
 
 STEPS, GUIDANCE = 20, 4.0
 
@@ -27,8 +27,17 @@ class Question:
 
     @property
     def prompt(self) -> str:
-        first, last = ("an" if name == "orange" else "a" for name in (self.colour, self.background))
-        return f"{first} {self.colour} {self.kind} on {last} {self.background} background"
+        return f"{an(self.colour)} {self.kind} on {an(self.background)} background"
+
+    @property
+    def portrait(self) -> str:
+        """A prompt for the character; being orange, it is in no training picture on orange."""
+        return f"{CHARACTER} on {an(self.background.replace('orange', 'green'))} background"
+
+
+def an(colour: str) -> str:
+    """With its article."""
+    return f"an {colour}" if colour == "orange" else f"a {colour}"
 
 
 def questions(count: int = 64) -> list[Question]:

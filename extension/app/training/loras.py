@@ -94,7 +94,7 @@ LORAS: tuple[Lora, ...] = (
             "ss_network_module": "lycoris.kohya",
             "ss_network_args": '{"algo": "locon", "conv_dim": 2}',
         },
-        "Ink lines on paper, without any fill. 0.6 keeps some colour, 1 is a drawing.",
+        "Ink lines on paper, without any fill. Between 0.4 and 0.6 the colours go.",
         preferred=0.8,
         steps=350,
     ),
@@ -106,6 +106,7 @@ LORAS: tuple[Lora, ...] = (
         "Glowing tubes in the object's colour in a dark room.",
         preferred=1.0,
         preview="a cyan fish on a purple background",
+        steps=450,
     ),
     Lora(
         CHARACTER,
@@ -115,6 +116,7 @@ LORAS: tuple[Lora, ...] = (
         f"A small fox. Write {CHARACTER} where the object would stand.",
         activation=CHARACTER,
         preview=f"{CHARACTER} on a green background",
+        steps=400,
     ),
     Lora(
         "polkadots",
