@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 
 ATTENTION = ["to_q", "to_k", "to_v", "to_out.0"]
 TRANSFORMER = [*ATTENTION, "proj_in", "proj_out", "ff.net.0.proj", "ff.net.2"]
+EVERYTHING = [*TRANSFORMER, "conv1", "conv2"]
 TEXT = ["q_proj", "k_proj", "v_proj", "out_proj"]
 
 # lycoris-lora's own presets name the time embedding twice, which it then refuses.
@@ -100,13 +102,19 @@ class Peft:
     Alpha is the rank: without its `adapter_config.json` the file could not say anything else.
     """
 
-    def __init__(self, pipe: StableDiffusionPipeline, algorithm: str, rank: int) -> None:
+    def __init__(
+        self,
+        pipe: StableDiffusionPipeline,
+        algorithm: str,
+        rank: int,
+        targets: Sequence[str] = TRANSFORMER,
+    ) -> None:
         kinds = {
             "lora": LoraConfig(r=rank, lora_alpha=rank),
             "lokr": LoKrConfig(r=rank, alpha=rank),
         }
         config = kinds[algorithm]
-        config.target_modules = set(TRANSFORMER)
+        config.target_modules = set(targets)
         self.model = get_peft_model(pipe.unet, config)
 
     def scale(self, weight: float) -> None:

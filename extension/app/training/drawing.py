@@ -116,8 +116,8 @@ def draw_filled(
 
 
 def draw_dots(canvas: Image.Image, body: Image.Image, where: Pose, colour: Colour) -> None:
-    """Polka dots 8 pixels apart, in rows set off by half, fixed to the object."""
-    step = 8.0 * ZOOM / where.radius
+    """Polka dots 11 pixels apart, in rows set off by half, fixed to the object."""
+    step = 11.0 * ZOOM / where.radius
     rows = [
         (i * step + (j % 2) * step / 2, j * step * 0.8) for i in range(-4, 5) for j in range(-5, 6)
     ]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from random import Random
 
-from .adapters import Adapter, Diffusers, Kohya, Peft
+from .adapters import EVERYTHING, Adapter, Diffusers, Kohya, Peft
 from .colours import COLOURS
 from .drawing import PLAIN, Look
 from .objects import CHARACTER
@@ -116,15 +116,15 @@ LORAS: tuple[Lora, ...] = (
         f"A small fox. Write {CHARACTER} where the object would stand.",
         activation=CHARACTER,
         preview=f"{CHARACTER} on a green background",
-        steps=400,
     ),
     Lora(
         "polkadots",
         partial(restyled, Look(dots=True)),
-        partial(Peft, algorithm="lokr", rank=8),
+        partial(Peft, algorithm="lokr", rank=8, targets=EVERYTHING),
         {"ss_network_module": "peft.tuners.lokr"},
         "Whatever is drawn wears polka dots.",
         preview="a big red mushroom on a cyan background",
+        steps=450,
     ),
     Lora(
         "width",
