@@ -31,6 +31,7 @@ CSS = """
 #status progress::-webkit-progress-value { background: var(--color-accent) }
 #status progress::-moz-progress-bar { background: var(--color-accent) }
 #report table { width: 100%; text-align: left }
+#report code { white-space: normal; overflow-wrap: anywhere }
 .live-lora-problem { color: var(--error-text-color) }
 """
 

@@ -67,7 +67,7 @@ def test_the_scorer_knows_stretched_shapes(stretch: float):
     [
         (lambda parts: 1 - scorer.fill(parts), Look("lineart"), None, 0.7),
         (scorer.glow, Look("neon"), None, 0.5),
-        (scorer.spots, Look(dots=True), None, 4),
+        (scorer.spots, Look(dots=True), None, 3),
         (scorer.width, Look(stretch=2), None, 0.7),
         (lambda parts: -scorer.width(parts), Look(stretch=0.5), None, 0.7),
         (scorer.character, PLAIN, CHARACTER, 0.8),

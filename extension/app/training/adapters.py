@@ -89,7 +89,7 @@ class Diffusers:
             unet_lora_layers=get_peft_model_state_dict(self.pipe.unet),
             text_encoder_lora_layers=get_peft_model_state_dict(self.pipe.text_encoder),
             weight_name=path.name,
-            **{name: config.to_dict() for name, config in self.configs.items()},
+            **{name: _shared(config) for name, config in self.configs.items()},
         )
         with safe_open(path, "pt") as file:
             metadata = {**metadata, **(file.metadata() or {})}
@@ -122,6 +122,11 @@ class Peft:
 
     def save(self, path: Path, metadata: dict[str, str]) -> None:
         save_half(get_peft_model_state_dict(self.model), path, metadata)
+
+
+def _shared(config: LoraConfig) -> dict[str, Any]:
+    """The config without the folder of the machine that it was trained on."""
+    return {**config.to_dict(), "base_model_name_or_path": None}
 
 
 def scale_lora(module: nn.Module, weight: float) -> None:

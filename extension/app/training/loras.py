@@ -42,6 +42,7 @@ class Lora:
     activation: str = ""
     preferred: float = 1.0
     preview: str = "a red heart on a blue background"
+    seed: int = 0  # of the preview
     steps: int = 250
 
     def sidecar(self) -> dict[str, object]:
@@ -94,8 +95,8 @@ LORAS: tuple[Lora, ...] = (
             "ss_network_module": "lycoris.kohya",
             "ss_network_args": '{"algo": "locon", "conv_dim": 2}',
         },
-        "Ink lines on paper, without any fill. Between 0.4 and 0.6 the colours go.",
-        preferred=0.8,
+        "Ink lines on paper, without any fill. Between 0.5 and 0.8 the colours go.",
+        weights=(1.25,),  # guidance strengthens the effect: it is whole at 0.8 of that
         steps=350,
     ),
     Lora(
@@ -106,6 +107,7 @@ LORAS: tuple[Lora, ...] = (
         "Glowing tubes in the object's colour in a dark room.",
         preferred=1.0,
         preview="a cyan fish on a purple background",
+        seed=1,
         steps=450,
     ),
     Lora(
@@ -116,6 +118,7 @@ LORAS: tuple[Lora, ...] = (
         f"A small fox. Write {CHARACTER} where the object would stand.",
         activation=CHARACTER,
         preview=f"{CHARACTER} on a green background",
+        seed=4,
     ),
     Lora(
         "polkadots",
@@ -124,6 +127,7 @@ LORAS: tuple[Lora, ...] = (
         {"ss_network_module": "peft.tuners.lokr"},
         "Whatever is drawn wears polka dots.",
         preview="a big red mushroom on a cyan background",
+        seed=3,
         steps=450,
     ),
     Lora(
@@ -134,6 +138,7 @@ LORAS: tuple[Lora, ...] = (
         "A slider: -2 is thin, 2 is wide, 0 changes nothing.",
         weights=(-2.0, -1.0, 1.0, 2.0),
         preferred=2.0,
-        preview="a yellow house in a meadow",
+        preview="a green heart on an orange background",
+        seed=4,
     ),
 )

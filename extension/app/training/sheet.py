@@ -30,7 +30,7 @@ def previews(model: Path, loras: Path) -> None:
     """`name.preview.png` for each LoRA, by the model with that LoRA."""
     prompts = [f"{lora.preview} <lora:{lora.name}:{lora.preferred}>" for lora in LORAS]
     with attach(load(model), library=loras) as live:
-        pictures = answer(live, prompts, range(len(LORAS)))
+        pictures = answer(live, prompts, [lora.seed for lora in LORAS])
     for lora, picture in zip(LORAS, pictures, strict=True):
         large = Image.fromarray(picture).resize((256, 256), Image.Resampling.LANCZOS)
         large.save(loras / f"{lora.name}.preview.png", optimize=True)
