@@ -87,9 +87,8 @@ class Safetensors:
     def _read(self, file: BufferedReader, key: str) -> Tensor:
         info = self.header.tensors[key]
         dtype = demand_readable(info)
-        size = info.end - info.start
         tensor = torch.empty(info.shape, dtype=dtype)
-        if size:
+        if size := tensor.nbytes:
             memory = (ctypes.c_char * size).from_address(tensor.data_ptr())
             file.seek(self.header.data_start + info.start)
             if file.readinto(memory) != size:

@@ -11,8 +11,8 @@ from typing import Any
 from platformdirs import user_cache_path
 
 from ..errors import LiveLoraError
-from ..library.catalog import Catalog
-from ..session import base_name
+from ..hosts import open_library
+from ..session import Options
 from . import checkpoint
 from .checkpoint import Checkpoint
 from .cli import PREDICTIONS
@@ -27,7 +27,7 @@ def open_studio(options: Namespace, **settings: Any) -> Studio:
     model = open_model(options)
     folders = lora_folders(options.lora_dir, options.model)
     # Hashes, thumbnails and what the files are for: learned once, kept from start to start.
-    catalog = Catalog(folders, cache=user_cache_path("live-lora"), guess=base_name)
+    catalog = open_library(folders, Options(), cache=user_cache_path("live-lora"))
     for line in (f"{model.name} on {model.pipeline.device}", *model.notes):
         print(line, file=sys.stderr)
     return Studio(model, catalog, **settings)

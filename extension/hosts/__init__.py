@@ -36,10 +36,12 @@ def attach(
     )
 
 
-def open_library(library: str | Path | Sequence[str | Path], options: Options) -> Catalog:
-    """The catalog of one or several folders, walked once."""
+def open_library(
+    library: str | Path | Sequence[str | Path], options: Options, cache: Path | None = None
+) -> Catalog:
+    """The catalog of one or several folders, walked once; what it learns is kept in `cache`."""
     folders = [library] if isinstance(library, (str, Path)) else list(library)
-    catalog = Catalog(folders, allow_pickle=options.allow_pickle, guess=base_name)
+    catalog = Catalog(folders, allow_pickle=options.allow_pickle, cache=cache, guess=base_name)
     catalog.scan()
     return catalog
 

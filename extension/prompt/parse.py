@@ -24,7 +24,7 @@ def parse(
     option for old prompt editing timelines does.
     """
     found = _found(prompt)
-    cut = [span for one in found if (span := _cut(one))]
+    cut = [one.span if isinstance(one, Fault) else one for one in found if not _stays(one)]
     text, places = prompt, list[Spot]()
     if cut:
         text, places = place(prompt, cut, schedules=schedules, negative=negative, old=old_schedules)
@@ -32,7 +32,7 @@ def parse(
     tags: list[Tag] = []
     problems: list[Problem] = []
     for one in found:
-        spot = next(spots) if _cut(one) else Spot()
+        spot = Spot() if _stays(one) else next(spots)
         room = len(problems) <= MOST  # one more than is listed, to know that there are more
         if isinstance(one, Fault):
             if room:
@@ -55,17 +55,16 @@ def _found(prompt: str) -> list[Span | Fault]:
     found: list[Span | Fault] = []
     others = 0
     for one in scan(prompt):
-        others += not _cut(one)
-        if _cut(one) or others <= MOST + 1:
+        stays = _stays(one)
+        others += stays
+        if not stays or others <= MOST + 1:
             found.append(one)
     return found
 
 
-def _cut(one: Span | Fault) -> Span | None:
-    """What is taken out of the text."""
-    if isinstance(one, Fault):
-        return one.span if one.cut else None
-    return one
+def _stays(one: Span | Fault) -> bool:
+    """In the text; all else is cut out of it."""
+    return isinstance(one, Fault) and not one.cut
 
 
 def _tag(read: Understood, source: str, span: Span, spot: Spot) -> Tag:

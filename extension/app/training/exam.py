@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..checkpoint import SMALL_GUIDANCE
 from . import scorer
 from .colours import COLOURS
 from .objects import CHARACTER, OBJECTS
 
-STEPS, GUIDANCE = 20, 4.0
+STEPS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ def answer(pipe: Any, prompts: Sequence[str], seeds: Sequence[int], **options: A
     output = pipe(
         prompt=list(prompts),
         num_inference_steps=STEPS,
-        guidance_scale=GUIDANCE,
+        guidance_scale=SMALL_GUIDANCE,
         generator=[torch.Generator().manual_seed(seed) for seed in seeds],
         output_type="np",
         **options,

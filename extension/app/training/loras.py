@@ -105,7 +105,6 @@ LORAS: tuple[Lora, ...] = (
         partial(Kohya, algorithm="loha", rank=2, conv=2, preset="unet-transformer-only"),
         {"ss_network_module": "lycoris.kohya", "ss_network_args": '{"algo": "loha"}'},
         "Glowing tubes in the object's colour in a dark room.",
-        preferred=1.0,
         preview="a cyan fish on a purple background",
         seed=1,
         steps=450,
