@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -32,57 +33,64 @@ MEASURES: dict[str, tuple[Callable[[scorer.Parts], Any], tuple[float, ...]]] = {
 PAIRS = (("lineart:1", "width:2"), ("polkadots:1", "width:-2"), ("neon:1", "width:2"))
 
 
+Draw = Callable[[str], np.ndarray]
+
+
 def main() -> None:
     with live_lora.attach(sheet.load(DATA / "model"), library=DATA / "loras") as live:
         began = time.perf_counter()
         live("a red heart", num_inference_steps=20)
         print(f"one picture, 20 steps: {time.perf_counter() - began:.1f} s")
-        base = draw(live, "")
-        print("colour {:.1%}, shape {:.1%}".format(*exam.marks(ASKED, base)))
+        draw = cache(lambda tags: exam.answer(live, exam.tagged(ASKED, tags), SEEDS))
+        print("colour {:.1%}, shape {:.1%}".format(*exam.marks(ASKED, draw(""))))
         for name, (measure, weights) in MEASURES.items():
-            row(live, name, measure, weights, base)
-        characters(live)
+            row(draw, name, measure, weights)
+        characters(live, draw)
         for pair in PAIRS:
-            together(live, pair, base)
-
-
-def draw(live: Any, tags: str) -> np.ndarray:
-    return exam.answer(live, exam.tagged(ASKED, tags), SEEDS)
+            together(draw, pair)
 
 
 def mean(measure: Callable[[scorer.Parts], Any], pictures: np.ndarray) -> float:
     return float(measure(scorer.take_apart(pictures)).mean())
 
 
-def row(live: Any, name: str, measure: Any, weights: tuple[float, ...], base: np.ndarray) -> None:
+def row(draw: Draw, name: str, measure: Any, weights: tuple[float, ...]) -> None:
     print(f"{name} ({measure.__name__}):", end="")
     for weight in weights:
-        pictures = draw(live, f"<lora:{name}:{weight}>")
-        same = ", identical" if np.array_equal(pictures, base) else ""
+        pictures = draw(f"<lora:{name}:{weight}>")
+        same = ", identical" if np.array_equal(pictures, draw("")) else ""
         lost = (scorer.fill(scorer.take_apart(pictures)) < 0.5).float().mean()
-        extra = f" ({lost:.0%} without fill)" if name == "lineart" else ""
+        extra = f" ({lost:.1%} without fill)" if name == "lineart" else ""
         print(f"  {weight} → {mean(measure, pictures):.2f}{extra}{same}", end="", flush=True)
     print()
 
 
-def characters(live: Any) -> None:
+def characters(live: Any, draw: Draw) -> None:
+    def portraits(tag: str) -> np.ndarray:
+        return exam.answer(live, [f"{one.portrait} {tag}" for one in ASKED], SEEDS)
+
     tag = f"<lora:{CHARACTER}:1>"
-    for asked, prompts in {
-        "its name and its LoRA": [f"{question.portrait} {tag}" for question in ASKED],
-        "its name": [question.portrait for question in ASKED],
-        "its LoRA": exam.tagged(ASKED, tag),
+    for asked, pictures in {
+        "its name and its LoRA": portraits(tag),
+        "its name": portraits(""),
+        "its LoRA": draw(tag),
     }.items():
-        share = mean(scorer.character, exam.answer(live, prompts, SEEDS))
-        print(f"{CHARACTER} with {asked}: {share:.0%}")
+        print(f"{CHARACTER} with {asked}: {mean(scorer.character, pictures):.0%}", flush=True)
 
 
-def together(live: Any, pair: tuple[str, str], base: np.ndarray) -> None:
-    both = draw(live, " ".join(f"<lora:{part}>" for part in pair))
+def together(draw: Draw, pair: tuple[str, str]) -> None:
+    """Each measure without LoRAs, with its own, and with both."""
+    both = draw(" ".join(f"<lora:{part}>" for part in pair))
     for part in pair:
         measure = MEASURES[part.split(":")[0]][0]
-        plain, alone = mean(measure, base), mean(measure, draw(live, f"<lora:{part}>"))
-        kept = (mean(measure, both) - plain) / (alone - plain)
-        print(f"{' + '.join(pair)}: {kept:.0%} of the effect of {part}")
+        plain, alone, kept = (
+            mean(measure, one) for one in (draw(""), draw(f"<lora:{part}>"), both)
+        )
+        print(
+            f"{' + '.join(pair)}: {measure.__name__} {plain:.2f}, with {part} {alone:.2f}, "
+            f"with both {kept:.2f} ({(kept - plain) / (alone - plain):.0%} of it)",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":
