@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from .inspection import inspect
     from .library.catalog import Catalog
     from .prompt import Prompt, Tag, parse
-    from .report import Report
-    from .run import Run
+    from .session.report import Report
+    from .session.run import Run
 
 __version__ = "0.1.0"
 
@@ -31,8 +31,8 @@ _HOMES = {
     "Tag": ".prompt",
     "inspect": ".inspection",
     "Catalog": ".library.catalog",
-    "Report": ".report",
-    "Run": ".run",
+    "Report": ".session.report",
+    "Run": ".session.run",
     "LiveLoraError": ".errors",
 }
 

@@ -29,3 +29,4 @@ def mount() -> None:
 
 
 mount()
+sys.path.append(str(ROOT))  # the tools are no part of the package

@@ -13,8 +13,8 @@ from unittest.mock import patch
 
 import torch
 from live_lora.engine.sites import find_sites
-from live_lora.names import text_key, unet_key
-from live_lora.words import Component, Target
+from live_lora.model.layer_names import layer_key
+from live_lora.records import Component, Target
 from torch import nn
 
 KEYLISTS = Path(__file__).parent / "data" / "keylists"
@@ -116,9 +116,8 @@ def host(name: str) -> Targets:
         components: dict[Component, nn.Module] = HOSTS[name]()
     targets: Targets = {}
     for component, model in components.items():
-        key_of = unet_key if component == "unet" else text_key
         for site in find_sites(model):
-            key = key_of(site.path)
+            key = layer_key(component, site.path)
             assert key is not None, site.path
             assert (component, key) not in targets, site.path
             shape = tuple(site.weight.shape)

@@ -9,13 +9,14 @@ from functools import cache
 from pathlib import Path
 
 import torch
-from live_lora import names, network
+from live_lora import network
 from live_lora.deltas import Layer
 from live_lora.engine.hooks import hooked
 from live_lora.engine.plan import Box, Entry, Plan
 from live_lora.engine.sites import Site, find_sites
 from live_lora.engine.strengths import Strengths
-from live_lora.words import Target
+from live_lora.model.layer_names import layer_key
+from live_lora.records import Target
 from safetensors import safe_open
 from torch import Tensor, nn
 
@@ -84,9 +85,8 @@ def sites(roots: dict[str, nn.Module]) -> dict[tuple[str, str], tuple[str, Site]
     """{(component, key): (path with its component, site)}."""
     found = {}
     for component, root in roots.items():
-        key_of = names.unet_key if component == "unet" else names.text_key
         for site in find_sites(root):
-            found[component, key_of(site.path)] = (f"{component}.{site.path}", site)
+            found[component, layer_key(component, site.path)] = (f"{component}.{site.path}", site)
     return found
 
 

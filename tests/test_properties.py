@@ -16,7 +16,7 @@ from live_lora.engine.hooks import hooked
 from live_lora.engine.plan import Box, Entry, Plan
 from live_lora.engine.sites import find_sites
 from live_lora.engine.strengths import Strengths
-from live_lora.words import Row
+from live_lora.records import Row
 from torch import Tensor, nn
 
 FILES = (torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.float8_e4m3fn)

@@ -1,4 +1,4 @@
-"""Makes extension/data/targets: every layer of each base model, in diffusers' and in LDM's names.
+"""Makes extension/model/targets: every layer of each base model, in diffusers' and in LDM's names.
 
     python tools/make_targets.py
 
@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import nn
 
-FOLDER = Path(__file__).resolve().parent.parent / "extension" / "data" / "targets"
+FOLDER = Path(__file__).resolve().parent.parent / "extension" / "model" / "targets"
 Row = tuple[str | None, str | None, str, list[int], bool]  # diffusers, LDM, kind, shape, bias
 
 CROSS_DOWN, PLAIN_DOWN = "CrossAttnDownBlock2D", "DownBlock2D"
@@ -125,7 +125,7 @@ def unet_rows(config: dict[str, Any]) -> Iterator[Row]:
     from diffusers import UNet2DConditionModel
 
     with torch.device("meta"):
-        model: nn.Module = UNet2DConditionModel(**config)  # type: ignore[no-untyped-call, assignment]
+        model: nn.Module = UNet2DConditionModel(**config)
     attentive = {p.rpartition(".attentions.")[0] for p, _ in model.named_modules()}
     for path, module in model.named_modules():
         if kind := kind_of(module):

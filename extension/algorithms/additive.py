@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from ..deltas import Delta, Dense, Layer
-from ..words import Kind
+from ..records import Kind
 from . import loose, residual
 from .base import Algorithm
 from .registry import Shape

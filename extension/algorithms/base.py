@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..deltas import Delta, Dense, Layer
 from ..errors import ModuleError
-from ..words import Kind, Target
+from ..records import Kind, Target
 from . import residual
 from .registry import SHARED, Shape, register
 from .sanity import demand_finite, demand_sane, sound

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ..deltas import Delta, Dense, Layer, OutputMap
 from ..errors import ModuleError
-from ..words import Kind
+from ..records import Kind
 from .channels import back, last, vector
 from .oft import Oft
 from .registry import Shape

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ..deltas import Delta, Dense, InputMap, Layer, OutputMap
 from ..errors import ModuleError
-from ..words import Kind
+from ..records import Kind
 from . import loose
 from .additive import Additive
 from .base import Algorithm, Settings

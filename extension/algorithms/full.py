@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..deltas import Delta, Dense, Layer, OutputMap
-from ..words import Kind
+from ..records import Kind
 from . import loose
 from .base import Algorithm
 from .channels import OutputScale

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from ..deltas import Delta, Layer, LowRank
 from ..errors import ModuleError
-from ..words import Kind
+from ..records import Kind
 from . import loose
 from .additive import Additive
 from .factored import Factors

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..errors import ModuleError
-from ..words import Kind
+from ..records import Kind
 from .registry import Shape
 
 LATENT = 4

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..deltas import Delta, Layer
 from ..errors import ModuleError
-from ..words import Kind
+from ..records import Kind
 from . import residual
 from .base import Algorithm
 from .channels import OutputScale

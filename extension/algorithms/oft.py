@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ..deltas import Delta, Dense, Layer, OutputMap
 from ..errors import ModuleError
-from ..words import Kind
+from ..records import Kind
 from .base import Algorithm
 from .channels import back, last, vector
 from .registry import Shape

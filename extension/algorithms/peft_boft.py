@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ..deltas import Delta, Dense, Layer, OutputMap
 from ..errors import ModuleError
-from ..words import Kind
+from ..records import Kind
 from .base import Algorithm
 from .boft import MOST_STAGES
 from .channels import along, back, last, rows, vector

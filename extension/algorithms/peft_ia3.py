@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ..deltas import Delta, Layer
 from ..errors import ModuleError
-from ..words import Kind
+from ..records import Kind
 from .base import Algorithm
 from .channels import InputScale, OutputScale, columns, rows
 from .loose import refuse_norm

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from ..deltas import Delta, Dense, InputMap, Layer
 from ..errors import ModuleError
-from ..words import Kind
+from ..records import Kind
 from .base import Algorithm
 from .channels import back, last
 from .registry import Shape

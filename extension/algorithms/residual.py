@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ..deltas import Delta, Layer
 from ..errors import ModuleError
-from ..words import Kind
+from ..records import Kind
 from .registry import Shape
 from .values import Place
 

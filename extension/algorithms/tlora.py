@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..deltas import Layer
 from ..errors import ModuleError
-from ..words import Kind
+from ..records import Kind
 from . import loose
 from .factored import Factored, Factors
 from .registry import Shape

@@ -11,8 +11,8 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
-from ..base_targets import base_named
 from ..errors import LiveLoraError
+from ..model.base_targets import base_named
 from .single_file import Prediction
 
 PREDICTIONS: dict[str, Prediction] = {"epsilon": "epsilon", "v": "v_prediction"}

@@ -11,7 +11,7 @@ from PIL.PngImagePlugin import PngInfo
 from .. import prompt as language
 from ..errors import LiveLoraError
 from ..prompt import sweeps
-from ..report import Report, StrictError
+from ..session.report import Report, StrictError
 from .opening import open_studio
 from .problems import sentences
 from .studio import Drawn, Moment, Order

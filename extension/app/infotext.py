@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..errors import LiveLoraError
-from ..report import Report
+from ..session.report import Report
 
 if TYPE_CHECKING:
     from .studio import Order, Studio

@@ -12,7 +12,7 @@ from platformdirs import user_cache_path
 
 from ..errors import LiveLoraError
 from ..hosts import open_library
-from ..session import Options
+from ..session.session import Options
 from . import checkpoint
 from .checkpoint import Checkpoint
 from .cli import PREDICTIONS

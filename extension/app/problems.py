@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from .. import prompt
-from ..report import Told
+from ..session.report import Told
 
 
 def sentences(problems: Iterable[Told]) -> list[str]:

@@ -15,7 +15,7 @@ from .. import prompt as language
 from ..hosts import Live, attach
 from ..library.catalog import Catalog
 from ..prompt import sweeps
-from ..report import Report
+from ..session.report import Report
 from .checkpoint import Checkpoint
 from .infotext import infotext
 from .preview import Preview

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 from ..library.facts import UNKNOWN
-from ..report import NetworkReport, Report, Told
+from ..session.report import NetworkReport, Report, Told
 from .studio import Drawn
 
 TITLES = {"unet": "UNet", "text_encoder": "text encoder", "text_encoder_2": "text encoder 2"}

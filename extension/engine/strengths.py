@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 from torch import Tensor
 
-from ..words import Progress, Row
+from ..records import Progress, Row
 
 # A weight that is the same for every row is a float, else one float per row.
 Weight = float | tuple[float, ...]

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..names import text_key, unet_key
-from ..words import Component
+from ..model.layer_names import layer_key
+from ..records import Component
 from .registry import Shapes, register
 
 
@@ -42,8 +42,7 @@ class Format:
     def target(self, module: str, prefix: str) -> Place | None:
         """The layer that `module` names; None when it is no layer of Stable Diffusion's."""
         component = self.prefixes[prefix]
-        key_of = unet_key if component == "unet" else text_key
-        key = key_of(self.path(module, prefix))
+        key = layer_key(component, self.path(module, prefix))
         return None if key is None else Place(component, key, self.name)
 
     def spell(self, shapes: Shapes, metadata: Mapping[str, str]) -> Mapping[str, str] | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..library.catalog import Catalog
-from ..session import Options, base_name
+from ..session.session import Options, base_name
 from .modules import Live
 
 

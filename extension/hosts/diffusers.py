@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from .. import prompt as language
 from ..prompt import Prompt, sweeps
-from ..run import Run, Text
-from ..session import Options
-from ..words import COMPONENTS, Component, Row, Side
+from ..records import COMPONENTS, Component, Row, Side
+from ..session.run import Run, Text
+from ..session.session import Options
 from .clock import Clock
 from .modules import Live, listed, negatives_of
 

@@ -11,10 +11,10 @@ from .. import prompt as language
 from ..errors import StateError
 from ..library.catalog import Catalog
 from ..prompt import Prompt
-from ..report import Report
-from ..run import Run, Text
-from ..session import Core, Options
-from ..words import COMPONENTS, Component
+from ..records import COMPONENTS, Component
+from ..session.report import Report
+from ..session.run import Run, Text
+from ..session.session import Core, Options
 
 
 class Live:

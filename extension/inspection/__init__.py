@@ -34,10 +34,10 @@ from pathlib import Path
 from typing import Any
 
 from .. import network
-from ..base_targets import base_named
 from ..errors import FileError, NotALora
 from ..library import hashes
 from ..library import header as headers
+from ..model.base_targets import base_named
 from .contents import facts_of_network
 from .text import describe as describe
 

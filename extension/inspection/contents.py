@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ..base_model import CANDIDATES, Base
-from ..base_targets import base_targets
 from ..errors import ModuleError
-from ..modules import Module, Place, Unused
-from ..network import Network
-from ..words import Target
+from ..model.base_targets import base_targets
+from ..network.base_model import CANDIDATES, Base
+from ..network.lora_module import Module, Place, Unused
+from ..network.network import Network
+from ..records import Target
 from .examine import Examined, examine
 
 Facts = dict[str, Any]

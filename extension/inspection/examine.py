@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from ..errors import ModuleError
-from ..modules import Module, Unused
-from ..network import Network
-from ..tensors import Read
+from ..network.lora_module import Module, Unused
+from ..network.network import Network
+from ..network.tensor_file import Read
 
 ASKED = (torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.complex64)
 

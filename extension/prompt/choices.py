@@ -6,8 +6,16 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..words import Target
-from .blocks import BLOCKS, ELEMENTS, LISTS, block_name, has_element, original_name, span_of_blocks
+from ..model.blocks import (
+    BLOCKS,
+    ELEMENTS,
+    LISTS,
+    block_name,
+    has_element,
+    original_name,
+    span_of_blocks,
+)
+from ..records import Target
 from .nearest import nearest
 from .numbers import number
 from .presets import ElementLine, presets

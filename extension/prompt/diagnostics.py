@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from unicodedata import combining, east_asian_width
 
-from ..words import Problem
+from ..records import Problem
 
 WIDTH = 76  # columns of a line at most: a console's, less some room
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ..words import Problem, Progress, Row, Side, Target
+from ..records import Problem, Progress, Row, Side, Target
 from .diagnostics import caret
 from .parse import parse
 from .samples import TEXT, labels, samples

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
-from ..words import Component, Progress, Row, Target
-
-VARIES = frozenset({"target", "row", "progress"})
+from ..records import Progress, Row, Target
 
 
 class Factor:
@@ -26,8 +24,3 @@ class Factor:
     def group(self, target: Target) -> Hashable:
         """Equal for two targets of one component: this factor never tells them apart."""
         return None
-
-
-def is_text(component: Component) -> bool:
-    """True for text encoders, which act when the prompt is encoded: before the first step."""
-    return component != "unet"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..words import Problem, Span
+from ..records import Problem, Span
 from .parts import Spot, place
 from .reading import Understood, understand
 from .scan import KINDS, Fault, scan

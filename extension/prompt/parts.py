@@ -7,7 +7,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..words import Span
+from ..records import Span
 from .brackets import brackets
 from .render import substituted
 from .schedules import Schedule, conditions, left

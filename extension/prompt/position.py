@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from ..words import Progress
+from ..records import Progress
 from .numbers import finite
 from .reader import Unreadable
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from .blocks import LISTS
+from ..model.blocks import LISTS
 
 _FRACTIONS = ("0.5",) * 17
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
 
-from ..words import Span
+from ..records import Span
 from .arguments import Draft, Feature, Written
 from .eaten import eaten
 from .factor import Factor

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from ..words import Span
+from ..records import Span
 
 
 class Written(Protocol):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
-from ..words import Target
-from .blocks import BLOCKS, block_of
+from ..model.blocks import BLOCKS, block_of
+from ..records import Target
 
 TEXT = Target("text_encoder", "encoder_layers_0_self_attn_q_proj", "", "linear", (1, 1))
 

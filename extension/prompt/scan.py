@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..words import Span
+from ..records import Span
 
 # The kinds that are ours, in lower case, with the kind each one means. `loractl` is what that
 # extension writes; its tags mean the same here.

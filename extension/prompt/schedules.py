@@ -11,9 +11,9 @@ import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ..words import Progress, Row, Target
+from ..records import Progress, Row, Target
 from .brackets import Brackets, brackets
-from .factor import Factor, is_text
+from .factor import Factor
 
 _LONG = 1_000_000  # calls
 
@@ -73,7 +73,7 @@ class Schedule(Factor):
         self.old = old
 
     def __call__(self, target: Target, row: Row, progress: Progress) -> float:
-        if progress.call is None and is_text(target.component):
+        if progress.call is None and target.is_text:
             # A host without entries encodes once: what stands in the first entry of a long pass.
             progress = Progress(steps=_LONG, hires=progress.hires)
         return 1.0 if self.on(progress) else 0.0

@@ -6,7 +6,7 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..words import Problem, Progress, Row, Span, Target
+from ..records import Problem, Progress, Row, Span, Target
 from .factor import Factor
 from .render import substituted, tag_text, with_value, with_weight
 from .schedules import Schedule

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from live_lora import algorithms
 from live_lora.algorithms import Settings
 from live_lora.errors import ModuleError
-from live_lora.words import Target
+from live_lora.records import Target
 
 from algorithms.samples import (
     LAYERS,

@@ -15,14 +15,15 @@ pytest.importorskip("diffusers")
 pytest.importorskip("lycoris")  # the definitions of the LoRAs know their trainers
 
 import live_lora
-from live_lora.app import cli, opening, training
+from live_lora.app import cli, opening
 from live_lora.app.studio import Order
-from live_lora.app.training import exam, scorer, sheet
-from live_lora.app.training.loras import LORAS
-from live_lora.app.training.objects import CHARACTER, OBJECTS
-from live_lora.base_targets import base_targets
+from live_lora.model.base_targets import base_targets
 
-DATA = Path(training.__file__).parents[1] / "data"
+from tools.small_model import exam, scorer, sheet
+from tools.small_model.loras import LORAS
+from tools.small_model.objects import CHARACTER, OBJECTS
+
+DATA = Path(cli.__file__).parent / "data"
 ASKED = exam.questions(16)
 SEEDS = [question.seed for question in ASKED]
 

@@ -8,8 +8,8 @@ from html.parser import HTMLParser
 import pytest
 from live_lora.app import server, words
 from live_lora.errors import LiveLoraError
-from live_lora.report import NetworkReport, Report, Told
-from live_lora.words import Problem, Span
+from live_lora.records import Problem, Span
+from live_lora.session.report import NetworkReport, Report, Told
 
 EVIL = '<img src=x onerror="alert(1)">'
 

@@ -13,8 +13,8 @@ from live_lora.app.drawing import Drawing
 from live_lora.app.preview import Preview
 from live_lora.app.studio import Drawn, Moment, Order, Studio
 from live_lora.hosts import open_library
-from live_lora.report import StrictError
-from live_lora.session import Options
+from live_lora.session.report import StrictError
+from live_lora.session.session import Options
 from PIL.Image import Image
 
 TAG = "a fox <lora:ghibli:0.8>"

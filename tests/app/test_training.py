@@ -17,14 +17,15 @@ pytest.importorskip("diffusers")
 pytest.importorskip("lycoris")
 
 import live_lora
-from live_lora.app.training import sheet, stages, tuning, vocabulary
-from live_lora.app.training.blocks import Blocks, as_pixels
-from live_lora.app.training.diffusion import Noise
-from live_lora.app.training.loop import Plan, fit
-from live_lora.app.training.loras import LORAS
-from live_lora.app.training.muon import orthogonal
-from live_lora.app.training.pictures import pictures
 from torch import nn
+
+from tools.small_model import sheet, stages, tuning, vocabulary
+from tools.small_model.blocks import Blocks, as_pixels
+from tools.small_model.diffusion import Noise
+from tools.small_model.loop import Plan, fit
+from tools.small_model.loras import LORAS
+from tools.small_model.muon import orthogonal
+from tools.small_model.pictures import pictures
 
 SHORT = Plan(steps=2, lr=1e-3, workers=1)
 
@@ -32,7 +33,7 @@ SHORT = Plan(steps=2, lr=1e-3, workers=1)
 @pytest.fixture(scope="module")
 def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Every stage, two steps each."""
-    from live_lora.app.training import pictures as drawings
+    from tools.small_model import pictures as drawings
 
     folder = tmp_path_factory.mktemp("work")
     with pytest.MonkeyPatch.context() as patch:
@@ -161,7 +162,7 @@ def test_muon_s_updates_are_nearly_orthogonal(shape: tuple[int, int, int]):
 
 
 def test_blocks_are_the_leading_principal_components(tmp_path: Path):
-    from live_lora.app.training import pictures as drawings
+    from tools.small_model import pictures as drawings
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(drawings, "CHUNK", 40)

@@ -10,11 +10,11 @@ import pytest
 
 pytest.importorskip("diffusers")
 
-from live_lora.app.training import exam, scorer
-from live_lora.app.training.colours import COLOURS
-from live_lora.app.training.drawing import PLAIN, Look, render
-from live_lora.app.training.objects import CHARACTER, OBJECTS
-from live_lora.app.training.world import CLASHES, Scene, caption, random_scene
+from tools.small_model import exam, scorer
+from tools.small_model.colours import COLOURS
+from tools.small_model.drawing import PLAIN, Look, render
+from tools.small_model.objects import CHARACTER, OBJECTS
+from tools.small_model.world import CLASHES, Scene, caption, random_scene
 
 ASKED = exam.questions(40)
 

@@ -8,7 +8,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import conftest  # noqa: F401  (mounts live_lora)
 import torch
-from live_lora.app.training.loop import Plan, fit
+
+from tools.small_model.loop import Plan, fit
 
 
 class Pull:

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from diffusers import UNet2DConditionModel
 from live_lora.app import configs
-from live_lora.base_targets import base_targets
+from live_lora.model.base_targets import base_targets
 from safetensors.torch import save_file
 from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel

@@ -22,8 +22,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import conftest  # noqa: F401  mounts the package
 import host_trees
 import torch
-from live_lora import names, network
+from live_lora import network
 from live_lora.engine.sites import find_sites
+from live_lora.model import layer_names
 from safetensors.torch import load_file, save_file
 
 RANK = 24
@@ -60,7 +61,7 @@ class Ours:
     def __init__(self) -> None:
         with torch.device("meta"):
             self.unet = host_trees.diffusers_unet("sdxl")
-        self.sites = {names.unet_key(site.path): site for site in find_sites(self.unet)}
+        self.sites = {layer_names.unet_key(site.path): site for site in find_sites(self.unet)}
         self.targets = host_trees.host("sdxl diffusers")
 
     def load(self, path: Path, dtype: torch.dtype) -> list[Any]:
@@ -79,8 +80,8 @@ class Ours:
 
 def forget() -> None:
     """What a second load of the same file must not find ready."""
-    names.unet_key.cache_clear()
-    names.text_key.cache_clear()
+    layer_names.unet_key.cache_clear()
+    layer_names.text_key.cache_clear()
     gc.collect()
 
 

@@ -17,11 +17,12 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import conftest  # noqa: F401  (mounts live_lora)
 import live_lora
-from live_lora.app import training
-from live_lora.app.training import exam, scorer, sheet
-from live_lora.app.training.objects import CHARACTER
+from live_lora.app import cli
 
-DATA = Path(training.__file__).parents[1] / "data"
+from tools.small_model import exam, scorer, sheet
+from tools.small_model.objects import CHARACTER
+
+DATA = Path(cli.__file__).parent / "data"
 ASKED = exam.questions(64)
 SEEDS = [question.seed for question in ASKED]
 MEASURES: dict[str, tuple[Callable[[scorer.Parts], Any], tuple[float, ...]]] = {

@@ -11,7 +11,7 @@ from live_lora.engine.hooks import hooked
 from live_lora.engine.plan import Box, Entry, Plan
 from live_lora.engine.sites import PROJECTIONS, find_sites
 from live_lora.engine.strengths import Strengths
-from live_lora.words import Row
+from live_lora.records import Row
 from torch import Tensor, nn
 
 Layout = tuple[bool, int]

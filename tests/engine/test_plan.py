@@ -12,7 +12,7 @@ from live_lora.engine.hooks import hooked
 from live_lora.engine.plan import Box, Entry, Plan
 from live_lora.engine.sites import find_sites
 from live_lora.engine.strengths import Strengths
-from live_lora.words import Progress, Row
+from live_lora.records import Progress, Row
 from torch import Tensor, nn
 from torch.nn import functional as F
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from live_lora import names
 from live_lora.hosts import webui
+from live_lora.model import layer_names
 from model import Checkpoint
 from modules import processing, script_callbacks, scripts, sd_models, shared
 from safetensors.torch import save_file
@@ -101,11 +101,11 @@ def make_library(folder: Path) -> Path:
 def _shapes(model: Checkpoint) -> Iterator[tuple[str, tuple[int, ...]]]:
     unet, text = model.model.diffusion_model, model.cond_stage_model.wrapped.transformer
     for name, tensor in unet.named_parameters():
-        key = names.unet_key(name.removesuffix(".weight"))
+        key = layer_names.unet_key(name.removesuffix(".weight"))
         if key and tensor.dim() > 1 and "attentions" in key:
             yield f"lora_unet_{key}", tuple(tensor.shape)
     for name, tensor in text.named_parameters():
-        key = names.text_key(name.removesuffix(".weight"))
+        key = layer_names.text_key(name.removesuffix(".weight"))
         if key and tensor.dim() > 1 and "layers" in key:
             yield f"lora_te_text_model_{key}", tuple(tensor.shape)
 

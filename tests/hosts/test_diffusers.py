@@ -12,7 +12,7 @@ import pytest
 import tiny_models as tiny
 import torch
 from diffusers import HeunDiscreteScheduler, StableDiffusionImg2ImgPipeline
-from live_lora.report import StrictError
+from live_lora.session.report import StrictError
 from torch import Tensor
 
 STEPS = 2

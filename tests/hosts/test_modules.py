@@ -163,7 +163,7 @@ def test_a_file_that_goes_while_it_is_read_costs_only_itself(
 ) -> None:
     import shutil
 
-    from live_lora.network import Network
+    from live_lora.network.network import Network
 
     for name in ("fox", "owl"):
         shutil.copy(library / f"{name}.safetensors", tmp_path)

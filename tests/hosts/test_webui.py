@@ -13,7 +13,7 @@ import torch
 from live_lora import parse
 from live_lora.hosts import webui
 from live_lora.hosts.webui import edits, paste, wishes, wrapping, xyz
-from live_lora.session import StrictError
+from live_lora.session.session import StrictError
 from modules import (
     extra_networks,
     processing,

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from live_lora import parse
 from live_lora.prompt import Prompt, Tag
-from live_lora.words import Progress, Row, Target
+from live_lora.records import Progress, Row, Target
 
 CASES = [
     (group["about"], case)

@@ -6,7 +6,7 @@ import pytest
 from live_lora.prompt.arguments.curve import Curve, value
 from live_lora.prompt.easings import EASINGS
 from live_lora.prompt.reader import Unreadable
-from live_lora.words import Progress
+from live_lora.records import Progress
 
 
 def along(text: str, steps: int = 5) -> list[float]:

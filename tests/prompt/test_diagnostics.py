@@ -7,7 +7,7 @@ import json
 import pytest
 from live_lora import parse
 from live_lora.prompt import caret, explain
-from live_lora.words import Problem, Span
+from live_lora.records import Problem, Span
 
 
 def report(prompt: str, steps: int, *, as_json: bool = False) -> str:

@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 from live_lora import parse
-from live_lora.words import Progress, Row, Target
+from live_lora.records import Progress, Row, Target
 
 UNET = Target("unet", "up_blocks_1_attentions_0_proj_in", "", "conv", (1, 1, 1, 1))
 OTHER = Target("unet", "down_blocks_0_attentions_0_proj_in", "", "conv", (1, 1, 1, 1))

@@ -10,7 +10,7 @@ from live_lora import parse
 from live_lora.prompt.arguments import Draft, Feature, Written
 from live_lora.prompt.factor import Factor
 from live_lora.prompt.numbers import number
-from live_lora.words import Progress, Row, Target
+from live_lora.records import Progress, Row, Target
 
 UNET = Target("unet", "mid_block_resnets_0_conv1", "", "conv", (1, 1, 1, 1))
 

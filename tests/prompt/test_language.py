@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from live_lora import parse
 from live_lora.prompt import Argument, Prompt, caret
 from live_lora.prompt.render import tag_text
-from live_lora.words import Progress, Row, Target
+from live_lora.records import Progress, Row, Target
 
 TEXT = Target("text_encoder", "encoder_layers_0_mlp_fc1", "", "linear", (1, 1))
 UNET = Target("unet", "down_blocks_0_attentions_0_proj_in", "", "conv", (1, 1, 1, 1))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 from live_lora import parse
 from live_lora.prompt import Tag
-from live_lora.words import Progress, Row, Target
+from live_lora.records import Progress, Row, Target
 
 UNET = Target("unet", "mid_block_resnets_0_conv1", "", "conv", (1, 1, 1, 1))
 TEXT = Target("text_encoder", "encoder_layers_0_mlp_fc1", "", "linear", (1, 1))

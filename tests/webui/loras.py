@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import torch
-from live_lora import names
+from live_lora.model import layer_names
 from safetensors import safe_open
 from safetensors.torch import save_file
 
@@ -62,7 +62,7 @@ def _layers(checkpoint: Path) -> Iterator[tuple[str, tuple[int, ...]]]:
             if len(shape) < 2 or not key.endswith("weight"):
                 continue
             unet = key.removeprefix(UNET)
-            if unet != key and (name := names.unet_key(unet.removesuffix(".weight"))):
+            if unet != key and (name := layer_names.unet_key(unet.removesuffix(".weight"))):
                 if _is_trained(name):
                     yield f"lora_unet_{name}", shape
             else:
@@ -79,7 +79,7 @@ def _text_layers(key: str, shape: tuple[int, ...]) -> Iterator[tuple[str, tuple[
             paths = [path.replace(FUSED, f"attn.{part}_proj") for part in "qkv"]
             size = (shape[0] // 3, shape[1])
         for one in paths:
-            if (name := names.text_key(one)) and "layers" in name:
+            if (name := layer_names.text_key(one)) and "layers" in name:
                 yield f"{kohya}_text_model_{name}", size
 
 

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from live_lora import parse
-from live_lora.words import Progress, Row, Target
+from live_lora.records import Progress, Row, Target
 
 TAG = "<lora:x>"
 UNET = Target("unet", "mid_block_resnets_0_conv1", "", "conv", (1, 1, 1, 1))

@@ -10,9 +10,9 @@ import torch
 from modules import sd_hijack
 from modules.textual_inversion import textual_inversion
 
-from ...embeddings import Embedding
-from ...network import Network
-from ...run import Run
+from ...network.embeddings import Embedding
+from ...network.network import Network
+from ...session.run import Run
 from . import models, options
 
 PARAM = "string_to_param."

@@ -12,7 +12,7 @@ from typing import Any
 
 from modules import prompt_parser
 
-from ...words import Progress, Row, Side
+from ...records import Progress, Row, Side
 from .part import Part
 
 # What the webui passes through its cond cache: (model, prompts, steps, hires steps, old rules)

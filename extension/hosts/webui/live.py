@@ -10,8 +10,8 @@ from modules import paths, shared
 
 from ...library.background import Background
 from ...library.catalog import Catalog
-from ...report import Report
-from ...session import Core, base_name
+from ...session.report import Report
+from ...session.session import Core, base_name
 from . import models, options
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from modules import sd_models
 from torch import nn
 
-from ...words import Component
+from ...records import Component
 
 ENCODERS: tuple[Component, ...] = ("text_encoder", "text_encoder_2")
 

@@ -11,9 +11,9 @@ from torch import nn
 
 from ... import prompt as language
 from ...prompt import Prompt
-from ...report import Report
-from ...run import Run
-from ...session import Core
+from ...session.report import Report
+from ...session.run import Run
+from ...session.session import Core
 from . import bundled, options
 from .rows import Lines, progress_of, rows_of
 

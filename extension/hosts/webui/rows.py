@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ...words import Progress, Row
+from ...records import Progress, Row
 from .steps import sigma_of
 
 

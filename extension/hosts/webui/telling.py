@@ -9,7 +9,7 @@ from modules import scripts
 
 from ... import prompt as language
 from ...errors import UnknownName
-from ...report import Report, Told
+from ...session.report import Report, Told
 from . import options
 from .part import Part
 

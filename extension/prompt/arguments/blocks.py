@@ -16,8 +16,8 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable
 from typing import ClassVar
 
-from ...words import Progress, Row, Target
-from ..blocks import LISTS, block_name, block_of
+from ...model.blocks import LISTS, block_name, block_of
+from ...records import Progress, Row, Target
 from ..choices import Choice, amount, line_fits, read_blocks, read_elements
 from ..factor import Factor
 from ..numbers import number

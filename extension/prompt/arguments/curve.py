@@ -14,7 +14,7 @@ from functools import lru_cache
 
 from lark import Token, Transformer
 
-from ...words import Progress
+from ...records import Progress
 from ..easings import EASINGS
 from ..numbers import NUMBER, finite, found
 from ..position import Position, position

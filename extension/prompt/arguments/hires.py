@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
-from ...words import Progress, Row, Target
+from ...records import Progress, Row, Target
 from ..factor import Factor
 from .base import Draft, Feature, Written
 from .curve import Curve, Value, value

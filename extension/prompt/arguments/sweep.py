@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import ClassVar
 
-from ...words import Progress, Row, Target
+from ...records import Progress, Row, Target
 from ..factor import Factor
 from ..numbers import number
 from .base import Draft, Feature, Written, one_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from ...words import Progress, Row, Target
+from ...records import Progress, Row, Target
 from ..factor import Factor
 from .base import Draft, Feature, Written, one_of
 

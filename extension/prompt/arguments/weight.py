@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import ClassVar
 
-from ...words import Progress, Row, Target
-from ..factor import Factor, is_text
+from ...records import Progress, Row, Target
+from ..factor import Factor
 from ..position import BEGINNING
 from .base import Draft, Feature, Written
 from .curve import Curve, Value, value
@@ -25,7 +25,7 @@ class Weight(Factor):
         self.varies = frozenset({"progress"} if isinstance(unet, Curve) else ())
 
     def __call__(self, target: Target, row: Row, progress: Progress) -> float:
-        if is_text(target.component):
+        if target.is_text:
             return self.te
         return self.unet.at(progress) if isinstance(self.unet, Curve) else self.unet
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
-from ...words import Progress, Row, Target
-from ..factor import Factor, is_text
+from ...records import Progress, Row, Target
+from ..factor import Factor
 from ..position import BEGINNING, Position, position
 from ..reader import Unreadable
 from .base import Draft, Feature, Written
@@ -27,7 +27,7 @@ class Window(Factor):
         self.start, self.stop = bounds
 
     def __call__(self, target: Target, row: Row, progress: Progress) -> float:
-        if is_text(target.component):
+        if target.is_text:
             progress = BEGINNING
         if self.start is not None and not self.start.reached(progress):
             return 0.0

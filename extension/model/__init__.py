@@ -1,0 +1,1 @@
+"""What a model's layers are called: canonical names, blocks, and the layers of each base model."""

@@ -1,0 +1,119 @@
+"""PEFT's configuration of a file: the rank and alpha that its tensors do not carry.
+
+diffusers writes it into the metadata (`lora_adapter_metadata`, keys such as `unet.lora_alpha`;
+`_maybe_populate…`, 0.35 and later); PEFT writes `adapter_config.json` beside the file.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from ..algorithms import Settings
+from ..records import COMPONENTS, Component
+
+METADATA_KEY = "lora_adapter_metadata"
+SIDECAR = "adapter_config.json"
+MODELS = {".safetensors", ".bin", ".pt", ".ckpt"}
+LONGEST = 1 << 20  # bytes; theirs have about 1,000
+Config = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Configs:
+    """The configurations of one file by component; `problems` says what could not be read."""
+
+    by_component: Mapping[str, Config] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+
+    def settings(self, component: Component, module: str, dialect: str) -> Settings:
+        """What is known of a module besides its tensors; `module` is its part of the file's key."""
+        config = self.by_component.get(component)
+        if not config:
+            return _bare_settings(dialect)
+        alpha = _number(config.get("lora_alpha", config.get("alpha")))
+        own = _pattern(config.get("alpha_pattern"), module)
+        rslora = config.get("use_rslora") is True
+        alpha = alpha if own is None else own
+        return Settings(alpha=alpha, rslora=rslora, config=config, format=dialect)
+
+
+@lru_cache(maxsize=64)
+def _bare_settings(dialect: str) -> Settings:
+    return Settings(format=dialect)
+
+
+def read_configs(path: Path, metadata: Mapping[str, str]) -> Configs:
+    """From the metadata; where that has none, from the file beside it that belongs to it."""
+    text = metadata.get(METADATA_KEY)
+    if text is not None:
+        return _from_metadata(text)
+    sidecar = path.with_name(SIDECAR)
+    if sidecar.is_file() and (path.stem.startswith("adapter_model") or _is_alone(path)):
+        return _from_sidecar(sidecar)
+    return Configs()
+
+
+def _is_alone(path: Path) -> bool:
+    """Is it the only model of its folder? Then PEFT's file beside it can only be about it."""
+    models = (other for other in path.parent.iterdir() if other.suffix in MODELS)
+    return all(other.name == path.name for other in models)
+
+
+def _from_metadata(text: str) -> Configs:
+    found = _object(text)
+    if found is None:
+        return Configs(problems=(f"its metadata {METADATA_KEY} is not valid JSON",))
+    components: dict[str, dict[str, Any]] = {}
+    for key, value in found.items():
+        component, _, name = key.partition(".")
+        if component in COMPONENTS and name:
+            components.setdefault(component, {})[name] = value
+    return Configs(components)
+
+
+def _from_sidecar(path: Path) -> Configs:
+    try:
+        with path.open("rb") as file:
+            text = file.read(LONGEST).decode("utf-8")
+    except (OSError, ValueError) as error:
+        return Configs(problems=(f"{SIDECAR} beside it cannot be read ({error})",))
+    found = _object(text)
+    if found is None:
+        return Configs(problems=(f"{SIDECAR} beside it is not valid JSON",))
+    return Configs(dict.fromkeys(COMPONENTS, found))
+
+
+def _object(text: str) -> dict[str, Any] | None:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, (int, float)) and value is not True else None
+
+
+def _pattern(patterns: object, module: str) -> float | None:
+    """The value of the first pattern that fits the end of the module's path, as in PEFT."""
+    if not isinstance(patterns, Mapping):
+        return None
+    words = module.split(".")
+    ends = {".".join(words[place:]) for place in range(len(words))}
+    found = next((p for p in patterns if p in ends or _wild(str(p), ends)), None)
+    return None if found is None else _number(patterns[found])
+
+
+def _wild(pattern: str, ends: set[str]) -> bool:
+    """PEFT's patterns are regular expressions, but a file's shall not run: only `.*` is heeded."""
+    if not any(sign in pattern for sign in ("*", "\\", "^")):
+        return False
+    plain = pattern.removeprefix("^").removesuffix("$").replace("\\.", ".").replace(".*", "*")
+    return any(fnmatchcase(end, plain) for end in ends)

@@ -1,0 +1,109 @@
+"""Which base model a LoRA was made for: what its metadata say, and what its shapes prove."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ..errors import ModuleError
+from ..model.base_targets import base_targets
+from ..records import Target
+from . import not_a_lora
+from .lora_module import Module
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """`name` is SD1, SD2, SDXL, "SDXL refiner", another model's name or Unknown; `how` is why.
+
+    `fits` are the bases that its layers and shapes fit.
+    """
+
+    name: str
+    how: str
+    fits: tuple[str, ...] = ()
+
+
+UNKNOWN = Base("Unknown", "neither the metadata nor the shapes say")
+CANDIDATES = {"SD1": "sd15", "SDXL": "sdxl", "SD2": "sd21", "SDXL refiner": "sdxl-refiner"}
+ENOUGH = 0.8  # of the modules looked at must fit: a file may hold some broken ones
+WIDTHS = {768: "SD1", 1024: "SD2", 1280: "SDXL refiner", 2048: "SDXL"}  # of the text read
+MOST = 100  # modules looked at
+
+# Beginnings of ss_base_model_version (kohya, ai-toolkit) and modelspec.architecture.
+_SAID = (
+    ("sd_v1", "SD1"),
+    ("sd_1", "SD1"),
+    ("sd1", "SD1"),
+    ("sd_v2", "SD2"),
+    ("sd_2", "SD2"),
+    ("sd2", "SD2"),
+    ("stable-diffusion-v1", "SD1"),
+    ("stable-diffusion-v2", "SD2"),
+    ("stable-diffusion-xl-v1-refiner", "SDXL refiner"),
+    ("stable-diffusion-xl", "SDXL"),
+    ("sdxl", "SDXL"),
+)
+
+
+def find_base(modules: Sequence[Module], metadata: Mapping[str, str]) -> Base:
+    """The metadata's word where the shapes do not contradict it, else what the shapes prove."""
+    said = base_said(metadata)
+    possible = bases_by_shape(modules)
+    if said in possible or (said and not possible):
+        return Base(said, "its metadata", possible)
+    if not possible:
+        return UNKNOWN
+    how = "its layers and their shapes"
+    if said:
+        how += f"; the metadata say {said}, which cannot be"
+    elif len(possible) > 1:
+        how += f", which would fit {' and '.join(possible[1:])} as well"
+    return Base(possible[0], how, possible)
+
+
+def base_of(targets: Mapping[tuple[str, str], Target]) -> str | None:
+    """What a model is, by the width of the text that its cross attention reads; None if unknown."""
+    for (component, key), target in targets.items():
+        if component == "unet" and key.endswith("attn2_to_k"):
+            return WIDTHS.get(target.shape[1])
+    return None
+
+
+def base_said(metadata: Mapping[str, str]) -> str | None:
+    """The base model that the metadata name; None where they are silent."""
+    other = not_a_lora.model_named(metadata)
+    if other:
+        return other
+    version = metadata.get("ss_base_model_version", "").lower()
+    architecture = metadata.get("modelspec.architecture", "").lower()
+    for text in (version, architecture):
+        for beginning, name in _SAID:
+            if text.startswith(beginning):
+                return name
+    return "SD2" if metadata.get("ss_v2") == "True" else None
+
+
+def bases_by_shape(modules: Sequence[Module]) -> tuple[str, ...]:
+    """The bases that most of the modules fit, the likeliest first; empty where they fit none."""
+    sample = modules[:: len(modules) // MOST + 1]
+    fitting = {name: _fitting(sample, base) for name, base in CANDIDATES.items()}
+    best = max(fitting.values())
+    if not sample or best < ENOUGH * len(sample):
+        return ()
+    return tuple(name for name, count in fitting.items() if count == best)
+
+
+def _fitting(modules: Sequence[Module], base: str) -> int:
+    targets = base_targets(base, "ldm")
+    return sum(_fits(module, targets.get((module.component, module.key))) for module in modules)
+
+
+def _fits(module: Module, target: Target | None) -> bool:
+    if target is None:
+        return False
+    try:
+        module.fit(target)
+    except ModuleError:
+        return False
+    return True

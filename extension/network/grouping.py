@@ -1,0 +1,192 @@
+"""The keys of a file put together into modules; what cannot be used is told with its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from .. import algorithms, formats
+from ..algorithms import Algorithm, Settings
+from ..algorithms.base import NUMBERS
+from ..errors import ModuleError
+from ..library.header import Header, TensorInfo
+from ..records import Component
+from . import fused_qkv
+from .adapter_config import Configs
+from .embeddings import Embedding, find_part
+from .lora_module import Module, Place, Shape, Unused
+from .tensor_file import FLOATS, demand_readable
+
+PLAIN = {"weight", "bias"}  # what a layer of any model has
+SECOND_ENCODER = 1280  # channels of OpenCLIP bigG; the other text encoders have 768 or 1024
+
+
+@dataclass(slots=True)
+class Part:
+    """The tensors of one module part: slot -> key, and further keys for a slot that is taken.
+
+    `name` is the module part as the file has it.
+    """
+
+    name: str
+    slots: dict[str, str] = field(default_factory=dict)
+    again: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def keys(self) -> list[str]:
+        """All of them."""
+        return [*self.slots.values(), *(key for _, key in self.again)]
+
+
+@dataclass(slots=True)
+class Grouped:
+    """A file's keys, sorted out. `components` are those that a LoRA in it names, be it broken."""
+
+    modules: tuple[Module, ...]
+    unused: tuple[Unused, ...]
+    embeddings: tuple[Embedding, ...]
+    components: frozenset[Component]
+
+
+def group(header: Header, configs: Configs) -> Grouped:
+    """Sorts out all keys; every key ends in a module, an embedding or `unused`."""
+    grouping = _Grouping(header, configs)
+    grouping.gather()
+    grouping.settle()
+    return Grouped(
+        _on_second_encoder(grouping.modules.values()),
+        tuple(grouping.unused),
+        tuple(Embedding(name, keys) for name, keys in grouping.embeddings.items()),
+        frozenset(grouping.components),
+    )
+
+
+class _Grouping:
+    def __init__(self, header: Header, configs: Configs) -> None:
+        self.tensors = header.tensors
+        self.metadata = header.metadata
+        self.configs = configs
+        self.parts: dict[str, Part] = {}
+        self.outlines: dict[object, tuple[Algorithm, dict[str, Shape]]] = {}
+        self.modules: dict[Place, Module] = {}
+        self.embeddings: dict[str, dict[str, str]] = {}
+        self.unused: list[Unused] = []
+        self.components: set[Component] = set()
+
+    def gather(self) -> None:
+        """Every key goes to its module part and slot, or to its embedding."""
+        shapes = {key: info.shape for key, info in self.tensors.items()}
+        respelt = formats.spell(shapes, self.metadata)
+        for key, shape in shapes.items():
+            if not self._embedded(key, shape):
+                self._gather(key, respelt.get(key, key))
+
+    def _embedded(self, key: str, shape: tuple[int, ...]) -> bool:
+        found = find_part(key, shape, self.metadata)
+        if isinstance(found, tuple):
+            self.embeddings.setdefault(found[0], {})[found[1]] = key
+        elif found:
+            self.unused.append(Unused(key, found))
+        return found is not None
+
+    def _gather(self, key: str, spelling: str) -> None:
+        found = algorithms.split(spelling)
+        if found is None:
+            self.unused.append(Unused(key, "its ending is no tensor of an algorithm known here"))
+            return
+        module, slot = found
+        name = module if spelling is key else key
+        part = self.parts.setdefault(module, Part(name))
+        if part.slots.setdefault(slot, key) != key:
+            part.again.append((slot, key))
+
+    def settle(self) -> None:
+        """Every module part becomes a module, or unused keys."""
+        for prefix, part in self.parts.items():
+            place = formats.place(prefix)
+            if place is None:
+                self._drop(part, "names no layer of Stable Diffusion known here")
+                continue
+            if not part.slots.keys() <= PLAIN:
+                self.components.add(place.component)
+            try:
+                for module in _thirds(self._module(prefix, part, place)):
+                    self._add(module, part)
+            except ModuleError as error:
+                self._drop(part, str(error))
+
+    def _module(self, prefix: str, part: Part, place: formats.Place) -> Module:
+        for slot, key in part.again:
+            raise ModuleError(f"{part.slots[slot]} and {key} have the same purpose")
+        infos = {slot: self.tensors[key] for slot, key in part.slots.items()}
+        settings = self.configs.settings(place.component, prefix, place.format)
+        outline, shapes = self._outline(infos, settings)
+        return Module(
+            place.component,
+            place.key,
+            part.name,
+            place.format,
+            part.slots,
+            shapes,
+            outline,
+            settings,
+        )
+
+    def _outline(
+        self, infos: Mapping[str, TensorInfo], settings: Settings
+    ) -> tuple[Algorithm, dict[str, Shape]]:
+        # An SDXL file has 986 modules of about 30 kinds: this halves the time of grouping.
+        known = (settings.format, settings.alpha, id(settings.config))
+        kind = (*known, *((slot, info.dtype, info.shape) for slot, info in infos.items()))
+        if kind not in self.outlines:
+            _check(infos)
+            shapes = {slot: info.shape for slot, info in infos.items()}
+            outline = algorithms.choose(shapes).outline(shapes, settings=settings)
+            self.outlines[kind] = outline, shapes
+        return self.outlines[kind]
+
+    def _add(self, module: Module, part: Part) -> None:
+        first = self.modules.setdefault((module.component, module.key), module)
+        if first is not module:
+            self._drop(part, f"names the same layer as {first.prefix}: only that one is used")
+
+    def _drop(self, part: Part, reason: str) -> None:
+        self.unused += [Unused(key, reason) for key in part.keys]
+
+
+def _thirds(module: Module) -> Iterator[Module]:
+    """The module itself, or for a fused projection the three that it is."""
+    for key, third in fused_qkv.keys(module.key):
+        if third is None:
+            yield module
+            return
+        shapes = fused_qkv.cut_shapes(module.shapes)
+        outline = module.algorithm.outline(shapes, settings=module.settings)
+        yield replace(module, key=key, third=third, shapes=shapes, outline=outline)
+
+
+def _check(infos: Mapping[str, TensorInfo]) -> None:
+    for slot, info in infos.items():
+        demand_readable(info)
+        if info.dtype not in FLOATS and slot not in NUMBERS:
+            raise ModuleError(f"{slot} is {info.dtype}: weights are floating-point numbers")
+
+
+def _on_second_encoder(modules: Iterable[Module]) -> tuple[Module, ...]:
+    """Text modules of SDXL's second encoder, where a dialect has one word for all encoders."""
+    found = tuple(modules)
+    attention = [m for m in found if m.component == "text_encoder" and "self_attn" in m.key]
+    if any(m.component == "text_encoder_2" for m in found) or not any(map(_is_wide, attention)):
+        return found
+    return tuple(
+        replace(m, component="text_encoder_2") if m.component == "text_encoder" else m
+        for m in found
+    )
+
+
+def _is_wide(module: Module) -> bool:
+    try:
+        module.outline.fit_shape("linear", (SECOND_ENCODER, SECOND_ENCODER))
+    except ModuleError:
+        return False
+    return True

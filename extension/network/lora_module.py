@@ -1,0 +1,74 @@
+"""What a file has for one layer of the model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from ..algorithms import Algorithm, Settings
+from ..errors import ModuleError
+from ..records import Component, Target
+from .fused_qkv import cut
+from .tensor_file import Read
+
+Place = tuple[str, str]  # component, canonical key
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unused:
+    """A key (or the part of keys that names a module) that does nothing, and why."""
+
+    key: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """The tensors for one layer: `slots` are their keys, `shapes` what the header says of them.
+
+    `prefix` is how the file names the layer, (`component`, `key`) is what it means, `format` the
+    dialect. `outline` is the algorithm without values. `third` is the part of the rows that is
+    meant where the file has q, k and v in one.
+    """
+
+    component: Component
+    key: str
+    prefix: str
+    format: str
+    slots: Mapping[str, str]
+    shapes: Mapping[str, Shape]
+    outline: Algorithm
+    settings: Settings
+    third: int | None = None
+
+    @property
+    def algorithm(self) -> type[Algorithm]:
+        """The algorithm that its tensors make."""
+        return type(self.outline)
+
+    @property
+    def rank(self) -> int | None:
+        """r, where the algorithm has one."""
+        return self.outline.rank
+
+    def fit(self, target: Target) -> None:
+        """ModuleError with the reason when it cannot go on this target."""
+        self.outline.fit(target)
+
+    def on(self, targets: Mapping[Place, Target]) -> Target:
+        """The one of these targets that it changes. ModuleError when there is none, or no fit."""
+        target = targets.get((self.component, self.key))
+        if target is None:
+            raise ModuleError(f"the model has no {self.component} layer {self.key}")
+        self.fit(target)
+        return target
+
+    def build(self, read: Read, rank: int | None = None) -> Algorithm:
+        """The algorithm with its tensors, read now; `rank` is the rank wanted at use time (dyn=).
+
+        Raises ModuleError where the tensors are no good.
+        """
+        tensors = {s: cut(s, read(key), self.third) for s, key in self.slots.items()}
+        settings = self.settings if rank is None else replace(self.settings, rank=rank)
+        return self.algorithm(tensors, settings=settings)

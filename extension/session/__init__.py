@@ -1,0 +1,1 @@
+"""One generation: prompts, tags, networks, plan, run, report."""

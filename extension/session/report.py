@@ -1,0 +1,133 @@
+"""What really ran, what did not, and why: proof after every generation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..errors import LiveLoraError
+from ..records import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A problem with the prompt it stands in: `picture` counts the batch, `side` its prompts.
+
+    `cause` is what was raised, where it is about a file rather than the prompt's wording.
+    """
+
+    problem: Problem
+    picture: int = 0
+    side: str = "cond"
+    source: str = ""
+    cause: LiveLoraError | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        span = self.problem.span
+        return {
+            "message": self.problem.message,
+            "severity": self.problem.severity,
+            "span": None if span is None else [span.start, span.end],
+            "picture": self.picture,
+            "side": self.side,
+        }
+
+
+class StrictError(LiveLoraError):
+    """Strict mode: something of the prompts cannot be done, so nothing is."""
+
+    def __init__(self, problems: Sequence[Told]) -> None:
+        super().__init__("; ".join(told.problem.message for told in problems))
+        self.problems = tuple(problems)
+
+
+@dataclass(slots=True)
+class NetworkReport:
+    """One file in one run. `ran` counts, per component, the targets a delta was really added to."""
+
+    name: str
+    file: str
+    tags: tuple[str, ...]
+    base: str
+    formats: tuple[str, ...]
+    algorithms: tuple[str, ...]
+    matched: int
+    ran: dict[str, int] = field(default_factory=dict)
+    unmatched: tuple[tuple[str, str], ...] = ()
+    unused: tuple[tuple[str, str], ...] = ()
+    misfit: str | None = None
+
+    @property
+    def ran_total(self) -> int:
+        """Targets a delta was added to, over all components."""
+        return sum(self.ran.values())
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON; `unmatched` and `unused` are lists of {key, reason}."""
+        return {
+            "name": self.name,
+            "file": self.file,
+            "tags": list(self.tags),
+            "base": self.base,
+            "formats": list(self.formats),
+            "algorithms": list(self.algorithms),
+            "matched": self.matched,
+            "ran": dict(self.ran),
+            "ran_total": self.ran_total,
+            "unmatched": [{"key": key, "reason": reason} for key, reason in self.unmatched],
+            "unused": [{"key": key, "reason": reason} for key, reason in self.unused],
+            "misfit": self.misfit,
+        }
+
+    def lines(self) -> Iterator[str]:
+        """Sentences for a person."""
+        parts = ", ".join(f"{count} {component}" for component, count in self.ran.items() if count)
+        yield (
+            f"{self.name}: added to {parts or 'no'} layers" if parts else f"{self.name}: not added"
+        )
+        if self.misfit:
+            yield f"{self.name}: {self.misfit}"
+        elif self.unmatched:
+            yield f"{self.name}: {len(self.unmatched)} modules not used ({_some(self.unmatched)})"
+        if self.unused:
+            yield f"{self.name}: {len(self.unused)} keys not understood ({_some(self.unused)})"
+
+
+@dataclass(slots=True)
+class Report:
+    """One generation. `problems` are about the prompts and files, `notes` about what happened."""
+
+    networks: list[NetworkReport] = field(default_factory=list)
+    problems: list[Told] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        """Nothing was lost: no error, and every network was added somewhere or had weight 0."""
+        errors = any(told.problem.severity == "error" for told in self.problems)
+        return not errors and not any(one.misfit or one.unmatched for one in self.networks)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON: {ok, networks, problems, notes}."""
+        return {
+            "ok": self.ok,
+            "networks": [one.as_dict() for one in self.networks],
+            "problems": [told.as_dict() for told in self.problems],
+            "notes": list(self.notes),
+        }
+
+    def lines(self) -> list[str]:
+        """Sentences for a person: what ran, then what went wrong."""
+        ran = [line for one in self.networks for line in one.lines()]
+        return [*ran, *self.warnings(), *self.notes]
+
+    def warnings(self) -> list[str]:
+        """The problems' sentences, each once."""
+        return list(dict.fromkeys(told.problem.message for told in self.problems))
+
+
+def _some(pairs: tuple[tuple[str, str], ...], most: int = 2) -> str:
+    shown = "; ".join(f"{key}: {reason}" for key, reason in pairs[:most])
+    return shown if len(pairs) <= most else f"{shown}; and {len(pairs) - most} more"
