@@ -1,4 +1,4 @@
-"""The words every room uses: Target, Row, Progress, Span, Problem. No torch, no files."""
+"""The words every room uses: Target, Row, Progress, Span, Diagnostic. No torch, no files."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class Span(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class Diagnostic:
     """Something to tell the user; `span` points into the prompt where there is a place."""
 
     message: str

@@ -12,9 +12,9 @@ import torch
 from live_lora import network
 from live_lora.deltas import Layer
 from live_lora.engine.hooks import hooked
-from live_lora.engine.plan import Box, Entry, Plan
+from live_lora.engine.layer_patch import CachedDelta, LayerPatch, Term
 from live_lora.engine.sites import Site, find_sites
-from live_lora.engine.strengths import Strengths
+from live_lora.engine.weight_table import WeightTable
 from live_lora.model.layer_names import layer_key
 from live_lora.records import Target
 from safetensors import safe_open
@@ -109,7 +109,9 @@ def run_hooked(loaded: network.Network, roots: dict[str, nn.Module], m: float) -
         for target, module in matched.matched:
             path, site = places[target.component, target.key]
             delta = module.build(read).runtime(site.layer(), dtype=torch.float32)
-            plan = Plan(site, [Entry(Box(delta), 0)], Strengths([lambda row, progress: m]))
+            plan = LayerPatch(
+                site, [Term(CachedDelta(delta), 0)], WeightTable([lambda row, progress: m])
+            )
             with torch.no_grad(), hooked([plan]):
                 outputs[path] = site.module(tensors[f"x.{path}"])
     return outputs

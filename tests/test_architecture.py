@@ -57,6 +57,8 @@ OUTSIDE = {
     "modules": ("hosts/webui/",),
     "backend": ("hosts/webui/",),
 }
+# Folders that mirror each other: one file for each thing that is discovered.
+MIRRORS = {"algorithms", "formats", "prompt/arguments", "engine/layers"}
 LONGEST_FILE = 250
 LONGEST_FUNCTION = 40
 NAMES_THAT_SAY_NOTHING = re.compile(r"(^|_)(utils?|helpers?|misc|common|managers?)(_|$)|_v\d+$")
@@ -116,6 +118,23 @@ def test_the_rooms() -> None:
     """No loose file on the top level, and no more folders than a newcomer can keep in mind."""
     assert {path.name for path in PACKAGE.glob("*.py")} <= LOOSE
     assert len(ARROWS) + len(KNOWN_TO_ALL) <= MOST_ROOMS
+
+
+def test_one_word_has_one_meaning() -> None:
+    """No public class and no file is called like another."""
+    classes: dict[str, list[str]] = {}
+    files: dict[str, list[str]] = {}
+    for path in SOURCES:
+        for node in tree(path).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                classes.setdefault(node.name, []).append(place(path))
+        if (
+            path.name != "__init__.py"
+            and path.relative_to(PACKAGE).parent.as_posix() not in MIRRORS
+        ):
+            files.setdefault(path.name, []).append(place(path))
+    twice = {name: homes for name, homes in (classes | files).items() if len(homes) > 1}
+    assert twice == {}
 
 
 def test_packages_from_outside_stay_in_their_places() -> None:

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from live_lora.algorithms import Algorithm
 from live_lora.deltas import Delta
 from live_lora.engine.hooks import hooked
-from live_lora.engine.plan import Box, Entry, Plan
+from live_lora.engine.layer_patch import CachedDelta, LayerPatch, Term
 from live_lora.engine.sites import find_sites
-from live_lora.engine.strengths import Strengths
+from live_lora.engine.weight_table import WeightTable
 from live_lora.records import Row
 from torch import Tensor, nn
 
@@ -40,9 +40,9 @@ class Case:
         deltas: list[Delta] = [
             self.networks[i].runtime(site.layer(), dtype=self.host.weight.dtype) for i in order
         ]
-        entries = [Entry(Box(delta), cell) for cell, delta in enumerate(deltas)]
-        strengths = Strengths([lambda row, progress, m=m: m for m in scales])
-        with torch.no_grad(), hooked([Plan(site, entries, strengths)]):
+        entries = [Term(CachedDelta(delta), cell) for cell, delta in enumerate(deltas)]
+        weights = WeightTable([lambda row, progress, m=m: m for m in scales])
+        with torch.no_grad(), hooked([LayerPatch(site, entries, weights)]):
             return self.host(self.x if x is None else x)
 
     def largest(self) -> float:
@@ -143,10 +143,10 @@ def test_rows_have_their_own_weights(case: Case, rows: list[float]) -> None:
     model = nn.ModuleList([case.host])
     site = next(iter(find_sites(model)))
     deltas = [one.runtime(site.layer(), dtype=torch.float64) for one in case.networks]
-    strengths = Strengths([lambda row, progress: rows[row.picture]] * 2)
-    strengths.move(rows=[Row(i) for i in range(3)])
-    entries = [Entry(Box(delta), cell) for cell, delta in enumerate(deltas)]
-    with torch.no_grad(), hooked([Plan(site, entries, strengths)]):
+    weights = WeightTable([lambda row, progress: rows[row.picture]] * 2)
+    weights.move(rows=[Row(i) for i in range(3)])
+    entries = [Term(CachedDelta(delta), cell) for cell, delta in enumerate(deltas)]
+    with torch.no_grad(), hooked([LayerPatch(site, entries, weights)]):
         got = case.host(case.x)
     for i, m in enumerate(rows):
         assert close(got[i : i + 1], case.run([0, 1], [m, m], case.x[i : i + 1]), case.largest())

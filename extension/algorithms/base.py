@@ -16,7 +16,7 @@ from ..records import Kind, Target
 from . import residual
 from .registry import SHARED, Shape, register
 from .sanity import demand_finite, demand_sane, sound
-from .values import Place, demand_float, demand_size, scalar, working
+from .values import ComputeSpec, demand_float, demand_size, scalar, working
 
 # Slots whose tensors are numbers about the module, not weights: any dtype will do.
 NUMBERS = frozenset({"alpha", "scale", "on_input", "bias_indices", "bias_size", "oft_scaled"})
@@ -139,7 +139,7 @@ class Algorithm:
     def delta(self, layer: Layer) -> Tensor:
         """ΔW at weight 1, in W's shape, in float64 where W is float64 and else in float32."""
         self.fit_shape(layer.kind, tuple(layer.weight.shape))
-        place = Place(working(layer.weight.dtype), layer.weight.device)
+        place = ComputeSpec(working(layer.weight.dtype), layer.weight.device)
         with sound(self.tensors):
             change = self.change(layer, place)
         demand_finite(change, self.tensors)
@@ -147,14 +147,16 @@ class Algorithm:
 
     def bias_delta(self, layer: Layer) -> Tensor | None:
         """What is added to the layer's bias at weight 1: (o,), or None."""
-        return self.bias_change(layer, Place(working(layer.weight.dtype), layer.weight.device))
+        return self.bias_change(
+            layer, ComputeSpec(working(layer.weight.dtype), layer.weight.device)
+        )
 
     def runtime(
         self, layer: Layer, *, dtype: torch.dtype, device: torch.device | str | None = None
     ) -> Delta:
         """The cheapest form of the change: built in float32 (or float64), then cast to `dtype`."""
         self.fit_shape(layer.kind, tuple(layer.weight.shape))
-        place = Place(working(dtype), torch.device(device or layer.weight.device), dtype)
+        place = ComputeSpec(working(dtype), torch.device(device or layer.weight.device), dtype)
         with sound(self.tensors):
             built = self.form(layer, place)
             built.bias = self.bias_change(layer, place)
@@ -162,21 +164,21 @@ class Algorithm:
         demand_sane(built, dtype, self.tensors)
         return built
 
-    def change(self, layer: Layer, place: Place) -> Tensor:
+    def change(self, layer: Layer, place: ComputeSpec) -> Tensor:
         """ΔW in W's shape, at this place's dtype and device: the one method to override."""
         raise NotImplementedError
 
-    def form(self, layer: Layer, place: Place) -> Delta:
+    def form(self, layer: Layer, place: ComputeSpec) -> Delta:
         """The Delta, before the cast; dense where a subclass has nothing cheaper."""
         return Dense(self.change(layer, place))
 
-    def bias_change(self, layer: Layer, place: Place) -> Tensor | None:
+    def bias_change(self, layer: Layer, place: ComputeSpec) -> Tensor | None:
         """`diff_b`, where the file has one."""
         if "diff_b" not in self.tensors:
             return None
         return residual.bias("diff_b", self.get("diff_b", place), layer)
 
-    def get(self, slot: str, place: Place) -> Tensor:
+    def get(self, slot: str, place: ComputeSpec) -> Tensor:
         """The slot's tensor, for computing with."""
         return place.of(self.tensors[slot])
 

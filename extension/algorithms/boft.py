@@ -20,7 +20,7 @@ from .channels import back, last, vector
 from .oft import Oft
 from .registry import Shape
 from .rotation import blockwise, bounded, cayley, skewed
-from .values import Place
+from .values import ComputeSpec
 
 MOST_STAGES = 32
 
@@ -90,7 +90,7 @@ class Boft(Oft):
         if "rescale" in self.tensors:
             vector("rescale", self.tensors["rescale"], shape[0], "outputs")
 
-    def map(self, outputs: int, place: Place) -> Butterfly:
+    def map(self, outputs: int, place: ComputeSpec) -> Butterfly:
         """The stages as (R − I)ᵀ, and ρ − 1."""
         skew = bounded(skewed(self.get("oft_blocks", place)), (self.alpha or 0.0) * outputs)
         stages = cayley(skew, place).mT
@@ -98,13 +98,13 @@ class Boft(Oft):
             return Butterfly(stages)
         return Butterfly(stages, self.get("rescale", place).flatten() - 1)
 
-    def change(self, layer: Layer, place: Place) -> Tensor:
+    def change(self, layer: Layer, place: ComputeSpec) -> Tensor:
         """The butterfly on the rows of W."""
         weight = place.of(layer.weight)
         turned = self.map(weight.shape[0], place).change(weight.flatten(1).t())
         return turned.t().reshape(weight.shape)
 
-    def form(self, layer: Layer, place: Place) -> Delta:
+    def form(self, layer: Layer, place: ComputeSpec) -> Delta:
         """The butterfly on Wx; dense in a convolution of groups, as in OFT."""
         if layer.groups != 1:
             return Dense(self.change(layer, place))

@@ -17,7 +17,7 @@ from torch import Tensor
 from ..deltas import Delta, Dense, InputMap, Layer, OutputMap
 from ..errors import ModuleError
 from ..records import Kind
-from . import loose
+from . import weight_shapes
 from .additive import Additive
 from .base import Algorithm, Settings
 from .channels import along, columns, rows
@@ -25,7 +25,7 @@ from .loha import Loha
 from .lokr import Lokr
 from .lora import Lora
 from .registry import Shape
-from .values import Place
+from .values import ComputeSpec
 
 LENGTHS = ("magnitude", "dora_scale")
 
@@ -120,15 +120,15 @@ class Dora(Algorithm):
 
     def fit_shape(self, kind: Kind, shape: Shape) -> None:
         """Raises ModuleError when the algorithm below does not fit, or the lengths do not."""
-        loose.refuse_norm(kind)
+        weight_shapes.refuse_norm(kind)
         self.inner.fit_shape(kind, shape)
         self.by_output(shape[0], self._width(shape))
 
     def _width(self, shape: Shape) -> int:
         """The input channels that it was made for: 4 of an inpainting model's 9."""
-        return loose.inputs(self.inner.made()[1:], shape[1:])[0]
+        return weight_shapes.inputs(self.inner.made()[1:], shape[1:])[0]
 
-    def gain(self, layer: Layer, place: Place) -> tuple[Tensor, Tensor, bool]:
+    def gain(self, layer: Layer, place: ComputeSpec) -> tuple[Tensor, Tensor, bool]:
         """d / ‖V‖ − 1, V itself, and whether they are of the outputs."""
         shape = tuple(layer.weight.shape)
         width = self._width(shape)
@@ -141,7 +141,7 @@ class Dora(Algorithm):
         gain = torch.where(norm > 0, lengths / norm - 1, 0.0)
         return gain.to(place.dtype), whole, outputs
 
-    def change(self, layer: Layer, place: Place) -> Tensor:
+    def change(self, layer: Layer, place: ComputeSpec) -> Tensor:
         """V ∘ d / ‖V‖ − W."""
         gain, whole, outputs = self.gain(layer, place)
         scaled = whole * (rows(gain, whole) if outputs else columns(gain, whole))
@@ -149,15 +149,15 @@ class Dora(Algorithm):
         inner[:, : whole.shape[1]] += scaled
         return inner
 
-    def form(self, layer: Layer, place: Place) -> Delta:
+    def form(self, layer: Layer, place: ComputeSpec) -> Delta:
         """The form of the algorithm below, on a scaled x or under a scaled output."""
-        if loose.narrowed(self.inner.made(), tuple(layer.weight.shape)):
+        if weight_shapes.narrowed(self.inner.made(), tuple(layer.weight.shape)):
             return Dense(self.change(layer, place))
         gain, _, outputs = self.gain(layer, place)
         inner = self.inner.form(layer, place)
         return OutputDora(inner, gain) if outputs else InputDora(inner, gain.repeat(layer.groups))
 
-    def bias_change(self, layer: Layer, place: Place) -> Tensor | None:
+    def bias_change(self, layer: Layer, place: ComputeSpec) -> Tensor | None:
         """What the algorithm below adds to the bias."""
         return self.inner.bias_change(layer, place)
 

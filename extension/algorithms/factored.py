@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from ..deltas import Delta, Layer, LowRank
-from . import loose
+from . import weight_shapes
 from .additive import Additive
-from .values import Place
+from .values import ComputeSpec
 
 
 @dataclass(slots=True)
@@ -28,7 +28,7 @@ class Factors:
         """The same without a core: mid · down is a (r, i, kh, kw) down."""
         if self.mid is None:
             return self
-        down = torch.einsum("pqhw,qi->pihw", self.mid, loose.matrix(self.down))
+        down = torch.einsum("pqhw,qi->pihw", self.mid, weight_shapes.matrix(self.down))
         return Factors(down, self.up)
 
     def dense(self) -> Tensor:
@@ -40,20 +40,20 @@ class Factors:
 class Factored(Additive):
     """Override `factors` and `made`."""
 
-    def factors(self, layer: Layer, place: Place) -> Factors:
+    def factors(self, layer: Layer, place: ComputeSpec) -> Factors:
         """The factors without the scale, at the used rank."""
         raise NotImplementedError
 
-    def product(self, layer: Layer, place: Place) -> Tensor:
+    def product(self, layer: Layer, place: ComputeSpec) -> Tensor:
         """up · mid · down."""
         return self.factors(layer, place).dense()
 
-    def short_form(self, layer: Layer, place: Place) -> Delta:
+    def short_form(self, layer: Layer, place: ComputeSpec) -> Delta:
         """LowRank, with the core where the layer has a kernel of its size."""
         factors = self.factors(layer, place)
         up = factors.up * self.scale
         shape = tuple(layer.weight.shape)
         if factors.mid is not None and factors.mid.shape[2:] == layer.weight.shape[2:]:
-            down = loose.onto(factors.down, (0, shape[1], 1, 1))
-            return LowRank(loose.matrix(down), up, factors.mid)
-        return LowRank(loose.onto(factors.folded().down, shape), up)
+            down = weight_shapes.onto(factors.down, (0, shape[1], 1, 1))
+            return LowRank(weight_shapes.matrix(down), up, factors.mid)
+        return LowRank(weight_shapes.onto(factors.folded().down, shape), up)

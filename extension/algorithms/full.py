@@ -11,11 +11,11 @@ from torch import Tensor
 
 from ..deltas import Delta, Dense, Layer, OutputMap
 from ..records import Kind
-from . import loose
+from . import weight_shapes
 from .base import Algorithm
 from .channels import OutputScale
 from .registry import Shape
-from .values import Place
+from .values import ComputeSpec
 
 
 class Full(Algorithm):
@@ -27,13 +27,13 @@ class Full(Algorithm):
 
     def fit_shape(self, kind: Kind, shape: Shape) -> None:
         """Raises ModuleError when `diff` cannot go on a weight of this kind and shape."""
-        loose.check(self.shape("diff"), kind, shape)
+        weight_shapes.check(self.shape("diff"), kind, shape)
 
-    def change(self, layer: Layer, place: Place) -> Tensor:
+    def change(self, layer: Layer, place: ComputeSpec) -> Tensor:
         """`diff`."""
-        return loose.onto(self.get("diff", place), tuple(layer.weight.shape))
+        return weight_shapes.onto(self.get("diff", place), tuple(layer.weight.shape))
 
-    def form(self, layer: Layer, place: Place) -> Delta:
+    def form(self, layer: Layer, place: ComputeSpec) -> Delta:
         """Dense; on a norm layer a scale of the normalised input."""
         change = self.change(layer, place)
         return OutputScale(change) if layer.kind == "norm" else Dense(change)
@@ -49,14 +49,14 @@ class Replaced(Algorithm):
 
     def fit_shape(self, kind: Kind, shape: Shape) -> None:
         """Raises ModuleError when W' has not W's shape."""
-        loose.check(self.shape("set_weight"), kind, shape)
+        weight_shapes.check(self.shape("set_weight"), kind, shape)
 
-    def change(self, layer: Layer, place: Place) -> Tensor:
+    def change(self, layer: Layer, place: ComputeSpec) -> Tensor:
         """W' − W."""
         weight = place.of(layer.weight)
         return self.get("set_weight", place).reshape(weight.shape) - weight
 
-    def form(self, layer: Layer, place: Place) -> Delta:
+    def form(self, layer: Layer, place: ComputeSpec) -> Delta:
         """Dense; on a norm layer a scale of the normalised input."""
         change = self.change(layer, place)
         return OutputScale(change) if layer.kind == "norm" else Dense(change)
@@ -86,12 +86,12 @@ class BiasOnly(Algorithm):
 
     def fit_shape(self, kind: Kind, shape: Shape) -> None:
         """Raises ModuleError when the layer has another number of outputs."""
-        loose.check(self.shape("diff_b"), "norm", shape[:1])
+        weight_shapes.check(self.shape("diff_b"), "norm", shape[:1])
 
-    def change(self, layer: Layer, place: Place) -> Tensor:
+    def change(self, layer: Layer, place: ComputeSpec) -> Tensor:
         """Zeros."""
         return torch.zeros(layer.weight.shape, dtype=place.dtype, device=place.device)
 
-    def form(self, layer: Layer, place: Place) -> Delta:
+    def form(self, layer: Layer, place: ComputeSpec) -> Delta:
         """Nothing but the bias."""
         return Nothing()

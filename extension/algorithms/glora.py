@@ -16,11 +16,11 @@ from torch.nn import functional as F
 from ..deltas import Delta, Layer, LowRank
 from ..errors import ModuleError
 from ..records import Kind
-from . import loose
+from . import weight_shapes
 from .additive import Additive
 from .factored import Factors
 from .registry import Shape
-from .values import Place
+from .values import ComputeSpec
 
 
 @dataclass(slots=True)
@@ -63,7 +63,9 @@ class Glora(Additive):
         for slot in ("a1", "a2", "b1", "b2"):
             if len(self.shape(slot)) < 2:
                 raise ModuleError(f"{slot} should be a matrix and is {self.shape(slot)}")
-        a1, a2, b1 = (loose.matrix_shape(slot, self.shape(slot)) for slot in self.named()[:3])
+        a1, a2, b1 = (
+            weight_shapes.matrix_shape(slot, self.shape(slot)) for slot in self.named()[:3]
+        )
         b2 = self.shape(self.named()[3])
         if a1[::-1] != a2:
             raise ModuleError(f"a1 {a1} and a2 {a2} do not fit each other")
@@ -86,33 +88,35 @@ class Glora(Additive):
         """Raises ModuleError when it cannot go on a weight of this kind and shape."""
         super().fit_shape(kind, shape)
         inputs = self.shape(self.named()[1])[1]
-        if inputs != shape[1] and not (inputs == loose.LATENT and shape[1] in loose.WIDENED):
+        if inputs != shape[1] and not (
+            inputs == weight_shapes.LATENT and shape[1] in weight_shapes.WIDENED
+        ):
             raise ModuleError(f"a has {inputs} inputs, the layer has {shape[1]}")
 
-    def parts(self, place: Place, channels: int) -> tuple[Tensor, Tensor, Factors]:
+    def parts(self, place: ComputeSpec, channels: int) -> tuple[Tensor, Tensor, Factors]:
         """a1 (i, r), a2 (r, i) for i = `channels`, and the factors of b, at the used rank."""
         used = self.used_rank
         a1, a2, b1, b2 = (self.get(slot, place) for slot in self.named())
         mid = self.get("bm", place)[:used, :used] if "bm" in self.tensors else None
-        b = Factors(b2[:used], loose.matrix(b1)[:, :used], mid)
-        a1, a2 = loose.matrix(a1)[:, :used], loose.matrix(a2)[:used]
+        b = Factors(b2[:used], weight_shapes.matrix(b1)[:, :used], mid)
+        a1, a2 = weight_shapes.matrix(a1)[:, :used], weight_shapes.matrix(a2)[:used]
         more = channels - a1.shape[0]  # an inpainting model's, of which the file knows nothing
         return F.pad(a1, (0, 0, 0, more)), F.pad(a2, (0, more)), b.folded()
 
-    def product(self, layer: Layer, place: Place) -> Tensor:
+    def product(self, layer: Layer, place: ComputeSpec) -> Tensor:
         """W a1 a2 + b1 b2, in W's shape."""
         weight = place.of(layer.weight)
         a1, a2, b = self.parts(place, weight.shape[1])
         through_w = torch.einsum("oi...,ir,rj->oj...", weight, a1, a2)
-        return through_w + loose.onto(b.dense(), tuple(weight.shape))
+        return through_w + weight_shapes.onto(b.dense(), tuple(weight.shape))
 
-    def short_form(self, layer: Layer, place: Place) -> Delta:
+    def short_form(self, layer: Layer, place: ComputeSpec) -> Delta:
         """Rank 2r with W a1 multiplied out; for kernels the two paths beside each other."""
         weight = place.of(layer.weight)
         a1, a2, b = self.parts(place, weight.shape[1])
         wa = torch.einsum("oi...,ir->or...", weight, a1) * self.scale
-        down, up = loose.onto(b.down, tuple(weight.shape)), b.up * self.scale
+        down, up = weight_shapes.onto(b.down, tuple(weight.shape)), b.up * self.scale
         if wa.shape[2:].numel() != 1:
             return TwoPaths(a2, wa, down, up)
         joined = torch.cat([a2.reshape(-1, *weight.shape[1:]), down])
-        return LowRank(joined, torch.cat([loose.matrix(wa), up], 1))
+        return LowRank(joined, torch.cat([weight_shapes.matrix(wa), up], 1))

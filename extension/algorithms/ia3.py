@@ -15,9 +15,9 @@ from ..errors import ModuleError
 from ..records import Kind
 from .base import Algorithm
 from .channels import InputScale, OutputScale, columns, rows, vector
-from .loose import refuse_norm
 from .registry import Shape
-from .values import Place, scalar
+from .values import ComputeSpec, scalar
+from .weight_shapes import refuse_norm
 
 
 class Ia3(Algorithm):
@@ -47,12 +47,12 @@ class Ia3(Algorithm):
         if size not in shape[:2]:
             raise ModuleError(f"weight has {size} values, the layer {shape[0]} outputs")
 
-    def change(self, layer: Layer, place: Place) -> Tensor:
+    def change(self, layer: Layer, place: ComputeSpec) -> Tensor:
         """v ∘ W."""
         weight, v = place.of(layer.weight), self.get("weight", place).flatten()
         return weight * (columns(v, weight) if self.on_input else rows(v, weight))
 
-    def form(self, layer: Layer, place: Place) -> Delta:
+    def form(self, layer: Layer, place: ComputeSpec) -> Delta:
         """A scale of Wx, or of x."""
         v = self.get("weight", place).flatten()
         return InputScale(v.repeat(layer.groups)) if self.on_input else OutputScale(v)

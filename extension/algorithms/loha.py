@@ -15,10 +15,10 @@ from torch import Tensor
 
 from ..deltas import Delta, Dense, Layer, LowRank
 from ..errors import ModuleError
-from . import loose
+from . import weight_shapes
 from .additive import Additive
 from .registry import Shape
-from .values import Place
+from .values import ComputeSpec
 
 FACTORS = ("hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b")
 
@@ -72,8 +72,8 @@ class Loha(Additive):
 
     def _half(self, which: str) -> Shape:
         """The shape of A·B: (o, n), or (o, i, kh, kw)."""
-        a = loose.matrix_shape(f"hada_w{which}_a", self.shape(f"hada_w{which}_a"))
-        b = loose.matrix_shape(f"hada_w{which}_b", self.shape(f"hada_w{which}_b"))
+        a = weight_shapes.matrix_shape(f"hada_w{which}_a", self.shape(f"hada_w{which}_a"))
+        b = weight_shapes.matrix_shape(f"hada_w{which}_b", self.shape(f"hada_w{which}_b"))
         if not self.tucker:
             if a[1] != b[0]:
                 raise ModuleError(f"hada_w{which}_a has rank {a[1]}, hada_w{which}_b {b[0]}")
@@ -92,33 +92,33 @@ class Loha(Additive):
         """(o, i·kh·kw), with cores (o, i, kh, kw)."""
         return self._half("1")
 
-    def half(self, which: str, place: Place) -> tuple[Tensor, Tensor, Tensor | None]:
+    def half(self, which: str, place: ComputeSpec) -> tuple[Tensor, Tensor, Tensor | None]:
         """A as (o, r), B as (r, n) and the core of one half, at the used rank.
 
         A core without a kernel is multiplied into B.
         """
         used = self.used_rank
-        a = loose.matrix(self.get(f"hada_w{which}_a", place))
-        b = loose.matrix(self.get(f"hada_w{which}_b", place))[:used]
+        a = weight_shapes.matrix(self.get(f"hada_w{which}_a", place))
+        b = weight_shapes.matrix(self.get(f"hada_w{which}_b", place))[:used]
         if not self.tucker:
             return a[:, :used], b, None
         core = self.get(f"hada_t{which}", place)[:used, :used]
         if core.shape[2:].numel() == 1:
-            return a[:used].t(), loose.matrix(core) @ b, None
+            return a[:used].t(), weight_shapes.matrix(core) @ b, None
         return a[:used].t(), b, core
 
-    def product(self, layer: Layer, place: Place) -> Tensor:
+    def product(self, layer: Layer, place: ComputeSpec) -> Tensor:
         """(A1 B1) ∘ (A2 B2), in place."""
         return self._dense("1", place).mul_(self._dense("2", place))
 
-    def _dense(self, which: str, place: Place) -> Tensor:
+    def _dense(self, which: str, place: ComputeSpec) -> Tensor:
         a, b, core = self.half(which, place)
         if core is None:
             return a @ b
         inner = torch.einsum("pqhw,qi->pihw", core, b)
         return (a @ inner.flatten(1)).reshape(a.shape[0], *inner.shape[1:])
 
-    def short_form(self, layer: Layer, place: Place) -> Delta:
+    def short_form(self, layer: Layer, place: ComputeSpec) -> Delta:
         """Rank r², unless the dense ΔW is smaller."""
         shape = tuple(layer.weight.shape)
         a1, b1, t1 = self.half("1", place)
@@ -130,7 +130,7 @@ class Loha(Additive):
         up = row_products(a1.t() * self.scale, a2.t()).t()
         down = row_products(b1, b2)
         if t1 is None or t2 is None:
-            return LowRank(loose.onto(down, shape), up)
+            return LowRank(weight_shapes.onto(down, shape), up)
         if t1.shape[2:] != shape[2:] or b1.shape[1] != shape[1]:
             return Dense(self.change(layer, place))
         return HadamardTucker(down, up, t1, t2)

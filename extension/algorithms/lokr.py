@@ -16,12 +16,12 @@ from torch import Tensor
 
 from ..deltas import Delta, Dense, Layer
 from ..errors import ModuleError
-from . import loose
+from . import weight_shapes
 from .additive import Additive
 from .factored import Factors
 from .kron import Kron
 from .registry import Shape
-from .values import Place
+from .values import ComputeSpec
 
 SLOTS = ("lokr_w1", "lokr_w1_a", "lokr_w1_b", "lokr_w2", "lokr_w2_a", "lokr_w2_b", "lokr_t2")
 
@@ -56,9 +56,9 @@ class Lokr(Additive):
     def _first(self) -> tuple[int, int]:
         """(a, c)."""
         if "lokr_w1" in self.tensors:
-            return loose.matrix_shape("lokr_w1", self.shape("lokr_w1"))
-        a = loose.matrix_shape("lokr_w1_a", self.shape("lokr_w1_a"))
-        b = loose.matrix_shape("lokr_w1_b", self.shape("lokr_w1_b"))
+            return weight_shapes.matrix_shape("lokr_w1", self.shape("lokr_w1"))
+        a = weight_shapes.matrix_shape("lokr_w1_a", self.shape("lokr_w1_a"))
+        b = weight_shapes.matrix_shape("lokr_w1_b", self.shape("lokr_w1_b"))
         if a[1] != b[0]:
             raise ModuleError(f"lokr_w1_a has rank {a[1]}, lokr_w1_b {b[0]}")
         return a[0], b[1]
@@ -70,7 +70,7 @@ class Lokr(Additive):
             if len(shape) not in (2, 4):
                 raise ModuleError(f"lokr_w2 should be a matrix or a kernel and is {shape}")
             return shape
-        a = loose.matrix_shape("lokr_w2_a", self.shape("lokr_w2_a"))
+        a = weight_shapes.matrix_shape("lokr_w2_a", self.shape("lokr_w2_a"))
         b = self.shape("lokr_w2_b")
         if len(b) < 2:
             raise ModuleError(f"lokr_w2_b should be (rank, inputs) and is {b}")
@@ -82,7 +82,7 @@ class Lokr(Additive):
         core = self.shape("lokr_t2")
         if len(core) != 4 or core[:2] != ranks:
             raise ModuleError(f"lokr_t2 is {core}, between ranks {ranks[0]} and {ranks[1]}")
-        return (a[1], loose.matrix_shape("lokr_w2_b", b)[1], *core[2:])
+        return (a[1], weight_shapes.matrix_shape("lokr_w2_b", b)[1], *core[2:])
 
     @property
     def rank(self) -> int | None:
@@ -105,30 +105,33 @@ class Lokr(Additive):
         (a, c), (b, d, *kernel) = self._first(), self._second()
         return (a * b, c * d, *kernel)
 
-    def first(self, place: Place) -> tuple[Tensor, ...]:
+    def first(self, place: ComputeSpec) -> tuple[Tensor, ...]:
         """w1 (a, c), or its down (r, c) and up (a, r) at the used rank."""
         if "lokr_w1" in self.tensors:
-            return (loose.matrix(self.get("lokr_w1", place)),)
+            return (weight_shapes.matrix(self.get("lokr_w1", place)),)
         used = self.settings.rank
-        up = loose.matrix(self.get("lokr_w1_a", place))[:, :used]
-        down = loose.matrix(self.get("lokr_w1_b", place))[:used]
+        up = weight_shapes.matrix(self.get("lokr_w1_a", place))[:, :used]
+        down = weight_shapes.matrix(self.get("lokr_w1_b", place))[:used]
         smaller = down.numel() + up.numel() < up.shape[0] * down.shape[1]
         return (down, up) if smaller else (up @ down,)
 
-    def second(self, place: Place) -> tuple[Tensor, Tensor | None, Tensor | None]:
+    def second(self, place: ComputeSpec) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """w2 (b, d[, …]); or its down (r, d[, …]), up (b, r) and core at the used rank."""
         if "lokr_w2" in self.tensors:
             return self.get("lokr_w2", place), None, None
         used = self.settings.rank
-        a, b = loose.matrix(self.get("lokr_w2_a", place)), self.get("lokr_w2_b", place)[:used]
+        a, b = (
+            weight_shapes.matrix(self.get("lokr_w2_a", place)),
+            self.get("lokr_w2_b", place)[:used],
+        )
         if not self.tucker:
             return b, a[:, :used], None
         core = self.get("lokr_t2", place)[:used, :used]
         if core.shape[2:].numel() == 1:
-            return loose.matrix(core) @ loose.matrix(b), a[:used].t(), None
+            return weight_shapes.matrix(core) @ weight_shapes.matrix(b), a[:used].t(), None
         return b, a[:used].t(), core
 
-    def product(self, layer: Layer, place: Place) -> Tensor:
+    def product(self, layer: Layer, place: ComputeSpec) -> Tensor:
         """w1 ⊗ w2; kernels are the last part of w2's columns, so that they stay in their place."""
         w1 = self.first(place)
         whole, up, core = self.second(place)
@@ -137,10 +140,10 @@ class Lokr(Additive):
         first = w1[0] if len(w1) == 1 else w1[1] @ w1[0]
         return torch.kron(first, whole.flatten(1).contiguous()).reshape(self.made())
 
-    def short_form(self, layer: Layer, place: Place) -> Delta:
+    def short_form(self, layer: Layer, place: ComputeSpec) -> Delta:
         """Kron, where W's inputs are just c·d."""
         rest = tuple(layer.weight.shape[1:])
-        if loose.inputs(self.made()[1:], rest) != rest:
+        if weight_shapes.inputs(self.made()[1:], rest) != rest:
             return Dense(self.change(layer, place))
         w1 = self.first(place)
         down, up, core = self.second(place)

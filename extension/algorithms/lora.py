@@ -13,10 +13,10 @@ from torch import Tensor
 
 from ..deltas import Delta, Layer, LowRank
 from ..errors import ModuleError
-from . import loose, residual
+from . import residual, weight_shapes
 from .factored import Factored, Factors
 from .registry import Shape
-from .values import Place
+from .values import ComputeSpec
 
 
 class Lora(Factored):
@@ -63,14 +63,14 @@ class Lora(Factored):
 
     def check(self) -> None:
         """Raises ModuleError where the ranks of up, mid and down differ, or are 0."""
-        columns = loose.matrix_shape("up", self.shape("up"))[1]
+        columns = weight_shapes.matrix_shape("up", self.shape("up"))[1]
         down = self.shape("down")
         if len(down) < 2:
             raise ModuleError(f"down should be (rank, inputs) and is {down}")
         inner = (columns, down[0])
         if "mid" in self.tensors:
             mid = self.shape("mid")
-            loose.matrix_shape("down", down)
+            weight_shapes.matrix_shape("down", down)
             if len(mid) != 4 or mid[:2] != inner:
                 raise ModuleError(f"mid is {mid}, between an up of rank {inner[0]} and {inner[1]}")
         elif columns != down[0]:
@@ -86,18 +86,18 @@ class Lora(Factored):
         kernel = self.shape("mid")[2:] if "mid" in self.tensors else self.shape("down")[2:]
         return (self.shape("up")[0], self.shape("down")[1], *kernel)
 
-    def factors(self, layer: Layer, place: Place) -> Factors:
+    def factors(self, layer: Layer, place: ComputeSpec) -> Factors:
         """The first `used_rank` columns of up and rows of down; nothing is rescaled (dyn=)."""
         used = self.used_rank
-        up = loose.matrix(self.get("up", place))[:, :used]
+        up = weight_shapes.matrix(self.get("up", place))[:, :used]
         down = self.get("down", place)[:used]
         mid = self.get("mid", place)[:used, :used] if "mid" in self.tensors else None
         return Factors(down, up, mid)
 
-    def short_form(self, layer: Layer, place: Place) -> Delta:
+    def short_form(self, layer: Layer, place: ComputeSpec) -> Delta:
         """LowRank; without a core, and of the layer's own shape, in the fewest passes."""
         shape = tuple(layer.weight.shape)
-        down, up = self.tensors["down"], loose.matrix(self.tensors["up"])
+        down, up = self.tensors["down"], weight_shapes.matrix(self.tensors["up"])
         if "mid" in self.tensors or math.prod(down.shape[1:]) != math.prod(shape[1:]):
             return super().short_form(layer, place)
         down, up = down.to(place.device), up.to(place.device)
@@ -105,7 +105,7 @@ class Lora(Factored):
             down, up = down[: self.used_rank], up[:, : self.used_rank]
         return LowRank(down.reshape(-1, *shape[1:]), place.times(up, self.scale))
 
-    def bias_change(self, layer: Layer, place: Place) -> Tensor | None:
+    def bias_change(self, layer: Layer, place: ComputeSpec) -> Tensor | None:
         """`diff_b` as it is, and s · `up_bias` (PEFT's lora_bias)."""
         total = super().bias_change(layer, place)
         if "up_bias" in self.tensors:

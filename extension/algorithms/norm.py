@@ -15,7 +15,7 @@ from . import residual
 from .base import Algorithm
 from .channels import OutputScale
 from .registry import Shape
-from .values import Place
+from .values import ComputeSpec
 
 
 class Norm(Algorithm):
@@ -40,17 +40,17 @@ class Norm(Algorithm):
                     f"{slot} is {self.shape(slot)}, the layer has {shape[0]} channels"
                 )
 
-    def change(self, layer: Layer, place: Place) -> Tensor:
+    def change(self, layer: Layer, place: ComputeSpec) -> Tensor:
         """`w_norm`, or zeros."""
         if "w_norm" not in self.tensors:
             return torch.zeros(layer.weight.shape, dtype=place.dtype, device=place.device)
         return self.get("w_norm", place).flatten()
 
-    def form(self, layer: Layer, place: Place) -> Delta:
+    def form(self, layer: Layer, place: ComputeSpec) -> Delta:
         """A scale of the normalised input."""
         return OutputScale(self.change(layer, place))
 
-    def bias_change(self, layer: Layer, place: Place) -> Tensor | None:
+    def bias_change(self, layer: Layer, place: ComputeSpec) -> Tensor | None:
         """`b_norm`, and `diff_b` where there is one."""
         total = super().bias_change(layer, place)
         if "b_norm" in self.tensors:

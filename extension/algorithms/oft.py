@@ -21,7 +21,7 @@ from .base import Algorithm
 from .channels import back, last, vector
 from .registry import Shape
 from .rotation import blockwise, bounded, cayley, skewed
-from .values import Place
+from .values import ComputeSpec
 
 
 @dataclass(slots=True)
@@ -43,7 +43,7 @@ class Rotation(Algorithm):
         """(K, n, n)."""
         raise NotImplementedError
 
-    def blocks(self, outputs: int, place: Place) -> Tensor:
+    def blocks(self, outputs: int, place: ComputeSpec) -> Tensor:
         """(K, n, m): what is added to W or Wx."""
         raise NotImplementedError
 
@@ -61,13 +61,13 @@ class Rotation(Algorithm):
         if "rescale" in self.tensors:
             vector("rescale", self.tensors["rescale"], shape[0], "outputs")
 
-    def change(self, layer: Layer, place: Place) -> Tensor:
+    def change(self, layer: Layer, place: ComputeSpec) -> Tensor:
         """The blocks on the rows of W."""
         weight = place.of(layer.weight)
         turned = blockwise(weight.flatten(1).t(), self.blocks(weight.shape[0], place))
         return turned.t().reshape(weight.shape)
 
-    def form(self, layer: Layer, place: Place) -> Delta:
+    def form(self, layer: Layer, place: ComputeSpec) -> Delta:
         """The blocks on Wx; in a convolution of groups they would mix what W keeps apart."""
         if layer.groups != 1:
             return Dense(self.change(layer, place))
@@ -99,7 +99,7 @@ class Oft(Rotation):
         """(K, n, n)."""
         return self.shape("oft_blocks")
 
-    def blocks(self, outputs: int, place: Place) -> Tensor:
+    def blocks(self, outputs: int, place: ComputeSpec) -> Tensor:
         """ρ_m R[k, n, m] − δ_nm."""
         skew = bounded(skewed(self.get("oft_blocks", place)), (self.alpha or 0.0) * outputs)
         turned = cayley(skew, place)
@@ -120,7 +120,7 @@ class OldOft(Rotation):
         """(K, n, n)."""
         return self.shape("oft_diag")
 
-    def blocks(self, outputs: int, place: Place) -> Tensor:
+    def blocks(self, outputs: int, place: ComputeSpec) -> Tensor:
         """R − I."""
         turned = self.get("oft_diag", place)
         return turned - torch.eye(turned.shape[-1], dtype=place.dtype, device=place.device)

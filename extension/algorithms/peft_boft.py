@@ -21,7 +21,7 @@ from .boft import MOST_STAGES
 from .channels import along, back, last, rows, vector
 from .registry import Shape
 from .rotation import blockwise, cayley
-from .values import Place
+from .values import ComputeSpec
 
 
 @dataclass(slots=True)
@@ -89,7 +89,7 @@ class PeftBoft(Algorithm):
             raise ModuleError(f"has {count} blocks of {block}, the layer {columns} inputs")
         vector("boft_s", self.tensors["boft_s"], shape[0], "outputs")
 
-    def map(self, place: Place) -> ScaledRotation:
+    def map(self, place: ComputeSpec) -> ScaledRotation:
         """The stages and their permutations; with one stage there are none."""
         raw = self.get("boft_R", place)
         stages, count, block, _ = raw.shape
@@ -103,7 +103,7 @@ class PeftBoft(Algorithm):
         order = torch.stack([permutation(size, count // 2**t, block // 2) for t in steps])
         return ScaledRotation(turned, gain, order.to(place.device))
 
-    def change(self, layer: Layer, place: Place) -> Tensor:
+    def change(self, layer: Layer, place: ComputeSpec) -> Tensor:
         """s ∘ W Mᵀ − W."""
         weight = place.of(layer.weight)
         turn = self.map(place)
@@ -113,7 +113,7 @@ class PeftBoft(Algorithm):
         added = mirrored.turned(weight.flatten(1)).reshape(weight.shape)
         return added + rows(turn.gain, weight) * (weight + added)
 
-    def form(self, layer: Layer, place: Place) -> Delta:
+    def form(self, layer: Layer, place: ComputeSpec) -> Delta:
         """On x and Wx; a kernel's columns are no channels, so that it is dense."""
         if math.prod(layer.weight.shape[2:]) != 1 or layer.groups != 1:
             return Dense(self.change(layer, place))

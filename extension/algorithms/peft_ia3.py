@@ -11,9 +11,9 @@ from ..errors import ModuleError
 from ..records import Kind
 from .base import Algorithm
 from .channels import InputScale, OutputScale, columns, rows
-from .loose import refuse_norm
 from .registry import Shape
-from .values import Place
+from .values import ComputeSpec
+from .weight_shapes import refuse_norm
 
 
 class PeftIa3(Algorithm):
@@ -42,23 +42,23 @@ class PeftIa3(Algorithm):
         refuse_norm(kind)
         self.by_output(shape)
 
-    def gain(self, place: Place) -> Tensor:
+    def gain(self, place: ComputeSpec) -> Tensor:
         """l − 1."""
         return self.get("ia3_l", place).flatten() - 1
 
-    def change(self, layer: Layer, place: Place) -> Tensor:
+    def change(self, layer: Layer, place: ComputeSpec) -> Tensor:
         """(l − 1) ∘ W."""
         weight, gain = place.of(layer.weight), self.gain(place)
         outputs = self.by_output(tuple(weight.shape))
         return weight * (rows(gain, weight) if outputs else columns(gain, weight))
 
-    def form(self, layer: Layer, place: Place) -> Delta:
+    def form(self, layer: Layer, place: ComputeSpec) -> Delta:
         """A scale of Wx, or of x."""
         gain = self.gain(place)
         outputs = self.by_output(tuple(layer.weight.shape))
         return OutputScale(gain) if outputs else InputScale(gain.repeat(layer.groups))
 
-    def bias_change(self, layer: Layer, place: Place) -> Tensor | None:
+    def bias_change(self, layer: Layer, place: ComputeSpec) -> Tensor | None:
         """(l − 1) ∘ b, where the output is scaled."""
         total = super().bias_change(layer, place)
         if layer.bias is None or not self.by_output(tuple(layer.weight.shape)):

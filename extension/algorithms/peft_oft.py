@@ -24,7 +24,7 @@ from .base import Algorithm
 from .channels import back, last
 from .registry import Shape
 from .rotation import blockwise
-from .values import Place
+from .values import ComputeSpec
 
 TERMS = 5
 PEFTS = frozenset({"PEFT", "diffusers", "bare"})  # dialects that PEFT's users write
@@ -90,7 +90,7 @@ class PeftOft(Algorithm):
         if kind == "norm" or not (count * self.block == columns or shared):
             raise ModuleError(f"has {count} blocks of {self.block}, the layer {columns} inputs")
 
-    def blocks(self, layer: Layer, place: Place) -> Tensor:
+    def blocks(self, layer: Layer, place: ComputeSpec) -> Tensor:
         """R − I, (K, n, n) or one for all, so that x' = x + x (R − I)."""
         triangles = self.get("oft_R", place)
         skew = self._constrained(self._skew(triangles))
@@ -123,13 +123,13 @@ class PeftOft(Algorithm):
         turned: Tensor = torch.linalg.solve(identity + skew, -2 * skew, left=False)
         return turned
 
-    def change(self, layer: Layer, place: Place) -> Tensor:
+    def change(self, layer: Layer, place: ComputeSpec) -> Tensor:
         """W (R − I)ᵀ in blocks of its columns."""
         weight = place.of(layer.weight)
         blocks = self.blocks(layer, place).mT
         return blockwise(weight.flatten(1), blocks).reshape(weight.shape)
 
-    def form(self, layer: Layer, place: Place) -> Delta:
+    def form(self, layer: Layer, place: ComputeSpec) -> Delta:
         """The blocks on x; a kernel's columns are no channels, so that it is dense."""
         if math.prod(layer.weight.shape[2:]) != 1 or layer.groups != 1:
             return Dense(self.change(layer, place))

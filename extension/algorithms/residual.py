@@ -17,7 +17,7 @@ from ..deltas import Delta, Layer
 from ..errors import ModuleError
 from ..records import Kind
 from .registry import Shape
-from .values import Place
+from .values import ComputeSpec
 
 SPARSE = ("bias_indices", "bias_values", "bias_size")
 
@@ -59,14 +59,16 @@ class Beside(Delta):
         return self.inner(layer, x, wx) + layer.apply(x, residual)
 
 
-def dense(tensors: Mapping[str, Tensor], shape: Shape, place: Place) -> Tensor:
+def dense(tensors: Mapping[str, Tensor], shape: Shape, place: ComputeSpec) -> Tensor:
     """The residual in W's shape."""
     if "bias" in tensors:
         return place.of(tensors["bias"]).reshape(shape)
     return _filled(*sparse(tensors, shape, place), shape)
 
 
-def sparse(tensors: Mapping[str, Tensor], shape: Shape, place: Place) -> tuple[Tensor, Tensor]:
+def sparse(
+    tensors: Mapping[str, Tensor], shape: Shape, place: ComputeSpec
+) -> tuple[Tensor, Tensor]:
     """Places (n,) in the flat W, int32, and the values there."""
     if any(tensors[slot].is_floating_point() for slot in ("bias_size", "bias_indices")):
         raise ModuleError("bias_size and bias_indices should be integers")

@@ -8,10 +8,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .values import Place
+from .values import ComputeSpec
 
 
-def cayley(skew: Tensor, place: Place) -> Tensor:
+def cayley(skew: Tensor, place: ComputeSpec) -> Tensor:
     """(I + Q)(I − Q)⁻¹ − I = 2Q (I − Q)⁻¹ of skew-symmetric blocks Q (…, n, n)."""
     exact = place.exact(skew)
     identity = torch.eye(exact.shape[-1], dtype=exact.dtype, device=exact.device)

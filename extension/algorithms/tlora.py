@@ -14,13 +14,13 @@ from torch import Tensor
 from ..deltas import Layer
 from ..errors import ModuleError
 from ..records import Kind
-from . import loose
+from . import weight_shapes
 from .factored import Factored, Factors
 from .registry import Shape
-from .values import Place
+from .values import ComputeSpec
 
 
-def strongest(weight: Tensor, rank: int, place: Place) -> tuple[Tensor, Tensor]:
+def strongest(weight: Tensor, rank: int, place: ComputeSpec) -> tuple[Tensor, Tensor]:
     """U (o, r) and Uᵀ W (r, i) (or W V and Vᵀ) of the r greatest singular values, in their order.
 
     By the eigenvectors of the smaller Gram matrix in float64: for 1280 x 5120 it takes 1.6 s of
@@ -48,8 +48,8 @@ class Tlora(Factored):
 
     def check(self) -> None:
         """Raises ModuleError where the ranks differ."""
-        q = loose.matrix_shape("q_layer", self.shape("q_layer"))
-        p = loose.matrix_shape("p_layer", self.shape("p_layer"))
+        q = weight_shapes.matrix_shape("q_layer", self.shape("q_layer"))
+        p = weight_shapes.matrix_shape("p_layer", self.shape("p_layer"))
         ranks = {q[0], p[1], self.tensors["lambda_layer"].numel()}
         if len(ranks) > 1:
             raise ModuleError(f"q, p and lambda have the ranks {sorted(ranks)}")
@@ -69,10 +69,13 @@ class Tlora(Factored):
         if self.made()[1] != torch.Size(shape[1:]).numel():
             raise ModuleError("is T-LoRA for a kernel or other inputs, which nothing defines")
 
-    def factors(self, layer: Layer, place: Place) -> Factors:
+    def factors(self, layer: Layer, place: ComputeSpec) -> Factors:
         """Rank 2r: [P diag(λ), −P₀ diag(λ₀)] [Q; Q₀]."""
         used = self.used_rank
-        q = loose.matrix(self.get("q_layer", place))[:used]
-        p = loose.matrix(self.get("p_layer", place)) * self.get("lambda_layer", place).flatten()
+        q = weight_shapes.matrix(self.get("q_layer", place))[:used]
+        p = (
+            weight_shapes.matrix(self.get("p_layer", place))
+            * self.get("lambda_layer", place).flatten()
+        )
         start, onto = strongest(layer.weight.flatten(1), q.shape[0], place)
         return Factors(torch.cat([q, onto]), torch.cat([p[:, :used], -start], 1))

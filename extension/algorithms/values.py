@@ -14,7 +14,7 @@ WIDE_DEVICES = ("cpu", "cuda")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ComputeSpec:
     """Where a delta is computed: float32 or float64, on this device."""
 
     dtype: torch.dtype

@@ -12,9 +12,9 @@ from .. import prompt as language
 from ..errors import LiveLoraError
 from ..prompt import sweeps
 from ..session.report import Report, StrictError
+from .generator import GenerationRequest, GenerationResult, StepPreview
 from .opening import open_studio
 from .problems import sentences
-from .studio import Drawn, Moment, Order
 
 BAR = 30
 
@@ -39,7 +39,7 @@ def run(options: Namespace) -> int:
     return 0
 
 
-def order(options: Namespace) -> Order:
+def order(options: Namespace) -> GenerationRequest:
     """The options as an order."""
     width, height = options.size or (None, None)
     prompts = [
@@ -47,7 +47,7 @@ def order(options: Namespace) -> Order:
         for prompt in options.prompt
         for _ in range(options.count or sweeps.length(language.parse(prompt)))
     ]
-    return Order(
+    return GenerationRequest(
         prompts=tuple(prompts),
         negative=options.negative,
         steps=options.steps,
@@ -65,14 +65,14 @@ def paths(output: Path, count: int) -> list[Path]:
     return [output.with_stem(f"{output.stem}-{index + 1}") for index in range(count)]
 
 
-def summary(drawn: Drawn) -> list[str]:
+def summary(drawn: GenerationResult) -> list[str]:
     """The seed, and the report with the problems shown in their prompts."""
     report: Report = drawn.report
     ran = [line for network in report.networks for line in network.lines()]
     return [f"seed {drawn.order.seed}", *ran, *report.notes, *sentences(report.problems)]
 
 
-def bar(moment: Moment) -> None:
+def bar(moment: StepPreview) -> None:
     """A progress bar on a terminal, nothing elsewhere."""
     if sys.stderr.isatty():
         filled = BAR * moment.step // moment.steps

@@ -13,16 +13,16 @@ from platformdirs import user_cache_path
 from ..errors import LiveLoraError
 from ..hosts import open_library
 from ..session.session import Options
-from . import checkpoint
-from .checkpoint import Checkpoint
+from . import load_model
 from .cli import PREDICTIONS
-from .studio import Studio
+from .generator import Generator
+from .load_model import Checkpoint
 
 LORAS = Path(__file__).parent / "data" / "loras"  # those of the included model
 USUAL = Path("models/Lora")
 
 
-def open_studio(options: Namespace, **settings: Any) -> Studio:
+def open_studio(options: Namespace, **settings: Any) -> Generator:
     """What `--model`, `--lora-dir`, `--device` and `--prediction` ask for; says what it opens."""
     model = open_model(options)
     folders = lora_folders(options.lora_dir, options.model)
@@ -30,13 +30,13 @@ def open_studio(options: Namespace, **settings: Any) -> Studio:
     catalog = open_library(folders, Options(), cache=user_cache_path("live-lora"))
     for line in (f"{model.name} on {model.pipeline.device}", *model.notes):
         print(line, file=sys.stderr)
-    return Studio(model, catalog, **settings)
+    return Generator(model, catalog, **settings)
 
 
 def open_model(options: Namespace) -> Checkpoint:
     """The named model, or the included one."""
     prediction = PREDICTIONS[options.prediction] if options.prediction else None
-    return checkpoint.load(options.model, prediction=prediction, device=options.device)
+    return load_model.load(options.model, prediction=prediction, device=options.device)
 
 
 def lora_folders(named: Sequence[Path] | None, model: Path | None) -> list[Path]:

@@ -10,9 +10,9 @@ import gradio as gr
 
 from ..browser import tab
 from ..errors import LiveLoraError
-from . import words
-from .drawing import Drawing
-from .studio import Moment, Order, Studio
+from . import html
+from .generation_thread import GenerationThread
+from .generator import GenerationRequest, Generator, StepPreview
 
 LOG = logging.getLogger(__name__)
 MOST_PICTURES = 16
@@ -24,7 +24,7 @@ FONTS = {"font": ["system-ui", "sans-serif"], "font_mono": ["ui-monospace", "mon
 class Page:
     """The components, made inside a `gr.Blocks`, and what they do."""
 
-    def __init__(self, studio: Studio) -> None:
+    def __init__(self, studio: Generator) -> None:
         self.studio = studio
         self.head()
         with gr.Row():
@@ -40,7 +40,7 @@ class Page:
 
     def head(self) -> None:
         checkpoint = self.studio.checkpoint
-        gr.HTML(words.title(checkpoint.name, checkpoint.pipeline.device.type, checkpoint.notes))
+        gr.HTML(html.title(checkpoint.name, checkpoint.pipeline.device.type, checkpoint.notes))
 
     def prompts(self) -> None:
         """The LoRA tab knows prompts by their class."""
@@ -74,7 +74,7 @@ class Page:
             self.count = gr.Slider(1, MOST_PICTURES, 1, step=1, label="Pictures")
 
     def results(self) -> None:
-        self.status = gr.HTML(words.ready(), elem_id="status")
+        self.status = gr.HTML(html.ready(), elem_id="status")
         self.gallery = gr.Gallery(
             label="Pictures", format="png", object_fit="contain", elem_id="pictures"
         )
@@ -113,7 +113,7 @@ class Page:
         count: float,
     ) -> Iterator[tuple[Any, Any, Any]]:
         """What status, gallery and report show, moment by moment."""
-        order = Order(
+        order = GenerationRequest(
             prompts=(prompt,) * int(count),
             negative=negative,
             steps=int(steps),
@@ -122,31 +122,31 @@ class Page:
             height=int(height),
             guidance=guidance,
         )
-        yield words.working("Reading the LoRAs …"), gr.skip(), ""
-        with Drawing(self.studio, order) as drawing:
+        yield html.working("Reading the LoRAs …"), gr.skip(), ""
+        with GenerationThread(self.studio, order) as drawing:
             for moment in drawing:
                 yield self.moment(moment)
             yield self.result(drawing)
 
-    def moment(self, moment: Moment) -> tuple[Any, Any, Any]:
+    def moment(self, moment: StepPreview) -> tuple[Any, Any, Any]:
         look = list(moment.preview) or gr.skip()
-        return words.progress(moment.step, moment.steps), look, gr.skip()
+        return html.progress(moment.step, moment.steps), look, gr.skip()
 
-    def result(self, drawing: Drawing) -> tuple[Any, Any, Any]:
+    def result(self, drawing: GenerationThread) -> tuple[Any, Any, Any]:
         try:
             drawn = drawing.result()
         except LiveLoraError as error:
-            return words.failed(str(error)), gr.skip(), ""
+            return html.failed(str(error)), gr.skip(), ""
         except Exception as error:
             LOG.exception("a picture could not be drawn")
-            return words.failed(f"{type(error).__name__}: {error}"), gr.skip(), ""
+            return html.failed(f"{type(error).__name__}: {error}"), gr.skip(), ""
         seeds = drawn.order.seeds
         named = zip(drawn.images, seeds, strict=True)
         pictures = [(image, f"seed {seed}") for image, seed in named]
-        return words.done(drawn), pictures, words.report(drawn.report)
+        return html.done(drawn), pictures, html.report(drawn.report)
 
 
-def build(studio: Studio) -> gr.Blocks:
+def build(studio: Generator) -> gr.Blocks:
     """The whole page."""
     blocks: gr.Blocks = gr.Blocks(title="Live LoRA", analytics_enabled=False)
     with blocks:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from .. import prompt
-from ..session.report import Told
+from ..session.report import PromptDiagnostic
 
 
-def sentences(problems: Iterable[Told]) -> list[str]:
+def sentences(problems: Iterable[PromptDiagnostic]) -> list[str]:
     """Each problem once, under its prompt with a caret where it has a place."""
     shown = (
         prompt.caret(told.source, told.problem)

@@ -18,8 +18,8 @@ from ..browser.routes import router
 from ..errors import LiveLoraError
 from ..library.background import Background
 from . import page
+from .generator import Generator
 from .opening import open_studio
-from .studio import Studio
 
 HOST = "127.0.0.1"
 PORT = 7860
@@ -51,7 +51,7 @@ def run(options: Namespace) -> int:
     return 0
 
 
-def application(studio: Studio) -> FastAPI:
+def application(studio: Generator) -> FastAPI:
     """The page and the routes of its LoRA tab."""
     mimetypes.add_type("text/javascript", ".mjs")  # some systems do not know it
     app = FastAPI()

@@ -17,8 +17,9 @@ from fastapi import APIRouter, Depends, HTTPException, Request, Response
 
 from ..errors import FileError
 from ..library import preview, sidecar
-from ..library.catalog import Catalog, Entry
-from . import rows
+from ..library.catalog import Catalog
+from ..library.lora_file import LoraFile
+from . import cards
 
 STATIC = Path(__file__).parent / "static"
 KINDS = {".mjs": "text/javascript", ".js": "text/javascript", ".css": "text/css"}
@@ -84,12 +85,12 @@ def _add_reading(
         """The whole index; looks at the folders first if one changed."""
         catalog = catalog_of()
         catalog.scan_if_changed()
-        return answer(request, rows.library(catalog, model_of()))
+        return answer(request, cards.library(catalog, model_of()))
 
     @routes.get("/file/{id}")
     def file(request: Request, id: str) -> Response:
         """Everything about one file."""
-        return answer(request, rows.details(entry_of(catalog_of(), id), model_of()))
+        return answer(request, cards.details(entry_of(catalog_of(), id), model_of()))
 
     @routes.get("/preview/{id}")
     def picture(request: Request, id: str, v: str = "", full: bool = False) -> Response:
@@ -125,7 +126,7 @@ def _add_writing(
         """The index, after a look at all folders."""
         catalog = catalog_of()
         catalog.scan()
-        return answer(request, rows.library(catalog, model_of()))
+        return answer(request, cards.library(catalog, model_of()))
 
     @routes.post("/file/{id}")
     def edit(request: Request, id: str, changes: dict[str, Any] = BODY) -> Response:
@@ -137,11 +138,11 @@ def _add_writing(
         ):
             raise HTTPException(403, "its .json is a link that leads out of the library", SAFE)
         try:
-            rows.edit(entry, changes)
+            cards.edit(entry, changes)
         except (ValueError, FileError) as error:
             raise HTTPException(422, str(error), SAFE) from error
         catalog.scan()
-        return answer(request, rows.details(entry_of(catalog, id), model_of()))
+        return answer(request, cards.details(entry_of(catalog, id), model_of()))
 
 
 def static(request: Request, path: str) -> Response:
@@ -153,7 +154,7 @@ def static(request: Request, path: str) -> Response:
     return tagged(request, file.read_bytes(), kind, ASK_EACH_TIME)
 
 
-def entry_of(catalog: Catalog, id: str) -> Entry:
+def entry_of(catalog: Catalog, id: str) -> LoraFile:
     """The file with this id; 404 if it is not in the list."""
     entry = catalog.by_id(id)
     if entry is None:

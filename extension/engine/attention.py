@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .plan import Plan
+from .layer_patch import LayerPatch
 from .sites import projection
 
 # The parameters of nn.MultiheadAttention.forward, in order, with their defaults.
@@ -30,7 +30,7 @@ _DEFAULTS: dict[str, Any] = {
 
 
 def attend(
-    mha: nn.MultiheadAttention, plans: Mapping[str, Plan], args: tuple[Any, ...], kwargs: Any
+    mha: nn.MultiheadAttention, plans: Mapping[str, LayerPatch], args: tuple[Any, ...], kwargs: Any
 ) -> tuple[Tensor, Tensor | None]:
     """`mha(*args, **kwargs)` with the plans' deltas on its projections (Vaswani et al. 2017).
 
@@ -56,7 +56,9 @@ def attend(
     return _project(mha, plans, "out_proj", joined), scores
 
 
-def _project(mha: nn.MultiheadAttention, plans: Mapping[str, Plan], name: str, x: Tensor) -> Tensor:
+def _project(
+    mha: nn.MultiheadAttention, plans: Mapping[str, LayerPatch], name: str, x: Tensor
+) -> Tensor:
     weight, bias = projection(mha, name)
     out = F.linear(x, weight, bias)
     plan = plans.get(name)

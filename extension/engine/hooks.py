@@ -10,15 +10,15 @@ from typing import Any, cast
 from torch import nn
 
 from .attention import attend
+from .layer_patch import LayerPatch
 from .parameter import standing_in
-from .plan import Plan
 from .sites import PROJECTIONS
 
 
 @contextmanager
-def hooked(plans: Iterable[Plan]) -> Iterator[None]:
+def hooked(plans: Iterable[LayerPatch]) -> Iterator[None]:
     """The plans act on their modules' forwards inside this context."""
-    fused: dict[nn.Module, dict[str, Plan]] = {}
+    fused: dict[nn.Module, dict[str, LayerPatch]] = {}
     with ExitStack() as stack:
         for plan in plans:
             site = plan.site
@@ -34,7 +34,7 @@ def hooked(plans: Iterable[Plan]) -> Iterator[None]:
         yield
 
 
-def _hook(stack: ExitStack, module: nn.Module, plan: Plan) -> None:
+def _hook(stack: ExitStack, module: nn.Module, plan: LayerPatch) -> None:
     if plan.changes_input:
         before = cast(Callable[..., Any], partial(_before, plan))
         stack.callback(module.register_forward_pre_hook(before, with_kwargs=True).remove)
@@ -42,19 +42,19 @@ def _hook(stack: ExitStack, module: nn.Module, plan: Plan) -> None:
     stack.callback(module.register_forward_hook(after, with_kwargs=True).remove)
 
 
-def _before(plan: Plan, module: nn.Module, args: Any, kwargs: Any) -> Any:
+def _before(plan: LayerPatch, module: nn.Module, args: Any, kwargs: Any) -> Any:
     if args:
         return (plan.before(args[0]), *args[1:]), kwargs
     first = next(iter(kwargs))
     return args, {**kwargs, first: plan.before(kwargs[first])}
 
 
-def _after(plan: Plan, module: nn.Module, args: Any, kwargs: Any, out: Any) -> Any:
+def _after(plan: LayerPatch, module: nn.Module, args: Any, kwargs: Any, out: Any) -> Any:
     return plan.after(args[0] if args else next(iter(kwargs.values())), out)
 
 
 def _attention_hook(
-    parts: dict[str, Plan], module: nn.Module, args: Any, kwargs: Any, out: Any
+    parts: dict[str, LayerPatch], module: nn.Module, args: Any, kwargs: Any, out: Any
 ) -> Any:
     query = args[0] if args else kwargs["query"]
     if not any(plan.acts(query) for plan in parts.values()):

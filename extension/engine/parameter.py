@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .plan import Plan
+from .layer_patch import LayerPatch
 
 _PRODUCTS = {torch.Tensor.matmul, torch.Tensor.__matmul__, torch.matmul, torch.mm, torch.Tensor.mm}
 
@@ -17,7 +17,7 @@ _PRODUCTS = {torch.Tensor.matmul, torch.Tensor.__matmul__, torch.matmul, torch.m
 class Projection(torch.Tensor):
     """Stands for a parameter: `x @ it` gets the plan's deltas, all else sees the plain tensor."""
 
-    plan: Plan
+    plan: LayerPatch
 
     @classmethod
     def __torch_function__(
@@ -36,7 +36,7 @@ class Projection(torch.Tensor):
 
 
 @contextmanager
-def standing_in(module: nn.Module, name: str, plan: Plan) -> Iterator[None]:
+def standing_in(module: nn.Module, name: str, plan: LayerPatch) -> Iterator[None]:
     """Shadows parameter `name` on the instance; the parameter itself is never touched."""
     parameter = module._parameters[name]
     assert isinstance(parameter, Tensor)

@@ -9,7 +9,7 @@ import importlib
 import pkgutil
 
 from .base import Format as Format
-from .base import Place as Place
+from .base import LayerRef as LayerRef
 from .registry import names as names
 from .registry import place as place
 from .registry import spell as spell

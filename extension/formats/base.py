@@ -12,7 +12,7 @@ from .registry import Shapes, register
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class LayerRef:
     """The layer a module part names: its component and canonical key, by which dialect."""
 
     component: Component
@@ -39,11 +39,11 @@ class Format:
         """The layer's path inside its component."""
         return module[len(prefix) :]
 
-    def target(self, module: str, prefix: str) -> Place | None:
+    def target(self, module: str, prefix: str) -> LayerRef | None:
         """The layer that `module` names; None when it is no layer of Stable Diffusion's."""
         component = self.prefixes[prefix]
         key = layer_key(component, self.path(module, prefix))
-        return None if key is None else Place(component, key, self.name)
+        return None if key is None else LayerRef(component, key, self.name)
 
     def spell(self, shapes: Shapes, metadata: Mapping[str, str]) -> Mapping[str, str] | None:
         """For dialects of a whole file: each key's spelling in another dialect. None: not this one.

@@ -7,7 +7,7 @@ from typing import ClassVar
 from .base import Format
 
 
-class Checkpoint(Format):
+class CheckpointKeys(Format):
     """`model.diffusion_model.`, `cond_stage_model.`, `conditioner.embedders.0.` and `.1.`"""
 
     name = "LDM"

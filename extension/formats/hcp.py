@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import ClassVar
 
-from .base import Format, Place
+from .base import Format, LayerRef
 from .registry import place
 
 _PARTS = {"denoiser.": "unet.", "TE.clip_L.": "text_encoder.", "TE.clip_bigG.": "text_encoder_2."}
@@ -17,7 +17,7 @@ class Hcp(Format):
     name = "HCP"
     prefixes: ClassVar = {"lora:": "unet", "base:": "unet"}
 
-    def target(self, module: str, prefix: str) -> Place | None:
+    def target(self, module: str, prefix: str) -> LayerRef | None:
         path = self.path(module, prefix)
         for theirs, known in _PARTS.items():
             path = path.replace(theirs, known, 1) if path.startswith(theirs) else path

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import ClassVar
 
-from .base import Format, Place
+from .base import Format, LayerRef
 from .registry import place
 
 
@@ -15,7 +15,7 @@ class Lycoris(Format):
     name = "LyCORIS"
     prefixes: ClassVar = {"lycoris_": "unet"}
 
-    def target(self, module: str, prefix: str) -> Place | None:
+    def target(self, module: str, prefix: str) -> LayerRef | None:
         path = self.path(module, prefix)
         inner = place(path) or place(f"lora_{path}")  # `lycoris_unet_`, `lycoris_te1_`
         return inner and replace(inner, format=self.name)

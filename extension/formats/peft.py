@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import ClassVar
 
-from .base import Format, Place
+from .base import Format, LayerRef
 from .registry import place
 
 
@@ -15,6 +15,6 @@ class Peft(Format):
     name = "PEFT"
     prefixes: ClassVar = {"base_model.model.": "unet"}
 
-    def target(self, module: str, prefix: str) -> Place | None:
+    def target(self, module: str, prefix: str) -> LayerRef | None:
         inner = place(self.path(module, prefix))
         return inner and replace(inner, format=self.name)

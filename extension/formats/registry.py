@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .base import Format, Place
+    from .base import Format, LayerRef
 
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -33,7 +33,7 @@ def names() -> tuple[str, ...]:
     return tuple(dialect.name for dialect in _formats)
 
 
-def place(module: str) -> Place | None:
+def place(module: str) -> LayerRef | None:
     """The layer that the module part of a key names; None when no dialect knows one."""
     if len(module) > LONGEST:
         return None

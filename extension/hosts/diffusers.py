@@ -16,8 +16,8 @@ from ..prompt import Prompt, sweeps
 from ..records import COMPONENTS, Component, Row, Side
 from ..session.run import Run, Text
 from ..session.session import Options
-from .clock import Clock
 from .modules import Live, listed, negatives_of
+from .timestep_tracker import TimestepTracker
 
 
 class PipelineLive(Live):
@@ -93,7 +93,7 @@ class PipelineLive(Live):
     @contextmanager
     def _following(self, run: Run, copies: int) -> Iterator[None]:
         """Tells the run, before each call of the UNet, which rows it has and where sampling is."""
-        clock = Clock(self.pipeline)
+        clock = TimestepTracker(self.pipeline)
         pictures = [picture for picture in range(run.pictures) for _ in range(copies)]
 
         def before(module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:

@@ -39,7 +39,7 @@ from ..library import hashes
 from ..library import header as headers
 from ..model.base_targets import base_named
 from .contents import facts_of_network
-from .text import describe as describe
+from .describe import describe as describe
 
 Facts = dict[str, Any]
 SCHEMA = 1

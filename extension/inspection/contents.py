@@ -9,7 +9,7 @@ from typing import Any
 from ..errors import ModuleError
 from ..model.base_targets import base_targets
 from ..network.base_model import CANDIDATES, Base
-from ..network.lora_module import Module, Place, Unused
+from ..network.lora_module import Module, TargetKey, Unused
 from ..network.network import Network
 from ..records import Target
 from .examine import Examined, examine
@@ -55,7 +55,7 @@ def facts_of_network(network: Network, against: str | None) -> Facts:
 
 
 def _match(
-    sound: Iterable[Sound], targets: Mapping[Place, Target] | None
+    sound: Iterable[Sound], targets: Mapping[TargetKey, Target] | None
 ) -> tuple[list[Facts], list[Unused]]:
     """Without a base model every module counts as matched, its layer known by its name alone."""
     matched, unmatched = [], []

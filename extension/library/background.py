@@ -10,7 +10,7 @@ from ..errors import FileError
 
 if TYPE_CHECKING:
     from .catalog import Catalog
-    from .entry import Entry
+    from .lora_file import LoraFile
 
 PAUSE = 30.0  # seconds between looks at whether there is something new
 
@@ -58,7 +58,7 @@ class Background:
                 self._hash(entry)
         self._catalog.facts.flush()
 
-    def _hash(self, entry: Entry) -> None:
+    def _hash(self, entry: LoraFile) -> None:
         try:
             self._catalog.facts.hashes(entry, self._stop.is_set)
         except FileError:

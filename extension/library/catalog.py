@@ -8,13 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import AmbiguousName, ResolveError, UnknownName
-from .entry import Entry
-from .facts import Facts, Guess
 from .hashes import is_hash
+from .lora_file import LoraFile
 from .scan import MODELS, PICKLES, Snapshot, scan
 from .store import Store
-
-__all__ = ["Catalog", "Entry"]
+from .summaries import Guess, Summaries
 
 STALE = 10.0  # seconds after which a missing name is worth a scan though no folder changed
 
@@ -38,7 +36,7 @@ class Catalog:
         self.folders = tuple(Path(folder).absolute() for folder in folders)
         self.cache = cache
         self._store = Store(cache / "library.sqlite") if cache else None
-        self.facts = Facts(guess, self._store)
+        self.facts = Summaries(guess, self._store)
         self._models = MODELS + PICKLES * allow_pickle
         self._snapshot: Snapshot | None = None
         self._lock = threading.RLock()
@@ -49,7 +47,7 @@ class Catalog:
         return self._snapshot or self.scan()
 
     @property
-    def entries(self) -> tuple[Entry, ...]:
+    def entries(self) -> tuple[LoraFile, ...]:
         """All files, by path."""
         return self.snapshot.entries
 
@@ -59,7 +57,7 @@ class Catalog:
         trouble = self._store.problem if self._store else None
         return self.snapshot.problems + ((trouble,) if trouble else ())
 
-    def by_id(self, id: str) -> Entry | None:
+    def by_id(self, id: str) -> LoraFile | None:
         """The file with this id, or None."""
         return self.snapshot.by_id.get(id)
 
@@ -73,7 +71,7 @@ class Catalog:
         """Scans only if files may have been added or removed, as far as the folders tell."""
         return self.snapshot if self.snapshot.is_current() else self.scan()
 
-    def find(self, name: str, *, hash: str | None = None) -> Entry:
+    def find(self, name: str, *, hash: str | None = None) -> LoraFile:
         """The one file of this name (`Names.find` has the rules) and, if given, of this hash.
 
         A file known to have the hash is found under any name. Looks at the folders again before
@@ -94,14 +92,14 @@ class Catalog:
             raise self._unknown(name, hash, before, snapshot)
         return found[0]
 
-    def by_hash(self, hash: str) -> Entry | None:
+    def by_hash(self, hash: str) -> LoraFile | None:
         """A file known by now to have this hash (6 to 64 hex digits), wherever it is."""
         known = self.facts.with_hash(hash)
         likely = (e for e in self.entries if (e.stat.size, e.stat.mtime_ns) in known)
         return next((e for e in likely if e.is_current() and e.hashes.match(hash)), None)
 
     @property
-    def unread(self) -> tuple[Entry, ...]:
+    def unread(self) -> tuple[LoraFile, ...]:
         """The files at whose headers nobody looked yet: their alias and base are not known."""
         known = self.facts.known_gist
         return tuple(entry for entry in self.entries if known(entry) is None)
@@ -119,7 +117,7 @@ class Catalog:
         return left
 
     @property
-    def unhashed(self) -> tuple[Entry, ...]:
+    def unhashed(self) -> tuple[LoraFile, ...]:
         """The files whose hashes nobody asked for yet, so that `by_hash` cannot know them."""
         known = self.facts.known_hashes
         return tuple(entry for entry in self.entries if known(entry) is None)
@@ -129,7 +127,7 @@ class Catalog:
         snapshot = self.snapshot
         return time.monotonic() - snapshot.ended < STALE and snapshot.is_current()
 
-    def _hashed(self, name: str, hash: str, named: Sequence[Entry]) -> Sequence[Entry]:
+    def _hashed(self, name: str, hash: str, named: Sequence[LoraFile]) -> Sequence[LoraFile]:
         """The named files that have this hash, else one that is known to have it."""
         if not is_hash(hash):
             raise ResolveError(f"{hash!r} is no hash: write 6 to 64 hexadecimal digits", name)

@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cached_property, lru_cache
 
-from .entry import Entry
+from .lora_file import LoraFile
 
-Table = dict[str, list[Entry]]
+Table = dict[str, list[LoraFile]]
 SUGGESTED = 3
 COMPARED = 40  # names that difflib looks at: its ratio takes about 30 µs a pair
 ALIKE = 0.6
@@ -53,12 +53,12 @@ def fold(name: str) -> str:
 class Names:
     """The names that the entries of one scan answer to. Tables are made when first needed."""
 
-    def __init__(self, entries: Sequence[Entry], labels: Sequence[str]) -> None:
+    def __init__(self, entries: Sequence[LoraFile], labels: Sequence[str]) -> None:
         self._entries = entries
         self._labels = labels
         self.nearest = lru_cache(256)(self._nearest)
 
-    def find(self, name: str) -> Sequence[Entry]:
+    def find(self, name: str) -> Sequence[LoraFile]:
         """The entries that the first rule that fits gives; several mean the name is ambiguous.
 
         Rules: path with suffix, stem, path without suffix, file name; alias; then all these
@@ -120,11 +120,11 @@ class Names:
         return {name: _pairs(name) for name in self._written}
 
 
-def _first(tables: Iterable[Table], name: str) -> list[Entry]:
+def _first(tables: Iterable[Table], name: str) -> list[LoraFile]:
     return next((table[name] for table in tables if name in table), [])
 
 
-def _table(pairs: Iterable[tuple[str, Entry]]) -> Table:
+def _table(pairs: Iterable[tuple[str, LoraFile]]) -> Table:
     table: Table = {}
     for name, entry in pairs:
         table.setdefault(name, []).append(entry)

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 from ..errors import FileError
 from .atomic import replace
-from .entry import Entry
-from .facts import COVER
 from .header import Unsound, open_file, reason
+from .lora_file import LoraFile
 from .scan import PICTURES
+from .summaries import COVER
 from .walk import Stat
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Picture:
     media_type: str
 
 
-def version(entry: Entry) -> int | None:
+def version(entry: LoraFile) -> int | None:
     """A number that changes with the picture; None if there is none, as far as is known."""
     found = _beside(entry)
     if found is not None:
@@ -56,7 +56,7 @@ def version(entry: Entry) -> int | None:
     return zlib.crc32(repr(entry.identity[1:]).encode()) or 1 if gist and gist.cover else None
 
 
-def read(entry: Entry, roots: Iterable[Path]) -> Picture:
+def read(entry: LoraFile, roots: Iterable[Path]) -> Picture:
     """The picture of the LoRA. FileError if there is none that may be shown.
 
     A link is followed only to the library folders (`roots`) and the folder the LoRA is in.
@@ -114,7 +114,7 @@ def thumbnail(picture: Picture) -> Picture:
     return Picture(small, "image/webp")
 
 
-def cached_thumbnail(entry: Entry, roots: Iterable[Path], cache: Path | None) -> Picture:
+def cached_thumbnail(entry: LoraFile, roots: Iterable[Path], cache: Path | None) -> Picture:
     """The thumbnail, from the cache folder if it was made before. FileError."""
     kept = cache / "thumbnails" / f"{entry.id}-{version(entry)}.webp" if cache else None
     if kept and kept.exists():
@@ -129,13 +129,13 @@ def cached_thumbnail(entry: Entry, roots: Iterable[Path], cache: Path | None) ->
     return small
 
 
-def _beside(entry: Entry) -> tuple[str, Stat] | None:
+def _beside(entry: LoraFile) -> tuple[str, Stat] | None:
     """Name and stat of the first picture file, in the webui's order."""
     found = ((suffix, entry.beside(suffix)) for suffix in PREVIEWS)
     return next(((entry.stem + suffix, stat) for suffix, stat in found if stat), None)
 
 
-def _cover(entry: Entry) -> bytes:
+def _cover(entry: LoraFile) -> bytes:
     """The first picture in the metadata, b"" if there is none."""
     try:
         covers = json.loads(entry.metadata.get(COVER, "[]"))

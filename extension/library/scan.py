@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .entry import Entry, file_id
-from .facts import Facts
+from .lora_file import LoraFile, file_id
 from .names import Names, unique_names
+from .summaries import Summaries
 from .walk import Folder, Stat, walk
 
 MODELS = (".safetensors",)
@@ -26,10 +26,10 @@ class Snapshot:
     `began` is in ns since 1970, as file times are; `ended` is on the monotonic clock, in seconds.
     """
 
-    entries: tuple[Entry, ...]
+    entries: tuple[LoraFile, ...]
     problems: tuple[str, ...]
     folders: tuple[Folder, ...]
-    by_id: Mapping[str, Entry]
+    by_id: Mapping[str, LoraFile]
     names: Names
     began: int
     ended: float
@@ -54,7 +54,7 @@ class _Found:
         object.__setattr__(self, "relative", self.folder.within(self.file))
 
 
-def scan(roots: Sequence[Path], models: tuple[str, ...], facts: Facts) -> Snapshot:
+def scan(roots: Sequence[Path], models: tuple[str, ...], facts: Summaries) -> Snapshot:
     """Walks all folders; `models` are the suffixes that are listed. Nothing is raised."""
     began, problems = time.time_ns(), list[str]()
     seen: set[tuple[int, int]] = set()
@@ -90,7 +90,7 @@ def _models(walked: Iterable[tuple[str, Folder]], models: tuple[str, ...]) -> It
                 yield _Found(label, folder, file, stat)
 
 
-def _entries(found: Sequence[_Found], facts: Facts) -> tuple[Entry, ...]:
+def _entries(found: Sequence[_Found], facts: Summaries) -> tuple[LoraFile, ...]:
     names = unique_names([(one.relative, one.label) for one in found])
     taken: set[str] = set()
     entries = []
@@ -98,7 +98,9 @@ def _entries(found: Sequence[_Found], facts: Facts) -> tuple[Entry, ...]:
         place = one.relative if one.relative not in taken else f"{one.label}/{one.relative}"
         taken.add(place)
         path = one.folder.path / one.file
-        entries.append(Entry(file_id(place), name, one.relative, path, one.stat, one.folder, facts))
+        entries.append(
+            LoraFile(file_id(place), name, one.relative, path, one.stat, one.folder, facts)
+        )
     return tuple(entries)
 
 

@@ -53,7 +53,7 @@ class Sidecar:
 
 
 @dataclass(frozen=True, slots=True)
-class Brief:
+class SidecarSummary:
     """The part of a sidecar that a list of all files shows."""
 
     preferred_weight: float | None = None
@@ -63,9 +63,9 @@ class Brief:
     tags: tuple[str, ...] = ()
 
 
-def brief(sidecar: Sidecar) -> Brief:
+def brief(sidecar: Sidecar) -> SidecarSummary:
     """What a list shows, long texts and long lists cut."""
-    return Brief(
+    return SidecarSummary(
         sidecar.preferred_weight,
         sidecar.activation_text[:LONGEST_TEXT],
         sidecar.sd_version[:LONGEST_TEXT],

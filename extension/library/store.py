@@ -19,8 +19,8 @@ VERSION = 1  # raise it when what is kept changes its meaning, or bases are gues
 BATCH = 200  # rows written at once
 WAIT = 2.0  # seconds for another program that is writing
 Identity = tuple[str, int, int]  # path, size, mtime in ns
-Row = tuple[Any, ...]
-Work = Callable[[sqlite3.Connection], list[Row]]
+StoredRow = tuple[Any, ...]
+Work = Callable[[sqlite3.Connection], list[StoredRow]]
 
 TABLE = f"""
 DROP TABLE IF EXISTS facts;
@@ -38,7 +38,7 @@ class Store:
         self.path = path
         self.problem: str | None = None
         self._lock = threading.RLock()
-        self._waiting: list[Row] = []
+        self._waiting: list[StoredRow] = []
 
     def load(self, kind: str) -> Iterator[tuple[Identity, Any]]:
         """All values of a kind, as JSON gives them."""
@@ -62,7 +62,7 @@ class Store:
                 insert = "INSERT OR REPLACE INTO facts VALUES (?, ?, ?, ?, ?)"
                 self._run(lambda db: db.executemany(insert, rows).fetchall())
 
-    def _run(self, work: Work) -> list[Row]:
+    def _run(self, work: Work) -> list[StoredRow]:
         """One transaction; what goes wrong is noted in `problem`, not raised."""
         with self._lock:
             try:
@@ -74,7 +74,7 @@ class Store:
                 self.problem = f"{self.path.name} cannot be used: {why}; starts will be slow"
                 return []
 
-    def _repaired(self, work: Work) -> list[Row]:
+    def _repaired(self, work: Work) -> list[StoredRow]:
         """As `_attempt`, on a new file in place of a damaged one."""
         try:
             return self._attempt(work)
@@ -84,7 +84,7 @@ class Store:
             self.path.unlink(missing_ok=True)
             return self._attempt(work)
 
-    def _attempt(self, work: Work) -> list[Row]:
+    def _attempt(self, work: Work) -> list[StoredRow]:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.closing(sqlite3.connect(self.path, timeout=WAIT)) as database, database:
             (version,) = database.execute("PRAGMA user_version").fetchone()

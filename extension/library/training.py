@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 
-from .facts import COVER
+from .summaries import COVER
 
 MOST_TAGS = 24
 LONGEST = 2000  # characters of one value

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-Report = Callable[[str], None]
+ProblemCallback = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Folder:
 
 
 def walk(
-    root: Path, suffixes: tuple[str, ...], report: Report, seen: set[tuple[int, int]]
+    root: Path, suffixes: tuple[str, ...], report: ProblemCallback, seen: set[tuple[int, int]]
 ) -> Iterator[Folder]:
     """The folders under `root` with their files of these (lower-case) suffixes.
 
@@ -66,7 +66,9 @@ class _Listing:
     links: list[tuple[Path, str]]
 
 
-def _list(path: Path, relative: str, suffixes: tuple[str, ...], report: Report) -> _Listing:
+def _list(
+    path: Path, relative: str, suffixes: tuple[str, ...], report: ProblemCallback
+) -> _Listing:
     listing = _Listing({}, [], [])
     with os.scandir(path) as found:
         for item in sorted(found, key=lambda item: item.name):

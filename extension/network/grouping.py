@@ -14,7 +14,7 @@ from ..records import Component
 from . import fused_qkv
 from .adapter_config import Configs
 from .embeddings import Embedding, find_part
-from .lora_module import Module, Place, Shape, Unused
+from .lora_module import Module, Shape, TargetKey, Unused
 from .tensor_file import FLOATS, demand_readable
 
 PLAIN = {"weight", "bias"}  # what a layer of any model has
@@ -22,7 +22,7 @@ SECOND_ENCODER = 1280  # channels of OpenCLIP bigG; the other text encoders have
 
 
 @dataclass(slots=True)
-class Part:
+class ModuleKeys:
     """The tensors of one module part: slot -> key, and further keys for a slot that is taken.
 
     `name` is the module part as the file has it.
@@ -66,9 +66,9 @@ class _Grouping:
         self.tensors = header.tensors
         self.metadata = header.metadata
         self.configs = configs
-        self.parts: dict[str, Part] = {}
+        self.parts: dict[str, ModuleKeys] = {}
         self.outlines: dict[object, tuple[Algorithm, dict[str, Shape]]] = {}
-        self.modules: dict[Place, Module] = {}
+        self.modules: dict[TargetKey, Module] = {}
         self.embeddings: dict[str, dict[str, str]] = {}
         self.unused: list[Unused] = []
         self.components: set[Component] = set()
@@ -96,7 +96,7 @@ class _Grouping:
             return
         module, slot = found
         name = module if spelling is key else key
-        part = self.parts.setdefault(module, Part(name))
+        part = self.parts.setdefault(module, ModuleKeys(name))
         if part.slots.setdefault(slot, key) != key:
             part.again.append((slot, key))
 
@@ -115,7 +115,7 @@ class _Grouping:
             except ModuleError as error:
                 self._drop(part, str(error))
 
-    def _module(self, prefix: str, part: Part, place: formats.Place) -> Module:
+    def _module(self, prefix: str, part: ModuleKeys, place: formats.LayerRef) -> Module:
         for slot, key in part.again:
             raise ModuleError(f"{part.slots[slot]} and {key} have the same purpose")
         infos = {slot: self.tensors[key] for slot, key in part.slots.items()}
@@ -145,12 +145,12 @@ class _Grouping:
             self.outlines[kind] = outline, shapes
         return self.outlines[kind]
 
-    def _add(self, module: Module, part: Part) -> None:
+    def _add(self, module: Module, part: ModuleKeys) -> None:
         first = self.modules.setdefault((module.component, module.key), module)
         if first is not module:
             self._drop(part, f"names the same layer as {first.prefix}: only that one is used")
 
-    def _drop(self, part: Part, reason: str) -> None:
+    def _drop(self, part: ModuleKeys, reason: str) -> None:
         self.unused += [Unused(key, reason) for key in part.keys]
 
 

@@ -11,7 +11,7 @@ from ..records import Component, Target
 from .fused_qkv import cut
 from .tensor_file import Read
 
-Place = tuple[str, str]  # component, canonical key
+TargetKey = tuple[str, str]  # component, canonical key
 Shape = tuple[int, ...]
 
 
@@ -56,7 +56,7 @@ class Module:
         """ModuleError with the reason when it cannot go on this target."""
         self.outline.fit(target)
 
-    def on(self, targets: Mapping[Place, Target]) -> Target:
+    def on(self, targets: Mapping[TargetKey, Target]) -> Target:
         """The one of these targets that it changes. ModuleError when there is none, or no fit."""
         target = targets.get((self.component, self.key))
         if target is None:

@@ -22,7 +22,7 @@ from .base_model import Base, find_base
 from .embeddings import Embedding as Embedding
 from .grouping import Grouped, group
 from .lora_module import Module as Module
-from .lora_module import Place
+from .lora_module import TargetKey
 from .lora_module import Unused as Unused
 from .pickles import SUFFIXES, read_pickle
 from .tensor_file import Read, Safetensors, Source
@@ -73,7 +73,7 @@ class Network:
         """The base model it was made for, and how that is known."""
         return find_base(self.modules, self.metadata)
 
-    def match(self, targets: Mapping[Place, Target]) -> Match:
+    def match(self, targets: Mapping[TargetKey, Target]) -> Match:
         """Which modules change which of these targets; shapes are compared, no tensor is read."""
         matched, unmatched = [], []
         for module in self.modules:

@@ -26,7 +26,7 @@ _PAIRS = {")": "(", "]": "["}
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class Bracket:
     """A pair of brackets. `parent` is the place of the bracket around it, -1 at the top.
 
     `slot` is the place in the parent: how many `:` or `|` stand there before it. `parts` counts
@@ -47,7 +47,7 @@ class Brackets:
     `marks` has for each mark the innermost open bracket (-1 at the top) and the slot in it.
     """
 
-    groups: dict[int, Group] = field(default_factory=dict)
+    groups: dict[int, Bracket] = field(default_factory=dict)
     marks: list[tuple[int, int]] = field(default_factory=list)
     rejected: bool = False
 
@@ -131,20 +131,20 @@ class _Pass:
             self.unsound.add(parent)
             self.found.rejected = self.found.rejected or start in self.pipes
 
-    def _group(self, start: int, end: int, parent: int) -> Group:
+    def _group(self, start: int, end: int, parent: int) -> Bracket:
         slot = self.slots.get(start, 0)
         colons, pipes = self.colons.get(start, 0), self.pipes.get(start, 0)
-        text = Group("text", parent, slot)
+        text = Bracket("text", parent, slot)
         if start in self.unsound or (colons and pipes) or colons > 2:
             return text
         if self.text[start] == "(":
-            return text if pipes or colons > 1 else Group("emphasis", parent, slot)
+            return text if pipes or colons > 1 else Bracket("emphasis", parent, slot)
         if pipes:
-            return Group("alternate", parent, slot, pipes + 1)
+            return Bracket("alternate", parent, slot, pipes + 1)
         if not colons:
-            return Group("emphasis", parent, slot)
+            return Bracket("emphasis", parent, slot)
         number = _NUMBER.fullmatch(self.text, self.last_colon[start] + 1, end)
-        return Group("scheduled", parent, slot, colons + 1, number[1]) if number else text
+        return Bracket("scheduled", parent, slot, colons + 1, number[1]) if number else text
 
     def _abandon(self) -> None:
         """What is open stays open: it is text, and so are its `|`."""

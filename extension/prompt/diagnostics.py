@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from unicodedata import combining, east_asian_width
 
-from ..records import Problem
+from ..records import Diagnostic
 
 WIDTH = 76  # columns of a line at most: a console's, less some room
 
 
-def caret(prompt: str, problem: Problem) -> str:
+def caret(prompt: str, problem: Diagnostic) -> str:
     """The problem's message under the line it is about, with a caret; the message alone without.
 
-    >>> print(caret("a <lora:b:x>", Problem("column 11: no number", Span(10, 11))))
+    >>> print(caret("a <lora:b:x>", Diagnostic("column 11: no number", Span(10, 11))))
     a <lora:b:x>
               ^ column 11: no number
     """

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ..records import Problem, Progress, Row, Side, Target
+from ..records import Diagnostic, Progress, Row, Side, Target
 from .diagnostics import caret
 from .parse import parse
 from .samples import TEXT, labels, samples
@@ -17,7 +17,7 @@ _WIDEST = 50  # columns of a chart
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class TagLine:
     """The weights of a tag over the steps, where `where` says for what: blocks, rows, pass."""
 
     where: str
@@ -68,7 +68,7 @@ class Explanation:
         }
 
 
-def _record(item: Argument | Line | Problem) -> dict[str, Any]:
+def _record(item: Argument | TagLine | Diagnostic) -> dict[str, Any]:
     """Its fields; a span as start and end."""
     span = getattr(item, "span", None)
     return asdict(item) | ({"span": span._asdict()} if span else {})
@@ -79,7 +79,7 @@ def explain(prompt: str, steps: int = 30, *, negative: bool = False) -> Explanat
     return Explanation(parse(prompt, negative=negative), max(1, steps))
 
 
-def weights(tag: Tag, steps: int) -> list[Line]:
+def weights(tag: Tag, steps: int) -> list[TagLine]:
     """The tag's weights in the first pass and, where they differ, in the hires pass."""
     lines: dict[str, tuple[float, ...]] = {}
     for row_name, row in _rows(tag):
@@ -96,7 +96,7 @@ def weights(tag: Tag, steps: int) -> list[Line]:
             where = " ".join(filter(None, ("te", row_name)))
             if not hires or lines.get(where) != te:
                 lines[f"{where} hires" if hires else where] = te
-    return [Line(where, curve) for where, curve in lines.items()]
+    return [TagLine(where, curve) for where, curve in lines.items()]
 
 
 def _by_blocks(
@@ -134,7 +134,7 @@ def _facts(tag: Tag) -> str:
     return ", ".join([*facts, *([] if tag.on else ["off"])])
 
 
-def _charts(lines: list[Line]) -> Iterator[str]:
+def _charts(lines: list[TagLine]) -> Iterator[str]:
     width = min(24, max(len(line.where) for line in lines))
     top = max((abs(weight) for line in lines for weight in line.weights), default=0.0) or 1.0
     for line in lines:
@@ -155,7 +155,7 @@ def _columns(weights: tuple[float, ...]) -> list[float]:
     return [weights[round(column * (count - 1) / (shown - 1))] for column in range(shown)]
 
 
-def _moves(line: Line) -> bool:
+def _moves(line: TagLine) -> bool:
     return len(set(line.weights)) > 1
 
 
@@ -164,7 +164,7 @@ def _bar(share: float) -> str:
     return "-" if share < 0 else _BARS[round(share * (len(_BARS) - 1))]
 
 
-def _range(line: Line) -> str:
+def _range(line: TagLine) -> str:
     if not _moves(line):
         return f"{line.weights[0]:g}"
     return f"{line.weights[0]:g} → {line.weights[-1]:g}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 
-from .reader import Unreadable
+from .grammar import Unreadable
 
 # One terminal for all grammars; `float` has the last word (`1__0` is none).
 NUMBER = r"NUMBER: /[+-]?(?:\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(?:[eE][+-]?\d+)?/"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..records import Problem, Span
-from .parts import Spot, place
-from .reading import Understood, understand
-from .scan import KINDS, Fault, scan
+from ..records import Diagnostic, Span
+from .find_tags import KINDS, Fault, scan
+from .interpret import Interpretation, understand
+from .placement import TagContext, place
 from .tags import Argument, Prompt, Tag
 
 MOST = 1000  # problems that are listed; a prompt with more has another problem
@@ -25,14 +25,14 @@ def parse(
     """
     found = _found(prompt)
     cut = [one.span if isinstance(one, Fault) else one for one in found if not _stays(one)]
-    text, places = prompt, list[Spot]()
+    text, places = prompt, list[TagContext]()
     if cut:
         text, places = place(prompt, cut, schedules=schedules, negative=negative, old=old_schedules)
     spots = iter(places)
     tags: list[Tag] = []
-    problems: list[Problem] = []
+    problems: list[Diagnostic] = []
     for one in found:
-        spot = Spot() if _stays(one) else next(spots)
+        spot = TagContext() if _stays(one) else next(spots)
         room = len(problems) <= MOST  # one more than is listed, to know that there are more
         if isinstance(one, Fault):
             if room:
@@ -67,7 +67,7 @@ def _stays(one: Span | Fault) -> bool:
     return isinstance(one, Fault) and not one.cut
 
 
-def _tag(read: Understood, source: str, span: Span, spot: Spot) -> Tag:
+def _tag(read: Interpretation, source: str, span: Span, spot: TagContext) -> Tag:
     """What was understood, at its place in the prompt."""
     schedule = () if spot.schedule is None else (spot.schedule,)
     return Tag(
@@ -88,31 +88,31 @@ def _moved(argument: Argument, start: int) -> Argument:
     return Argument(argument.name, argument.value, span, argument.means)
 
 
-def _problems(read: Understood, start: int) -> Iterator[Problem]:
+def _problems(read: Interpretation, start: int) -> Iterator[Diagnostic]:
     for note in read.notes:
         span = Span(note.span.start + start, note.span.end + start)
-        yield Problem(f"column {span.start + 1}: {note.message}", span, note.severity)
+        yield Diagnostic(f"column {span.start + 1}: {note.message}", span, note.severity)
 
 
-def _fault(prompt: str, fault: Fault) -> Problem:
+def _fault(prompt: str, fault: Fault) -> Diagnostic:
     source = prompt[fault.span.start : min(fault.span.end, fault.span.start + 60)]
     end = f"{source} is left out" if fault.cut else "it stays in the text"
-    return Problem(f"column {fault.shown.start + 1}: {fault.reason}; {end}", fault.shown)
+    return Diagnostic(f"column {fault.shown.start + 1}: {fault.reason}; {end}", fault.shown)
 
 
-def _ignored(span: Span) -> Problem:
+def _ignored(span: Span) -> Diagnostic:
     text = (
         "this tag is always on: a | outside of [a|b], or a backslash before nothing, makes the "
         "host ignore all brackets of the prompt"
     )
-    return Problem(f"column {span.start + 1}: {text}", span, "warning")
+    return Diagnostic(f"column {span.start + 1}: {text}", span, "warning")
 
 
-def _listed(problems: list[Problem]) -> list[Problem]:
+def _listed(problems: list[Diagnostic]) -> list[Diagnostic]:
     """The first ones; and that there are more."""
     if len(problems) <= MOST:
         return problems
     last = problems[MOST]
     start = last.span.start + 1 if last.span else 1
-    more = Problem(f"column {start}: more problems from here on are not listed", last.span)
+    more = Diagnostic(f"column {start}: more problems from here on are not listed", last.span)
     return [*problems[:MOST], more]

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..records import Progress
+from .grammar import Unreadable
 from .numbers import finite
-from .reader import Unreadable
 
 Unit = Literal["step", "fraction", "sigma"]
 

@@ -9,7 +9,7 @@ from typing import Protocol
 from ..records import Span
 
 
-class Written(Protocol):
+class Rendered(Protocol):
     """An argument: `name` is None for a positional one."""
 
     @property
@@ -40,7 +40,7 @@ def argument(name: str | None, value: str) -> str:
     return f"{name}={quoted(value.strip(), _VALUE)}"
 
 
-def tag_text(name: str, arguments: Iterable[Written] = (), kind: str = "lora") -> str:
+def tag_text(name: str, arguments: Iterable[Rendered] = (), kind: str = "lora") -> str:
     """`<kind:name:…>`, which reads as exactly this."""
     parts = [kind, quoted(name), *(argument(one.name, one.value) for one in arguments)]
     return f"<{':'.join(parts)}>"
@@ -64,12 +64,12 @@ class _Edited:
         self.means = means
 
 
-def with_value(arguments: Sequence[Written], means: str, value: str | None) -> list[Written]:
+def with_value(arguments: Sequence[Rendered], means: str, value: str | None) -> list[Rendered]:
     """The arguments with one of them set, in the form it had; None takes it out.
 
     Positional ones behind one that goes get their names: `a:1:0.5` without te is `unet=0.5`.
     """
-    kept: list[Written] = []
+    kept: list[Rendered] = []
     gone = False
     for one in arguments:
         if one.means == means:
@@ -86,11 +86,11 @@ def with_value(arguments: Sequence[Written], means: str, value: str | None) -> l
     return kept
 
 
-def with_weight(arguments: Sequence[Written], value: str) -> list[Written]:
+def with_weight(arguments: Sequence[Rendered], value: str) -> list[Rendered]:
     """The arguments with one weight for text encoder and UNet: the first positional one."""
     rest = with_value(with_value(arguments, "te", None), "unet", None)
     return [_Edited(None, value, "te"), *(_named(one) for one in rest)]
 
 
-def _named(one: Written) -> Written:
+def _named(one: Rendered) -> Rendered:
     return one if one.name or not one.means else _Edited(one.means, one.value, one.means)

@@ -6,7 +6,7 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..records import Problem, Progress, Row, Span, Target
+from ..records import Diagnostic, Progress, Row, Span, Target
 from .factor import Factor
 from .render import substituted, tag_text, with_value, with_weight
 from .schedules import Schedule
@@ -113,7 +113,7 @@ class Prompt:
     source: str
     text: str
     tags: tuple[Tag, ...] = ()
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[Diagnostic, ...] = ()
 
     def render(self) -> str:
         """The prompt with its tags in canonical form; it reads the same."""

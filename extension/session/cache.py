@@ -8,39 +8,46 @@ from dataclasses import dataclass, field
 
 import torch
 
-from ..engine.plan import Box
+from ..engine.layer_patch import CachedDelta
 from ..engine.sites import Site
 from ..errors import ModuleError
-from ..library.catalog import Entry
+from ..library.lora_file import LoraFile
 from ..network.lora_module import Module, Unused
 from ..network.network import Match, Network, Reader
 from ..records import Target
 
-Place = tuple[str, str]  # component, key
+TargetKey = tuple[str, str]  # component, key
 FileKey = tuple[str, int, int, int | None]  # path, size, mtime, rank asked for
 
 # Told (file, modules done, modules in all) while deltas are built that take long.
-Watch = Callable[[str, int, int], None]
+ProgressCallback = Callable[[str, int, int], None]
 
 
 @dataclass(slots=True)
-class Loaded:
+class BoundNetwork:
     """One file on one model: what matched, and the deltas built so far."""
 
-    entry: Entry
+    entry: LoraFile
     network: Network
     match: Match
     rank: int | None = None
-    boxes: dict[Place, Box] = field(default_factory=dict)
-    failed: dict[Place, Unused] = field(default_factory=dict)
-    bound: set[Place] = field(default_factory=set)  # deltas that hold for these base weights only
+    deltas: dict[TargetKey, CachedDelta] = field(default_factory=dict)
+    failed: dict[TargetKey, Unused] = field(default_factory=dict)
+    bound: set[TargetKey] = field(
+        default_factory=set
+    )  # deltas that hold for these base weights only
 
     @property
     def size(self) -> int:
         """Bytes of its deltas."""
-        return sum(box.size for box in self.boxes.values())
+        return sum(cached.size for cached in self.deltas.values())
 
-    def build(self, sites: Mapping[Place, Site], wanted: Collection[Place], watch: Watch) -> None:
+    def build(
+        self,
+        sites: Mapping[TargetKey, Site],
+        wanted: Collection[TargetKey],
+        watch: ProgressCallback,
+    ) -> None:
         """Makes the deltas of the `wanted` places that are not there yet.
 
         The file's own tensors are not kept: only what the hooks need stays in memory.
@@ -49,7 +56,7 @@ class Loaded:
             (target, module)
             for target, module in self.match.matched
             if (place := (target.component, target.key)) in wanted
-            and place not in self.boxes
+            and place not in self.deltas
             and place not in self.failed
         ]
         if not missing:
@@ -62,7 +69,7 @@ class Loaded:
 
     def _build_one(
         self,
-        sites: Mapping[Place, Site],
+        sites: Mapping[TargetKey, Site],
         target: Target,
         module: Module,
         read: Reader,
@@ -77,38 +84,38 @@ class Loaded:
         except ModuleError as error:
             self.failed[place] = Unused(module.prefix, str(error))
             return
-        self.boxes[place] = Box(delta, *_where(delta.tensors()))
+        self.deltas[place] = CachedDelta(delta, *_where(delta.tensors()))
         if algorithm.needs_base:
             self.bound.add(place)
 
     def forget_base(self) -> None:
         """Drops what was computed from the base model's weights."""
         for place in self.bound:
-            self.boxes.pop(place, None)
+            self.deltas.pop(place, None)
         self.bound.clear()
 
 
-class Shelf:
+class NetworkCache:
     """The loaded files, the least recently used ones dropped beyond `limit` bytes of deltas."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
-        self._loaded: OrderedDict[FileKey, Loaded] = OrderedDict()
+        self._loaded: OrderedDict[FileKey, BoundNetwork] = OrderedDict()
 
     def get(
         self,
-        entry: Entry,
+        entry: LoraFile,
         rank: int | None,
-        targets: Mapping[Place, Target],
-        load: Callable[[Entry], Network],
-    ) -> Loaded:
+        targets: Mapping[TargetKey, Target],
+        load: Callable[[LoraFile], Network],
+    ) -> BoundNetwork:
         """The file on this model, read again if it changed on disk. Raises FileError."""
         key = (*entry.identity, rank)
         loaded = self._loaded.get(key)
         if loaded is None:
             self._drop_older(key)
             read = load(entry)
-            loaded = self._loaded[key] = Loaded(entry, read, read.match(targets), rank)
+            loaded = self._loaded[key] = BoundNetwork(entry, read, read.match(targets), rank)
         self._loaded.move_to_end(key)
         return loaded
 
@@ -122,16 +129,16 @@ class Shelf:
                 total -= loaded.size
                 del self._loaded[key]
 
-    def rebind(self, targets: Mapping[Place, Target] | None) -> None:
+    def rebind(self, targets: Mapping[TargetKey, Target] | None) -> None:
         """Another checkpoint: with the same targets (None) only what its weights decide goes."""
         for loaded in self._loaded.values():
             loaded.forget_base()
             if targets is not None:
-                loaded.boxes.clear()
+                loaded.deltas.clear()
                 loaded.failed.clear()
                 loaded.match = loaded.network.match(targets)
 
-    def __iter__(self) -> Iterator[Loaded]:
+    def __iter__(self) -> Iterator[BoundNetwork]:
         return iter(self._loaded.values())
 
     def _drop_older(self, key: FileKey) -> None:

@@ -7,17 +7,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import LiveLoraError
-from ..records import Problem
+from ..records import Diagnostic
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class PromptDiagnostic:
     """A problem with the prompt it stands in: `picture` counts the batch, `side` its prompts.
 
     `cause` is what was raised, where it is about a file rather than the prompt's wording.
     """
 
-    problem: Problem
+    problem: Diagnostic
     picture: int = 0
     side: str = "cond"
     source: str = ""
@@ -38,7 +38,7 @@ class Told:
 class StrictError(LiveLoraError):
     """Strict mode: something of the prompts cannot be done, so nothing is."""
 
-    def __init__(self, problems: Sequence[Told]) -> None:
+    def __init__(self, problems: Sequence[PromptDiagnostic]) -> None:
         super().__init__("; ".join(told.problem.message for told in problems))
         self.problems = tuple(problems)
 
@@ -100,7 +100,7 @@ class Report:
     """One generation. `problems` are about the prompts and files, `notes` about what happened."""
 
     networks: list[NetworkReport] = field(default_factory=list)
-    problems: list[Told] = field(default_factory=list)
+    problems: list[PromptDiagnostic] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     @property

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from ..engine.hooks import hooked
 from ..errors import StateError
 from ..records import COMPONENTS, Progress, Row, Side
-from .planning import Planning, Share
-from .report import NetworkReport, Report, Told
+from .report import NetworkReport, PromptDiagnostic, Report
+from .run_plan import ActiveNetwork, RunPlan
 
 if TYPE_CHECKING:
-    from ..library.catalog import Entry
+    from ..library.lora_file import LoraFile
     from ..network.network import Network
     from ..prompt import Tag
     from .session import Core
@@ -34,15 +34,15 @@ class Run:
     negative: Text | None = None
 
     def __init__(
-        self, core: Core, planning: Planning, told: Sequence[Told], *, pictures: int
+        self, core: Core, planning: RunPlan, told: Sequence[PromptDiagnostic], *, pictures: int
     ) -> None:
         self.pictures = pictures
         self._core = core
         self._planning = planning
         self._told = list(told)
-        self.strengths, self.plans = planning.plans(core.sites)
+        self.weights, self.plans = planning.plans(core.sites)
         self._stack = ExitStack()
-        self.strengths.move(rows=self.everyone("cond"))
+        self.weights.move(rows=self.everyone("cond"))
 
     def everyone(self, side: Side) -> list[Row]:
         """All pictures in order, on one side."""
@@ -73,11 +73,11 @@ class Run:
         first_calls: int | None = None,
     ) -> None:
         """Where the sampling pass stands: step i, from 0, of the `steps` really run in it."""
-        self.strengths.move(Progress(step, steps, sigma, hires, call, calls, first_calls))
+        self.weights.move(Progress(step, steps, sigma, hires, call, calls, first_calls))
 
     def rows(self, rows: Sequence[tuple[int, Side] | tuple[int, Side, int] | Row]) -> None:
         """What the batch of the next calls holds: (picture, side) or (picture, side, AND part)."""
-        self.strengths.move(rows=[r if isinstance(r, Row) else Row(*r) for r in rows])
+        self.weights.move(rows=[r if isinstance(r, Row) else Row(*r) for r in rows])
 
     @contextmanager
     def encoding(
@@ -91,12 +91,12 @@ class Run:
         `progress` (one, or one per row) says for which moment of the sampling a text is encoded;
         without it, the beginning.
         """
-        rows_before, progress_before = self.strengths.rows, self.strengths.progress
-        self.strengths.move(progress or Progress(), self.everyone(side) if rows is None else rows)
+        rows_before, progress_before = self.weights.rows, self.weights.progress
+        self.weights.move(progress or Progress(), self.everyone(side) if rows is None else rows)
         try:
             yield
         finally:
-            self.strengths.move(progress_before, rows_before)
+            self.weights.move(progress_before, rows_before)
 
     @property
     def report(self) -> Report:
@@ -106,16 +106,16 @@ class Run:
         )
 
     @property
-    def files(self) -> list[tuple[Entry, tuple[Tag, ...]]]:
+    def files(self) -> list[tuple[LoraFile, tuple[Tag, ...]]]:
         """The files that the prompts led to, each with the tags that name it."""
         return [(share.loaded.entry, tuple(u.tag for u in share.uses)) for share in self._planning]
 
     @property
-    def networks(self) -> list[tuple[Entry, Network]]:
+    def networks(self) -> list[tuple[LoraFile, Network]]:
         """The same files as they were read."""
         return [(share.loaded.entry, share.loaded.network) for share in self._planning]
 
-    def _network(self, share: Share) -> NetworkReport:
+    def _network(self, share: ActiveNetwork) -> NetworkReport:
         loaded = share.loaded
         ran: dict[str, int] = dict.fromkeys(COMPONENTS, 0)
         for (component, _), entry in share.entries.items():
@@ -138,14 +138,14 @@ class Run:
     def _notes(self) -> list[str]:
         notes = [
             f"a call had {seen} rows where {said} were announced: picture 1's weights were used"
-            for seen, said in sorted(self.strengths.mismatches)
+            for seen, said in sorted(self.weights.mismatches)
         ]
         if second := sum(plan.second_products for plan in self.plans):
             notes.append(f"{second} base products were computed twice (input and output side meet)")
         return notes
 
 
-def misfit(share: Share, model: str | None) -> str | None:
+def misfit(share: ActiveNetwork, model: str | None) -> str | None:
     """Why a file made for another base model does nothing here, or None."""
     loaded = share.loaded
     missing, total = len(loaded.match.unmatched), len(loaded.network.modules)

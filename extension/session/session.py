@@ -11,17 +11,18 @@ from torch import nn
 from .. import network
 from ..engine.sites import Site, find_sites
 from ..errors import LiveLoraError, ResolveError
-from ..library.catalog import Catalog, Entry
+from ..library.catalog import Catalog
 from ..library.header import Header
+from ..library.lora_file import LoraFile
 from ..model.layer_names import layer_key
 from ..network.base_model import base_of
 from ..network.network import Network
 from ..prompt import Prompt, Tag
-from ..records import Component, Problem, Side, Target
-from .cache import Loaded, Place, Shelf, Watch
-from .planning import Planning, Use, groups_of
-from .report import StrictError, Told
+from ..records import Component, Diagnostic, Side, Target
+from .cache import BoundNetwork, NetworkCache, ProgressCallback, TargetKey
+from .report import PromptDiagnostic, StrictError
 from .run import Run
+from .run_plan import RunPlan, TagUse, groups_of
 
 GIB = 1 << 30
 
@@ -41,22 +42,22 @@ class Options:
     strict: bool = False
     allow_pickle: bool = False
     cache_bytes: int = 2 * GIB
-    watch: Watch = _quiet
+    watch: ProgressCallback = _quiet
 
 
 @dataclass(slots=True)
 class _Found:
-    """What the prompts of one generation lead to; files and their uses by the Loaded's id()."""
+    """What the prompts of one generation lead to; files and their uses by their id()."""
 
-    told: list[Told] = field(default_factory=list)
-    loaded: dict[int, Loaded] = field(default_factory=dict)
-    uses: dict[int, list[Use]] = field(default_factory=dict)
+    told: list[PromptDiagnostic] = field(default_factory=list)
+    loaded: dict[int, BoundNetwork] = field(default_factory=dict)
+    uses: dict[int, list[TagUse]] = field(default_factory=dict)
 
-    def lose(self, use: Use, error: LiveLoraError) -> None:
+    def lose(self, use: TagUse, error: LiveLoraError) -> None:
         """A tag that cannot be used; all others can."""
         text = str(error) if isinstance(error, ResolveError) else f"not used: {error}"
-        problem = Problem(text, use.tag.span)
-        self.told.append(Told(problem, use.picture, use.side, use.source, error))
+        problem = Diagnostic(text, use.tag.span)
+        self.told.append(PromptDiagnostic(problem, use.picture, use.side, use.source, error))
 
 
 class Core:
@@ -70,9 +71,9 @@ class Core:
     ) -> None:
         self.catalog = catalog
         self.options = options or Options()
-        self.shelf = Shelf(self.options.cache_bytes)
-        self.targets: dict[Place, Target] = {}
-        self.sites: dict[Place, Site] = {}
+        self.cache = NetworkCache(self.options.cache_bytes)
+        self.targets: dict[TargetKey, Target] = {}
+        self.sites: dict[TargetKey, Site] = {}
         self.base: str | None = None  # "SD1", …, as LoRA files name theirs
         self.running: Run | None = None
         self.rebind(components)
@@ -85,7 +86,7 @@ class Core:
             for site in find_sites(model):
                 self._add_site(component, site)
         self.base = base_of(self.targets)
-        self.shelf.rebind(None if self.targets == before else self.targets)
+        self.cache.rebind(None if self.targets == before else self.targets)
 
     def _add_site(self, component: Component, site: Site) -> None:
         # PEFT, where somebody has wrapped the model with it, moves each layer one level down.
@@ -113,36 +114,38 @@ class Core:
         errors = [told for told in found.told if told.problem.severity == "error"]
         if self.options.strict and errors:
             raise StrictError(errors)
-        self.shelf.trim(keep=found.loaded.keys())
+        self.cache.trim(keep=found.loaded.keys())
         return Run(self, planning, found.told, pictures=max(1, len(prompts)))
 
     def _read(self, found: _Found, prompt: Prompt, picture: int, side: Side) -> None:
         for problem in prompt.problems:
-            found.told.append(Told(problem, picture, side, prompt.source))
+            found.told.append(PromptDiagnostic(problem, picture, side, prompt.source))
         for tag in prompt.tags:
             if tag.kind != "lora" or not tag.on:
                 continue
             try:
                 loaded = self._fetch(tag)
             except LiveLoraError as error:
-                found.lose(Use(tag, picture, side, prompt.source), error)
+                found.lose(TagUse(tag, picture, side, prompt.source), error)
             else:
                 for text in loaded.network.problems:
-                    problem = Problem(f"{tag.name}: {text}", tag.span, "warning")
-                    found.told.append(Told(problem, picture, side, prompt.source))
+                    problem = Diagnostic(f"{tag.name}: {text}", tag.span, "warning")
+                    found.told.append(PromptDiagnostic(problem, picture, side, prompt.source))
                 found.loaded[id(loaded)] = loaded
-                found.uses.setdefault(id(loaded), []).append(Use(tag, picture, side, prompt.source))
+                found.uses.setdefault(id(loaded), []).append(
+                    TagUse(tag, picture, side, prompt.source)
+                )
 
-    def _fetch(self, tag: Tag) -> Loaded:
+    def _fetch(self, tag: Tag) -> BoundNetwork:
         """Raises LiveLoraError where the name leads to no file, or the file to no network."""
         entry = self.catalog.find(tag.name, hash=tag.hash)
-        return self.shelf.get(entry, tag.rank, self.targets, self._load)
+        return self.cache.get(entry, tag.rank, self.targets, self._load)
 
-    def _load(self, entry: Entry) -> Network:
+    def _load(self, entry: LoraFile) -> Network:
         return network.load(entry.path, allow_pickle=self.options.allow_pickle)
 
-    def _plan(self, found: _Found) -> Planning:
-        planning = Planning()
+    def _plan(self, found: _Found) -> RunPlan:
+        planning = RunPlan()
         for name, loaded in found.loaded.items():
             uses = found.uses[name]
             groups = [

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import tiny_pipeline
 import torch
-from live_lora.app import checkpoint
-from live_lora.app.checkpoint import Pipeline, from_single_file, load
+from live_lora.app import load_model
+from live_lora.app.load_model import Pipeline, from_single_file, load
 from live_lora.errors import FileError, LiveLoraError
 
 from .files import ldm_shapes, write_ldm, write_zeros
@@ -45,7 +45,7 @@ def test_full_size_files_fit_their_configs(
     """Every tensor of a real file finds its place, and no place stays empty."""
     keys = {"v_pred": [], "ztsnr": []} if zero else {}
     path = write_zeros(tmp_path / "x.safetensors", ldm_shapes(family) | keys)
-    pipeline = checkpoint.file(path, None, torch.float16).pipeline
+    pipeline = load_model.file(path, None, torch.float16).pipeline
     for name, part in parts(pipeline).items():
         assert not [key for key, value in part.named_parameters() if value.is_meta], name
     assert pipeline.unet.config.sample_size * pipeline.vae_scale_factor == side

@@ -16,7 +16,7 @@ pytest.importorskip("lycoris")  # the definitions of the LoRAs know their traine
 
 import live_lora
 from live_lora.app import cli, opening
-from live_lora.app.studio import Order
+from live_lora.app.generator import GenerationRequest
 from live_lora.model.base_targets import base_targets
 
 from tools.small_model import exam, scorer, sheet
@@ -74,7 +74,9 @@ def test_the_app_begins_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     model = studio.checkpoint
     assert model.name == "small"
     assert all(name in model.notes[0] for name in OBJECTS)
-    drawn = studio.draw(Order((model.example, model.example.partition(" <")[0]), seed=1))
+    drawn = studio.draw(
+        GenerationRequest((model.example, model.example.partition(" <")[0]), seed=1)
+    )
     assert [one.name for one in drawn.report.networks] == ["lineart"]
     lines, plain = scorer.fill(scorer.take_apart(scorer.as_batch(list(drawn.images)))).tolist()
     assert lines < 0.5 < plain

@@ -6,10 +6,10 @@ import socket
 from html.parser import HTMLParser
 
 import pytest
-from live_lora.app import server, words
+from live_lora.app import html, server
 from live_lora.errors import LiveLoraError
-from live_lora.records import Problem, Span
-from live_lora.session.report import NetworkReport, Report, Told
+from live_lora.records import Diagnostic, Span
+from live_lora.session.report import NetworkReport, PromptDiagnostic, Report
 
 EVIL = '<img src=x onerror="alert(1)">'
 
@@ -47,13 +47,16 @@ def network(**facts: object) -> NetworkReport:
 @pytest.mark.parametrize(
     "html",
     [
-        words.title(EVIL, EVIL, (EVIL,)),
-        words.failed(EVIL),
-        words.working(EVIL),
-        words.report(
+        html.title(EVIL, EVIL, (EVIL,)),
+        html.failed(EVIL),
+        html.working(EVIL),
+        html.report(
             Report(
                 [network(misfit=EVIL, unused=((EVIL, EVIL),))],
-                [Told(Problem(EVIL)), Told(Problem(EVIL, Span(0, 4)), source=EVIL)],
+                [
+                    PromptDiagnostic(Diagnostic(EVIL)),
+                    PromptDiagnostic(Diagnostic(EVIL, Span(0, 4)), source=EVIL),
+                ],
                 [EVIL],
             )
         ),
@@ -66,10 +69,10 @@ def test_nothing_of_a_text_becomes_markup(html: str) -> None:
 
 
 def test_report_counts_the_layers() -> None:
-    text = Tags(words.report(Report([network()], [], []))).text
+    text = Tags(html.report(Report([network()], [], []))).text
     assert "2 UNet layers, 1 text encoder layers" in text
-    assert "nothing" in Tags(words.report(Report([network(ran={})], [], []))).text
-    assert "No LoRA" in words.report(Report([], [], []))
+    assert "nothing" in Tags(html.report(Report([network(ran={})], [], []))).text
+    assert "No LoRA" in html.report(Report([], [], []))
 
 
 def test_a_port_that_is_taken() -> None:
@@ -91,7 +94,9 @@ def test_the_next_free_port(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_problems_mark_their_place() -> None:
-    told = Told(Problem("no such", Span(2, 12), severity="warning"), source="a <lora:x:1> b")
-    assert "a <mark>&lt;lora:x:1&gt;</mark> b" in words.problem(told).replace("<code>", "")
-    assert "live-lora-warning" in words.problem(told)
-    assert "<mark>" not in words.problem(Told(Problem("elsewhere")))
+    told = PromptDiagnostic(
+        Diagnostic("no such", Span(2, 12), severity="warning"), source="a <lora:x:1> b"
+    )
+    assert "a <mark>&lt;lora:x:1&gt;</mark> b" in html.problem(told).replace("<code>", "")
+    assert "live-lora-warning" in html.problem(told)
+    assert "<mark>" not in html.problem(PromptDiagnostic(Diagnostic("elsewhere")))

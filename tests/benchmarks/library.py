@@ -23,7 +23,7 @@ from typing import TypeVar
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import conftest  # noqa: F401  (mounts live_lora)
 from live_lora import network
-from live_lora.browser import rows
+from live_lora.browser import cards
 from live_lora.errors import UnknownName
 from live_lora.library import header
 from live_lora.library.catalog import Catalog
@@ -79,7 +79,7 @@ def timed(what: str, work: Callable[[], T]) -> T:
 
 
 def page(catalog: Catalog) -> str:
-    return json.dumps(rows.library(catalog, "SDXL"))
+    return json.dumps(cards.library(catalog, "SDXL"))
 
 
 def miss(catalog: Catalog, name: str) -> None:

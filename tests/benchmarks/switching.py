@@ -94,13 +94,13 @@ def compare(modules: Mapping[str, nn.Module], folder: Path, files: list[Path], r
     before = memory()
     first = seconds(lambda: switch("a"))
     grown = memory() - before
-    compute = sum(loaded.size for loaded in live.core.shelf) / MIB
-    count = len(next(iter(live.core.shelf)).boxes)
+    compute = sum(loaded.size for loaded in live.core.cache) / MIB
+    count = len(next(iter(live.core.cache)).deltas)
     switch("b")
     states = {path.stem: load_file(path) for path in files}
     names = {
         module.prefix: live.core.sites[target.component, target.key].module
-        for target, module in next(iter(live.core.shelf)).match.matched
+        for target, module in next(iter(live.core.cache)).match.matched
     }
     before = memory()
     held: list[Merger] = []

@@ -8,9 +8,9 @@ import pytest
 import torch
 from live_lora.deltas import LowRank
 from live_lora.engine.hooks import hooked
-from live_lora.engine.plan import Box, Entry, Plan
+from live_lora.engine.layer_patch import CachedDelta, LayerPatch, Term
 from live_lora.engine.sites import PROJECTIONS, find_sites
-from live_lora.engine.strengths import Strengths
+from live_lora.engine.weight_table import WeightTable
 from live_lora.records import Row
 from torch import Tensor, nn
 
@@ -28,9 +28,11 @@ def merged(mha: nn.MultiheadAttention, deltas: dict[str, LowRank], m: float) -> 
     return changed
 
 
-def plans(module: nn.Module, deltas: dict[str, LowRank], strengths: Strengths) -> list[Plan]:
+def plans(module: nn.Module, deltas: dict[str, LowRank], weights: WeightTable) -> list[LayerPatch]:
     sites = {site.path: site for site in find_sites(module)}
-    return [Plan(sites[path], [Entry(Box(d), 0)], strengths) for path, d in deltas.items()]
+    return [
+        LayerPatch(sites[path], [Term(CachedDelta(d), 0)], weights) for path, d in deltas.items()
+    ]
 
 
 class Block(nn.Module):
@@ -65,7 +67,7 @@ def test_deltas_inside_equal_the_merged_module(
     if mask == "padding":
         options["key_padding_mask"] = torch.tensor([[False] * 4 + [True]] * 3)
     want, want_scores = merged(mha, deltas, 0.7)(x, x, x, **options)
-    with torch.no_grad(), hooked(plans(mha, deltas, Strengths([lambda row, progress: 0.7]))):
+    with torch.no_grad(), hooked(plans(mha, deltas, WeightTable([lambda row, progress: 0.7]))):
         got, scores = mha(x, x, x, **options)
     assert (got - want).abs().max() <= 1e-5 * want.abs().max()
     assert (scores is None) == (want_scores is None)
@@ -81,7 +83,7 @@ def test_rows_are_found_in_either_layout(batch_first: bool) -> None:
         "attn.q_proj": LowRank(torch.randn(2, 8), torch.randn(8, 2)),
         "mlp": LowRank(torch.randn(2, 8), torch.randn(8, 2)),
     }
-    strengths = Strengths([lambda row, progress: float(row.picture)])
+    weights = WeightTable([lambda row, progress: float(row.picture)])
     rows = torch.randn(3, 5, 8)  # rows first
 
     def call(x: Tensor) -> Tensor:
@@ -92,11 +94,11 @@ def test_rows_are_found_in_either_layout(batch_first: bool) -> None:
         base = call(rows)
         singles = []
         for i in range(3):
-            strengths.move(rows=[Row(i)])
-            with hooked(plans(block, deltas, strengths)):
+            weights.move(rows=[Row(i)])
+            with hooked(plans(block, deltas, weights)):
                 singles.append(call(rows[i : i + 1]))
-        strengths.move(rows=[Row(i) for i in range(3)])
-        with hooked(plans(block, deltas, strengths)):
+        weights.move(rows=[Row(i) for i in range(3)])
+        with hooked(plans(block, deltas, weights)):
             batch = call(rows)
     assert torch.allclose(batch, torch.cat(singles), atol=1e-5)
     assert torch.allclose(batch[0], base[0], atol=1e-5)
@@ -109,7 +111,7 @@ def test_weight_zero_leaves_the_modules_own_output() -> None:
     deltas = {"q_proj": LowRank(torch.randn(2, 8), torch.randn(8, 2))}
     with torch.no_grad():
         base, _ = mha(x, x, x)
-        with hooked(plans(mha, deltas, Strengths([lambda row, progress: 0.0]))):
+        with hooked(plans(mha, deltas, WeightTable([lambda row, progress: 0.0]))):
             got, _ = mha(x, x, x)
     assert torch.equal(got, base)
 
@@ -128,9 +130,9 @@ def test_a_bare_parameter_is_reached_and_left_alone() -> None:
     before, parameter = model.text_projection.detach().clone(), model.text_projection
     delta = LowRank(torch.randn(2, 6), torch.randn(4, 2))
     x = torch.randn(3, 6)
-    strengths = Strengths([lambda row, progress: 0.5 * row.picture])
-    strengths.move(rows=[Row(i) for i in range(3)])
-    with torch.no_grad(), hooked(plans(model, {"text_projection": delta}, strengths)):
+    weights = WeightTable([lambda row, progress: 0.5 * row.picture])
+    weights.move(rows=[Row(i) for i in range(3)])
+    with torch.no_grad(), hooked(plans(model, {"text_projection": delta}, weights)):
         got = model(x)
         assert list(model.state_dict()) == ["text_projection"]
     with torch.no_grad():

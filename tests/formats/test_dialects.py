@@ -151,7 +151,7 @@ def test_a_new_dialect_is_one_class() -> None:
             return super().path(module, prefix).lower()
 
     found = formats.place("UNET!CONV_IN")
-    assert found == formats.Place("unet", "conv_in", "shouting")
+    assert found == formats.LayerRef("unet", "conv_in", "shouting")
     assert "shouting" in formats.names()
 
 

@@ -43,7 +43,7 @@ class StandIn:
         webui.start()
         for category in ("before_ui", "ui_settings"):
             script_callbacks.call(category)
-        webui.network.take_over()
+        webui.extra_network.take_over()
 
     def process(self, prompt: Any = "", negative: str = "", **settings: Any) -> Any:
         """A p with our script, not yet processed."""

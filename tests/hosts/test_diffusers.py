@@ -253,7 +253,7 @@ def watch(pipe: Any, live: live_lora.Live) -> tuple[list[tuple[int, int]], Any]:
     def after(*_: Any) -> None:
         assert live.core is not None
         assert live.core.running is not None
-        (progress,) = live.core.running.strengths.progress
+        (progress,) = live.core.running.weights.progress
         seen.append((progress.step, progress.steps))
 
     return seen, pipe.unet.register_forward_hook(after)

@@ -12,7 +12,7 @@ import pytest
 import torch
 from live_lora import parse
 from live_lora.hosts import webui
-from live_lora.hosts.webui import edits, paste, wishes, wrapping, xyz
+from live_lora.hosts.webui import job_options, paste, tag_edits, wrapping, xyz
 from live_lora.session.session import StrictError
 from modules import (
     extra_networks,
@@ -100,9 +100,9 @@ def test_the_last_to_register_is_ours(host: StandIn) -> None:
     builtin = extra_networks.ExtraNetwork("lora")
     extra_networks.register_extra_network(builtin)
     extra_networks.register_extra_network_alias(builtin, "lyco")
-    webui.network.take_over()
-    assert extra_networks.extra_network_registry["lora"] is webui.network.NETWORK
-    assert extra_networks.extra_network_aliases["lyco"] is webui.network.NETWORK
+    webui.extra_network.take_over()
+    assert extra_networks.extra_network_registry["lora"] is webui.extra_network.NETWORK
+    assert extra_networks.extra_network_aliases["lyco"] is webui.extra_network.NETWORK
     webui.stop()
     webui.stop()
     assert "lora" not in extra_networks.extra_network_registry
@@ -153,7 +153,7 @@ def test_p_is_as_it_was_after_a_generation(host: StandIn) -> None:
 
 def test_the_report_for_the_api(host: StandIn) -> None:
     host.generate("a fox <lora:a:1> <lora:nope:1>", hires=True, hr_prompt="a fox <lora:b:1>")
-    found = webui.page.report()
+    found = webui.tab_routes.report()
     assert [one["name"] for one in found["networks"]] == ["a", "b"]
     assert found["networks"][0]["ran"].keys() == {"unet", "text_encoder"}
     assert "nope" in found["problems"][0]["message"]
@@ -249,7 +249,7 @@ def test_cached_conds_are_not_encoded_again(host: StandIn) -> None:
     host.model.encoded.clear()
     made = host.generate("a fox <lora:a:1>", seed=9)
     assert host.model.encoded == []
-    assert webui.telling.CACHED in comments(made.p)
+    assert webui.notices.CACHED in comments(made.p)
 
 
 def test_problems_reach_the_comments_the_infotext_and_the_console(
@@ -286,7 +286,7 @@ def test_add_network_to_prompt(host: StandIn) -> None:
     with changed(sd_lora="b", extra_networks_default_multiplier=0.7):
         made = host.generate("a fox ", n_iter=2)
         assert made.infotexts[1].startswith("a fox <lora:b:0.7>\n")
-        assert wishes.with_default("a <lora:b:1>") == "a <lora:b:1>"
+        assert job_options.with_default("a <lora:b:1>") == "a <lora:b:1>"
     assert difference(made.samples[0], host.generate("a fox <lora:b:0.7>").samples[0]) == 0
 
 
@@ -323,14 +323,14 @@ def test_the_api_argument_prompts(host: StandIn) -> None:
     [(None, []), ("", []), (["a"], ["a"]), ('["a", "b"]', ["a", "b"])],
 )
 def test_prompts_of(given: Any, prompts: list[str]) -> None:
-    assert wishes.prompts_of(given) == prompts
+    assert job_options.prompts_of(given) == prompts
 
 
 @pytest.mark.parametrize("given", ["a fox", {"a": 1}, [1], '{"a": 1}'])
 def test_a_bad_argument_stops_the_job(host: StandIn, given: Any) -> None:
     p = host.process("a")
     p.scripts.args = (given,)
-    with pytest.raises(wishes.BadRequest, match="expected a"):
+    with pytest.raises(job_options.BadRequest, match="expected a"):
         processing.process_images(p)
 
 
@@ -425,7 +425,7 @@ class TestAxes:
 
     def test_nothing_to_change(self) -> None:
         with pytest.raises(xyz.NoTag, match="no LoRA tag"):
-            xyz.applied(edits.weighted)(SimpleNamespace(prompt="x"), "0.5", [])
+            xyz.applied(tag_edits.weighted)(SimpleNamespace(prompt="x"), "0.5", [])
 
 
 def axis_option(label: str, type: Any, apply: Any, choices: Any = None) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from live_lora.hosts.webui import rows, steps
+from live_lora.hosts.webui import batch_rows, steps
 from live_lora.hosts.webui.models import components
 from torch import nn
 
@@ -154,6 +154,6 @@ def test_schedules_count_nominal_calls(hires: bool, second: int, calls: int) -> 
     denoiser = SimpleNamespace(
         p=p, step=3, total_steps=22, sampler=SimpleNamespace(config=config), inner_model=None
     )
-    found = rows.progress_of(denoiser, torch.tensor([1.0]))
+    found = batch_rows.progress_of(denoiser, torch.tensor([1.0]))
     assert (found.call, found.calls) == (3, calls)
     assert found.first_calls == (40 if hires else None)

@@ -6,30 +6,30 @@ from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
-from live_lora.library.entry import Entry, file_id
-from live_lora.library.facts import Facts
+from live_lora.library.lora_file import LoraFile, file_id
 from live_lora.library.names import Names, unique_names
+from live_lora.library.summaries import Summaries
 from live_lora.library.walk import Folder, Stat
 
 
-class NoFiles(Facts):
+class NoFiles(Summaries):
     """Knows aliases without any file."""
 
     def __init__(self, aliases: dict[str, str]) -> None:
         super().__init__()
         self._by_path = aliases
 
-    def alias(self, entry: Entry) -> str | None:
+    def alias(self, entry: LoraFile) -> str | None:
         return self._by_path.get(entry.relative)
 
 
 def index(
     places: list[tuple[str, str]], aliases: dict[str, str] | None = None
-) -> tuple[list[Entry], Names]:
+) -> tuple[list[LoraFile], Names]:
     """Entries and their index for files (path, label of the library folder) that do not exist."""
     facts, folder = NoFiles(aliases or {}), Folder(Path("/"), "", 0, {})
     entries = [
-        Entry(file_id(label + path), name, path, Path("/", path), Stat(0, 0), folder, facts)
+        LoraFile(file_id(label + path), name, path, Path("/", path), Stat(0, 0), folder, facts)
         for (path, label), name in zip(places, unique_names(places), strict=True)
     ]
     return entries, Names(entries, [label for _, label in places])

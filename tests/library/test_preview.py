@@ -12,7 +12,7 @@ import pytest
 from live_lora.errors import FileError
 from live_lora.library import preview
 from live_lora.library.catalog import Catalog
-from live_lora.library.entry import Entry
+from live_lora.library.lora_file import LoraFile
 from live_lora.library.preview import Picture
 from PIL import Image
 
@@ -25,7 +25,7 @@ def encoded(size: tuple[int, int] = (8, 8), kind: str = "PNG", mode: str = "RGB"
     return out.getvalue()
 
 
-def entry(root: Path, **metadata: str) -> Entry:
+def entry(root: Path, **metadata: str) -> LoraFile:
     lora(root / "x.safetensors", **metadata)
     catalog = Catalog([root])
     catalog.look(60)

@@ -7,7 +7,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from live_lora.library import facts, store
+from live_lora.library import store, summaries
 from live_lora.library.catalog import Catalog
 from live_lora.library.header import Header
 from live_lora.library.store import Store
@@ -120,8 +120,8 @@ def test_a_catalog_knows_what_an_earlier_one_learned(
 
     lora(root / "z.safetensors", alias="new z", data=b"longer" * 9)
     hashed: list[Path] = []
-    monkeypatch.setattr(facts, "hash_file", lambda path, _: hashed.append(path))
-    monkeypatch.setattr(facts.sidecars, "read", lambda path: pytest.fail(f"{path} read again"))
+    monkeypatch.setattr(summaries, "hash_file", lambda path, _: hashed.append(path))
+    monkeypatch.setattr(summaries.sidecars, "read", lambda path: pytest.fail(f"{path} read again"))
     second = Catalog([root], cache=path.parent, guess=guess)
     assert [entry.name for entry in second.unread] == ["broken", "z"]
     assert second.look(60) == 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from live_lora.prompt.arguments.curve import Curve, value
 from live_lora.prompt.easings import EASINGS
-from live_lora.prompt.reader import Unreadable
+from live_lora.prompt.grammar import Unreadable
 from live_lora.records import Progress
 
 

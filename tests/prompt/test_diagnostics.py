@@ -7,7 +7,7 @@ import json
 import pytest
 from live_lora import parse
 from live_lora.prompt import caret, explain
-from live_lora.records import Problem, Span
+from live_lora.records import Diagnostic, Span
 
 
 def report(prompt: str, steps: int, *, as_json: bool = False) -> str:
@@ -73,8 +73,8 @@ def test_long_lines_are_cut_around_the_place() -> None:
 
 
 def test_a_problem_without_a_place_is_its_message() -> None:
-    assert caret("a", Problem("nothing fits")) == "nothing fits"
-    assert caret("", Problem("m", Span(0, 1))) == "\n^ m"
+    assert caret("a", Diagnostic("nothing fits")) == "nothing fits"
+    assert caret("", Diagnostic("m", Span(0, 1))) == "\n^ m"
 
 
 def test_explain_draws_each_tag() -> None:

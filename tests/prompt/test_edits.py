@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from live_lora import parse
-from live_lora.prompt.foreign import additional_networks
+from live_lora.prompt.additional_networks import additional_networks
 from live_lora.prompt.sweeps import length, resolve, same_seed
 
 

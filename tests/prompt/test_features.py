@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import pytest
 from live_lora import parse
-from live_lora.prompt.arguments import Draft, Feature, Written
+from live_lora.prompt.arguments import Draft, Feature, WrittenArgument
 from live_lora.prompt.factor import Factor
 from live_lora.prompt.numbers import number
 from live_lora.records import Progress, Row, Target
@@ -32,7 +32,7 @@ def tilt() -> Iterator[type[Feature]]:
         names: ClassVar[tuple[str, ...]] = ("tilt",)
 
         @classmethod
-        def read(cls, written: Written) -> float:
+        def read(cls, written: WrittenArgument) -> float:
             return number(written.text)
 
         @classmethod

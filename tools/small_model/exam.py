@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from live_lora.app.checkpoint import SMALL_GUIDANCE
+from live_lora.app.load_model import SMALL_GUIDANCE
 
 from . import scorer
 from .colours import COLOURS

@@ -10,9 +10,9 @@ from typing import Any
 from modules import script_callbacks
 
 from ...browser import tab
-from . import network, options, page, paste, xyz
-from .live import LIVE
+from . import extra_network, options, paste, tab_routes, xyz
 from .script import LiveLoraScript
+from .state import LIVE
 from .wrapping import job_of
 
 __all__ = ["LIVE", "LiveLoraScript", "start", "stop"]
@@ -32,21 +32,21 @@ def start() -> None:
 def stop() -> None:
     """Out of the webui's registries. There are no hooks to take off: none is on outside a call."""
     LIVE.rest()
-    network.give_back()
+    extra_network.give_back()
 
 
 def before_ui() -> None:
     """Early, for the builtin off: with it on, it registers itself after this and before the app."""
-    network.take_over()
+    extra_network.take_over()
     xyz.add_axes()
 
 
 def app_started(demo: Any, app: Any) -> None:
     """Everything has been registered by now (`demo` is None with --nowebui)."""
-    network.take_over()
+    extra_network.take_over()
     options.define_presets()
     LIVE.learn()
-    page.mount(app)
+    tab_routes.mount(app)
     # Only now, so that ours comes after the builtin's, which renames tags by claimed hashes.
     script_callbacks.on_infotext_pasted(paste.pasted)
 

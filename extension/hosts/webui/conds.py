@@ -13,14 +13,14 @@ from typing import Any
 from modules import prompt_parser
 
 from ...records import Progress, Row, Side
-from .part import Part
+from .sampling_pass import Pass
 
 # What the webui passes through its cond cache: (model, prompts, steps, hires steps, old rules)
 Encode = Callable[..., Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Schedule:
+class CondSchedule:
     """The webui's arguments that decide on entries."""
 
     steps: int
@@ -37,7 +37,7 @@ class Schedule:
 class Encoder:
     """Stands in the place of the webui's function that makes conds, for one pass of a job."""
 
-    def __init__(self, part: Part, function: Encode) -> None:
+    def __init__(self, part: Pass, function: Encode) -> None:
         self.part = part
         self.function = function
 
@@ -51,12 +51,12 @@ class Encoder:
     ) -> Any:
         """The conds of all pictures, as the webui's own function returns them."""
         self.part.encoded = True
-        schedule = Schedule(steps, hires_steps, old)
+        schedule = CondSchedule(steps, hires_steps, old)
         if getattr(prompts, "is_negative_prompt", False):
             return self._uncond(model, prompts, schedule)
         return self._cond(model, prompts, schedule)
 
-    def _uncond(self, model: Any, prompts: Any, schedule: Schedule) -> list[Any]:
+    def _uncond(self, model: Any, prompts: Any, schedule: CondSchedule) -> list[Any]:
         made: dict[Any, Any] = {}
         for picture, text in enumerate(prompts):
             key = (text, self.part.written(picture))
@@ -65,7 +65,7 @@ class Encoder:
                 made[key] = self._encode(model, prompts, text, row, schedule)[0]
         return [made[text, self.part.written(i)] for i, text in enumerate(prompts)]
 
-    def _cond(self, model: Any, prompts: Any, schedule: Schedule) -> Any:
+    def _cond(self, model: Any, prompts: Any, schedule: CondSchedule) -> Any:
         made: dict[Any, Any] = {}
         batch: list[list[Any]] = []
         for picture, text in enumerate(prompts):
@@ -78,7 +78,7 @@ class Encoder:
                 batch[-1] += made[key]
         return prompt_parser.MulticondLearnedConditioning(shape=(len(prompts),), batch=batch)
 
-    def _encode(self, model: Any, prompts: Any, text: str, row: Row, schedule: Schedule) -> Any:
+    def _encode(self, model: Any, prompts: Any, text: str, row: Row, schedule: CondSchedule) -> Any:
         """The webui's own encoding of one text of one picture."""
         assert self.part.run is not None
         one = prompt_parser.SdConditioning([text], copy_from=prompts)
@@ -87,7 +87,7 @@ class Encoder:
             return self.function(model, one, schedule.steps, schedule.hires_steps, schedule.old)
 
 
-def _ends(one: Any, side: Side, schedule: Schedule) -> Iterator[int]:
+def _ends(one: Any, side: Side, schedule: CondSchedule) -> Iterator[int]:
     """The last call of every entry of a text, by the webui's own grammar."""
     texts: Sequence[str] = one
     if side == "cond":

@@ -9,19 +9,19 @@ from modules import shared
 
 from ... import prompt as language
 from ...errors import LiveLoraError
-from ...library.catalog import Entry
+from ...library.lora_file import LoraFile
 from ...prompt import Prompt
 from . import options
-from .part import Part
+from .sampling_pass import Pass
 
 HASHES = "Lora hashes"  # the builtin's key, read by every program that reads infotexts
 EXTRA = "Live LoRA"
 REMOVED = str.maketrans("", "", ":,")  # from names, as the builtin does: they end a hash
 
-Hashes = Mapping[str, str]
+HashesByName = Mapping[str, str]
 
 
-def write(p: Any, parts: Sequence[Part]) -> None:
+def write(p: Any, parts: Sequence[Pass]) -> None:
     """Both lines for this batch, and none where there is nothing to say."""
     params, wanted = p.extra_generation_params, options.get("lora_add_hashes_to_infotext")
     for key, value in ((HASHES, hashes(parts) if wanted else None), (EXTRA, lost(parts))):
@@ -31,7 +31,7 @@ def write(p: Any, parts: Sequence[Part]) -> None:
             params.pop(key, None)
 
 
-def lost(parts: Sequence[Part]) -> str:
+def lost(parts: Sequence[Pass]) -> str:
     """What was written and is not in the picture."""
     reports = [report for part in parts for report in part.reports]
     misfits = [f"{n.name}: {n.misfit}" for report in reports for n in report.networks if n.misfit]
@@ -53,7 +53,7 @@ class PictureHashes:
 
     live_lora = True
 
-    def __init__(self, known: Hashes, always: Iterable[str]) -> None:
+    def __init__(self, known: HashesByName, always: Iterable[str]) -> None:
         self.known = known
         self.always = frozenset(always)
 
@@ -62,13 +62,13 @@ class PictureHashes:
         return line({k: v for k, v in self.known.items() if k in names | self.always}) or None
 
 
-class Line(str):
+class InfotextLine(str):
     """A line of ours: told from one that somebody else has written."""
 
     live_lora = True
 
 
-def hashes(parts: Sequence[Part]) -> str | Callable[..., str | None]:
+def hashes(parts: Sequence[Pass]) -> str | Callable[..., str | None]:
     """`name: hash, …` over all passes: one text, or one for each picture where they differ."""
     known: dict[str, str] = {}
     for part in parts:
@@ -81,10 +81,10 @@ def hashes(parts: Sequence[Part]) -> str | Callable[..., str | None]:
     always = {name for part in hires for one in part.prompts for name in names_in(one)}
     if len(set(by_picture)) > 1:
         return PictureHashes(known, always)
-    return Line(line(known))
+    return InfotextLine(line(known))
 
 
-def line(known: Hashes) -> str:
+def line(known: HashesByName) -> str:
     """As the builtin writes it."""
     return ", ".join(f"{name}: {short}" for name, short in known.items())
 
@@ -94,7 +94,7 @@ def names_in(*prompts: Prompt) -> frozenset[str]:
     return frozenset(tag.name.translate(REMOVED) for prompt in prompts for tag in prompt.tags)
 
 
-def short_hash(entry: Entry) -> str | None:
+def short_hash(entry: LoraFile) -> str | None:
     """12 digits of the hash of the file's tensors; None where hashing is off or fails.
 
     Computed, not believed: `sshs_model_hash` in a file's metadata is only a claim.

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from . import batch, infotext, models, options, telling, wishes
+from . import batch_tags, infotext, job_options, models, notices, options
 from .conds import Encoder
-from .live import LIVE
-from .part import Part
+from .sampling_pass import Pass
+from .state import LIVE
 
 
 class Job:
@@ -21,11 +21,11 @@ class Job:
 
     def __init__(self, p: Any) -> None:
         self.p = p
-        self.first: Part | None = None
-        self.hires: Part | None = None
+        self.first: Pass | None = None
+        self.hires: Pass | None = None
         self.hires_follow = False  # whether the hires prompts are each picture's own
         self.parsed = False  # whether the prompts with their tags went through our hands
-        self._acting: Part | None = None
+        self._acting: Pass | None = None
         self._refusal: Exception | None = None
         self._bound: Any = None
 
@@ -35,15 +35,15 @@ class Job:
         """The last moment before seeds are used, after every script's `process`."""
         if self._refusal is not None:
             raise self._refusal
-        wishes.prepare(self.p, self.hires_follow)
+        job_options.prepare(self.p, self.hires_follow)
         return host(self.p.all_prompts, self.p.all_seeds, self.p.all_subseeds)
 
     def parse_extra_network_prompts(self, host: Callable[..., Any]) -> Any:
         """Takes our tags out of all prompts of this batch, then lets the webui take its own."""
-        self.read(*batch.texts(self.p))
+        self.read(*batch_tags.texts(self.p))
         self.parsed = True
         assert self.first is not None
-        result = batch.take_out(self.p, self.first, self.hires, host)
+        result = batch_tags.take_out(self.p, self.first, self.hires, host)
         self.sign()
         return result
 
@@ -83,7 +83,7 @@ class Job:
         return bool(getattr(self.p, "is_hr_pass", False))
 
     @property
-    def parts(self) -> list[Part]:
+    def parts(self) -> list[Pass]:
         """The passes of the present batch."""
         return [part for part in (self.first, self.hires) if part is not None]
 
@@ -93,11 +93,11 @@ class Job:
 
     def read(self, first: tuple[Any, Any], hires: tuple[Any, Any] | None) -> None:
         """Starts a batch: prompts and negatives of its passes, with tags. Raises StrictError."""
-        self.first, self.hires = Part(*first), Part(*hires) if hires else None
+        self.first, self.hires = Pass(*first), Pass(*hires) if hires else None
         self._bound = None
         if not self.p.disable_extra_networks:
             self.follow_checkpoint()
-            telling.problems(self.p, self.parts)
+            notices.problems(self.p, self.parts)
 
     def sign(self) -> None:
         """Tells the infotext what is in use."""
@@ -130,7 +130,7 @@ class Job:
             wanted.announce(params.denoiser, params.x, params.sigma)
 
     @contextmanager
-    def acting(self, part: Part | None) -> Iterator[None]:
+    def acting(self, part: Pass | None) -> Iterator[None]:
         """Hooks of this pass on, and those of before on again afterwards."""
         before = self._acting
         self._act(part)
@@ -139,7 +139,7 @@ class Job:
         finally:
             self._act(before)
 
-    def _act(self, part: Part | None) -> None:
+    def _act(self, part: Pass | None) -> None:
         if part is self._acting:
             return
         if self._acting is not None:
@@ -153,6 +153,6 @@ class Job:
         """After a batch, however it ended: the report."""
         reports = [report for part in self.parts for report in part.reports]
         if reports:
-            LIVE.report = telling.joined(reports)
+            LIVE.report = notices.joined(reports)
             if options.get("live_lora_report"):
-                telling.results(self.p, self.parts)
+                notices.results(self.p, self.parts)

@@ -9,11 +9,11 @@ from modules import infotext_utils
 
 from ... import prompt as language
 from ...errors import LiveLoraError
-from ...library.catalog import Entry
-from ...prompt import Tag, foreign
-from . import edits, telling
+from ...library.lora_file import LoraFile
+from ...prompt import Tag, additional_networks
+from . import notices, tag_edits
 from .infotext import HASHES, REMOVED, short_hash
-from .live import LIVE
+from .state import LIVE
 
 PROMPTS = ("Prompt", "Negative prompt", "Hires prompt", "Hires negative prompt")
 
@@ -29,7 +29,7 @@ def pasted(infotext: str, params: dict[str, Any]) -> None:
     for key in PROMPTS:
         if params.get(key):
             params[key] = renamed(str(params[key]), str(written.get(key) or ""), hashes)
-    if (added := foreign.additional_networks(params)) and "Prompt" in params:
+    if (added := additional_networks.additional_networks(params)) and "Prompt" in params:
         params["Prompt"] = with_tags(params["Prompt"], added)
 
 
@@ -52,9 +52,9 @@ def renamed(prompt: str, written: str, hashes: Mapping[str, str]) -> str:
 
     def edit(tag: Tag) -> str:
         name = names[tag.span]
-        return tag.source if name == tag.name else edits.renamed(tag, name)
+        return tag.source if name == tag.name else tag_edits.renamed(tag, name)
 
-    return edits.every(prompt, edit)
+    return tag_edits.every(prompt, edit)
 
 
 def name_here(tag: Tag, short: str | None) -> str:
@@ -66,11 +66,11 @@ def name_here(tag: Tag, short: str | None) -> str:
         return LIVE.catalog().find(tag.name, hash=short).name
     except LiveLoraError as error:
         other = f"{tag.name} is another file than the one that made this picture (hash {short})"
-        telling.warn(str(error) if named is None else other)
+        notices.warn(str(error) if named is None else other)
         return tag.name
 
 
-def _named(name: str) -> Entry | None:
+def _named(name: str) -> LoraFile | None:
     try:
         return LIVE.catalog().find(name)
     except LiveLoraError:

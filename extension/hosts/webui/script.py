@@ -6,7 +6,7 @@ from typing import Any
 
 from modules import scripts
 
-from . import steps, wishes
+from . import job_options, steps
 from .wrapping import install, uninstall
 
 TITLE = "Live LoRA"
@@ -36,8 +36,8 @@ class LiveLoraScript(scripts.Script):  # type: ignore[misc]
     def before_process(self, p: Any, prompts: Any = None, *_: Any) -> None:
         job = install(p)
         try:
-            job.hires_follow = wishes.ask(p, wishes.prompts_of(prompts))
-        except wishes.BadRequest as error:
+            job.hires_follow = job_options.ask(p, job_options.prompts_of(prompts))
+        except job_options.BadRequest as error:
             job.refuse(error)
 
     def process_before_every_sampling(self, p: Any, *_: Any, **__: Any) -> None:

@@ -14,8 +14,8 @@ from modules import scripts
 from ... import prompt as language
 from ...errors import LiveLoraError
 from ...prompt import Tag
-from . import edits
-from .live import LIVE
+from . import tag_edits
+from .state import LIVE
 
 PREFIX = "[Live LoRA]"
 ARGUMENTS = {"te": "te", "unet": "unet", "start": "start", "stop": "stop", "block preset": "lbw"}
@@ -42,17 +42,17 @@ def _axes(option: Callable[..., Any]) -> list[Any]:
 
     return [
         axis("LoRA", _name, lambda: [entry.name for entry in LIVE.catalog().entries]),
-        axis("weight", edits.weighted),
+        axis("weight", tag_edits.weighted),
         *[axis(label, _argument(name)) for label, name in ARGUMENTS.items()],
     ]
 
 
 def _name(tag: Tag, value: str) -> str:
-    return "" if value.lower() == NO_LORA else edits.renamed(tag, value)
+    return "" if value.lower() == NO_LORA else tag_edits.renamed(tag, value)
 
 
 def _argument(name: str) -> Edit:
-    return lambda tag, value: edits.changed(tag, name, value)
+    return lambda tag, value: tag_edits.changed(tag, name, value)
 
 
 def applied(edit: Edit) -> Callable[[Any, str, Any], None]:
@@ -86,4 +86,4 @@ def change(prompt: str, edit: Edit, value: str) -> tuple[str, int]:
         count += 1
         return edit(tag, value)
 
-    return edits.every(prompt, one), count
+    return tag_edits.every(prompt, one), count

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from ..factor import Factor
-from ..reader import Unreadable
+from ..grammar import Unreadable
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class WrittenArgument:
     """A value in a tag: `name` as it was understood, or its position after the tag's name."""
 
     text: str
@@ -60,12 +60,12 @@ class Feature:
         cls.features.sort(key=lambda feature: feature.order)
 
     @classmethod
-    def read(cls, written: Written) -> Any:
+    def read(cls, written: WrittenArgument) -> Any:
         """The value. Raises Unreadable, with what was expected."""
         raise NotImplementedError
 
     @classmethod
-    def bare(cls, written: Written) -> str | None:  # noqa: ARG003
+    def bare(cls, written: WrittenArgument) -> str | None:  # noqa: ARG003
         """The name this feature gives to a value without one; for what other programs write."""
         return None
 

@@ -16,9 +16,9 @@ from lark import Token, Transformer
 
 from ...records import Progress
 from ..easings import EASINGS
+from ..grammar import Grammar, Unreadable
 from ..numbers import NUMBER, finite, found
 from ..position import Position, position
-from ..reader import Reader, Unreadable
 
 GRAMMAR = rf"""
 curve: point ((";" | ",") point)*
@@ -131,7 +131,7 @@ def _point(value: Token, where: Token | None, easing: Token | None, fractions: b
     return Point(amount, place, name)
 
 
-_READER = Reader(GRAMMAR, _Points, "a number (0.8) or a curve (0@0;1@0.5)", start="curve")
+_READER = Grammar(GRAMMAR, _Points, "a number (0.8) or a curve (0@0;1@0.5)", start="curve")
 
 
 @lru_cache(maxsize=1024)

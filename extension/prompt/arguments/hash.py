@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import ClassVar
 
-from ..reader import Unreadable
-from .base import Feature, Written
+from ..grammar import Unreadable
+from .base import Feature, WrittenArgument
 
 _HEX = re.compile(r"[0-9a-f]{8,64}")
 
@@ -17,7 +17,7 @@ class Hash(Feature):
     names: ClassVar[tuple[str, ...]] = ("hash",)
 
     @classmethod
-    def read(cls, written: Written) -> str:
+    def read(cls, written: WrittenArgument) -> str:
         digits = written.text.strip().lower()
         if not _HEX.fullmatch(digits):
             raise Unreadable(f"expected 8 to 64 hexadecimal digits, found {written.text.strip()!r}")

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from ...records import Progress, Row, Target
 from ..factor import Factor
-from .base import Draft, Feature, Written
+from .base import Draft, Feature, WrittenArgument
 from .curve import Curve, Value, value
 from .weight import Weight, once
 
@@ -31,7 +31,7 @@ class Hires(Feature):
     names: ClassVar[tuple[str, ...]] = ("hr", "hrte", "hrunet")
 
     @classmethod
-    def read(cls, written: Written) -> Value:
+    def read(cls, written: WrittenArgument) -> Value:
         return value(written.text)
 
     @classmethod

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from ..numbers import whole
-from .base import Feature, Written
+from .base import Feature, WrittenArgument
 
 
 class Rank(Feature):
@@ -16,5 +16,5 @@ class Rank(Feature):
     positions: ClassVar[Mapping[int, str]] = {3: "dyn"}
 
     @classmethod
-    def read(cls, written: Written) -> int:
+    def read(cls, written: WrittenArgument) -> int:
         return whole(written.text, "a whole number of ranks")

@@ -9,7 +9,7 @@ from typing import ClassVar
 from ...records import Progress, Row, Target
 from ..factor import Factor
 from ..numbers import number
-from .base import Draft, Feature, Written, one_of
+from .base import Draft, Feature, WrittenArgument, one_of
 
 
 class Sweep(Factor):
@@ -30,7 +30,7 @@ class Sweeps(Feature):
     names: ClassVar[tuple[str, ...]] = ("sweep",)
 
     @classmethod
-    def read(cls, written: Written) -> tuple[float, ...]:
+    def read(cls, written: WrittenArgument) -> tuple[float, ...]:
         values = re.split(r"[;,]", written.text)
         return tuple(number(one, "numbers parted by semicolons (0;0.5;1)") for one in values)
 
@@ -45,7 +45,7 @@ class Seed(Feature):
     names: ClassVar[tuple[str, ...]] = ("seed",)
 
     @classmethod
-    def read(cls, written: Written) -> str:
+    def read(cls, written: WrittenArgument) -> str:
         return one_of(written.text, ("same",))
 
     @classmethod

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from ...records import Progress, Row, Target
 from ..factor import Factor
-from .base import Draft, Feature, Written, one_of
+from .base import Draft, Feature, WrittenArgument, one_of
 
 WORDS = {"1": True, "0": False, "on": True, "off": False, "true": True, "false": False}
 
@@ -24,7 +24,7 @@ class Switch(Feature):
     names: ClassVar[tuple[str, ...]] = ("on",)
 
     @classmethod
-    def read(cls, written: Written) -> bool:
+    def read(cls, written: WrittenArgument) -> bool:
         return WORDS[one_of(written.text, tuple(WORDS))]
 
     @classmethod

@@ -11,7 +11,7 @@ from typing import ClassVar
 from ...records import Progress, Row, Target
 from ..factor import Factor
 from ..position import BEGINNING
-from .base import Draft, Feature, Written
+from .base import Draft, Feature, WrittenArgument
 from .curve import Curve, Value, value
 
 
@@ -39,7 +39,7 @@ class Weights(Feature):
     always: ClassVar[bool] = True
 
     @classmethod
-    def read(cls, written: Written) -> Value:
+    def read(cls, written: WrittenArgument) -> Value:
         return value(written.text)
 
     @classmethod

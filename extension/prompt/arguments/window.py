@@ -11,9 +11,9 @@ from typing import ClassVar
 
 from ...records import Progress, Row, Target
 from ..factor import Factor
+from ..grammar import Unreadable
 from ..position import BEGINNING, Position, position
-from ..reader import Unreadable
-from .base import Draft, Feature, Written
+from .base import Draft, Feature, WrittenArgument
 
 Bounds = tuple[Position | None, Position | None]
 
@@ -40,7 +40,7 @@ class Windows(Feature):
     names: ClassVar[tuple[str, ...]] = ("start", "stop", "step")
 
     @classmethod
-    def read(cls, written: Written) -> Bounds:
+    def read(cls, written: WrittenArgument) -> Bounds:
         if written.name == "start":
             return _start(written.text), None
         if written.name == "stop":

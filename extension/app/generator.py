@@ -16,16 +16,16 @@ from ..hosts import Live, attach
 from ..library.catalog import Catalog
 from ..prompt import sweeps
 from ..session.report import Report
-from .checkpoint import Checkpoint
-from .infotext import infotext
-from .preview import Preview
+from .load_model import Checkpoint
+from .png_parameters import infotext
+from .preview_decoder import PreviewDecoder
 
 LARGEST_SEED = 2**32 - 1
 GRID = 8  # diffusers draws multiples of this many pixels only
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class GenerationRequest:
     """What to draw: one picture per prompt; picture i has the seed `seed` + i, or all have one.
 
     Width and height are pixels; without them, and without guidance, the model's own.
@@ -48,7 +48,7 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class StepPreview:
     """Pictures being drawn: `step` of `steps` are done, and how they look, now and then."""
 
     step: int
@@ -57,16 +57,16 @@ class Moment:
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class GenerationResult:
     """The pictures; each carries its infotext as `info["parameters"]`, where PNG keeps it."""
 
     images: tuple[Image, ...]
-    order: Order
+    order: GenerationRequest
     report: Report
     stopped: bool = False
 
 
-class Studio:
+class Generator:
     """One model, one picture (or batch) at a time."""
 
     def __init__(self, checkpoint: Checkpoint, catalog: Catalog, **options: Any) -> None:
@@ -77,7 +77,9 @@ class Studio:
         self._one_at_a_time = Lock()
         self._stop = Event()
 
-    def draw(self, order: Order, watch: Callable[[Moment], None] | None = None) -> Drawn:
+    def draw(
+        self, order: GenerationRequest, watch: Callable[[StepPreview], None] | None = None
+    ) -> GenerationResult:
         """Raises StrictError in strict mode where something of the prompts cannot be done."""
         with self._one_at_a_time:
             self._stop.clear()
@@ -86,7 +88,7 @@ class Studio:
             report = self.live.report or Report()
             for index, image in enumerate(images):
                 image.info["parameters"] = infotext(self, order, index, report)
-            return Drawn(tuple(images), order, report, self._stop.is_set())
+            return GenerationResult(tuple(images), order, report, self._stop.is_set())
 
     def is_drawing(self) -> bool:
         """At this moment."""
@@ -96,7 +98,7 @@ class Studio:
         """Ends the drawing after its present step."""
         self._stop.set()
 
-    def settled(self, order: Order) -> Order:
+    def settled(self, order: GenerationRequest) -> GenerationRequest:
         """The order with what was left open: seed, size, and each picture's value of a sweep."""
         width, height = self.checkpoint.size
         parsed = [language.parse(one) for one in order.prompts]
@@ -110,7 +112,9 @@ class Studio:
             height=on_grid(order.height or height),
         )
 
-    def _call(self, order: Order, watch: Callable[[Moment], None] | None) -> Sequence[Image]:
+    def _call(
+        self, order: GenerationRequest, watch: Callable[[StepPreview], None] | None
+    ) -> Sequence[Image]:
         count = len(order.prompts)
         # Noise from the CPU's generator is the same on every device.
         noise = [torch.Generator().manual_seed(seed) for seed in order.seeds]
@@ -127,15 +131,15 @@ class Studio:
         images: Sequence[Image] = output.images
         return images
 
-    def _follow(self, watch: Callable[[Moment], None] | None) -> Callable[..., dict[str, Any]]:
-        preview = Preview(self.checkpoint.pipeline)
+    def _follow(self, watch: Callable[[StepPreview], None] | None) -> Callable[..., dict[str, Any]]:
+        preview = PreviewDecoder(self.checkpoint.pipeline)
 
         def step_end(pipeline: Any, index: int, _: Any, values: dict[str, Any]) -> dict[str, Any]:
             if self._stop.is_set():
                 pipeline._interrupt = True  # diffusers' own way to end early
             elif watch is not None:
                 look = preview(values["latents"])
-                watch(Moment(index + 1, pipeline.num_timesteps, look))
+                watch(StepPreview(index + 1, pipeline.num_timesteps, look))
             return {}
 
         return step_end

@@ -18,20 +18,20 @@ from typing import ClassVar
 
 from ...model.blocks import LISTS, block_name, block_of
 from ...records import Progress, Row, Target
-from ..choices import Choice, amount, line_fits, read_blocks, read_elements
+from ..block_weights import BlockWeights, amount, line_fits, read_blocks, read_elements
 from ..factor import Factor
+from ..grammar import Unreadable
 from ..numbers import number
 from ..presets import presets
-from ..reader import Unreadable
-from .base import Draft, Feature, Written
+from .base import Draft, Feature, WrittenArgument
 
 
-class Blocks(Factor):
+class BlockFactor(Factor):
     """The weight that the last fitting rule gives, found once per target."""
 
     varies = frozenset({"target"})
 
-    def __init__(self, choice: Choice, elements: Choice, x: float) -> None:
+    def __init__(self, choice: BlockWeights, elements: BlockWeights, x: float) -> None:
         self.by_block = {block: amount(written, x) for block, written in choice.values}
         self.rest, self.base = choice.rest, choice.base
         self.rules = (*choice.rules, *elements.rules)
@@ -62,13 +62,13 @@ class Blocks(Factor):
         return weight
 
 
-class BlockWeights(Feature):
+class Lbw(Feature):
     """lbw, lbwe and x."""
 
     names: ClassVar[tuple[str, ...]] = ("lbw", "lbwe", "x")
 
     @classmethod
-    def read(cls, written: Written) -> Choice | float:
+    def read(cls, written: WrittenArgument) -> BlockWeights | float:
         if written.name == "x":
             return number(written.text, "a number for X")
         items = [item.strip() for item in written.text.split(";") if item.strip()]
@@ -77,7 +77,7 @@ class BlockWeights(Feature):
         return read_elements(items) if written.name == "lbwe" else read_blocks(items)
 
     @classmethod
-    def bare(cls, written: Written) -> str | None:
+    def bare(cls, written: WrittenArgument) -> str | None:
         """lora-block-weight's old form: the blocks after the weight, the elements after them."""
         text = written.text.strip()
         listed = text.count(",") + 1 in LISTS and "@" not in text
@@ -89,11 +89,11 @@ class BlockWeights(Feature):
     def compose(cls, draft: Draft) -> None:
         values = draft.values
         if values.keys() & {"lbw", "lbwe"}:
-            choice = values.get("lbw", Choice()), values.get("lbwe", Choice())
-            draft.factors.append(Blocks(*choice, values.get("x", 1.0)))
+            choice = values.get("lbw", BlockWeights()), values.get("lbwe", BlockWeights())
+            draft.factors.append(BlockFactor(*choice, values.get("x", 1.0)))
 
     @classmethod
     def remarks(cls, draft: Draft) -> Iterable[tuple[str, str]]:
-        choice = draft.values.get("lbw", Choice())
+        choice = draft.values.get("lbw", BlockWeights())
         if "x" in draft.values and not any("X" in value for _, value in choice.values):
             yield "x", "x= has a meaning only with a preset that holds X"

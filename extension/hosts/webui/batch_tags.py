@@ -8,7 +8,7 @@ from typing import Any
 from modules import extra_networks
 
 from ...prompt import Tag
-from .part import Part
+from .sampling_pass import Pass
 
 Texts = tuple[list[str], list[str]]  # prompts, negatives
 
@@ -21,7 +21,7 @@ def texts(p: Any) -> tuple[Texts, Texts | None]:
     return first, (_slice(p, p.all_hr_prompts), _slice(p, p.all_hr_negative_prompts))
 
 
-def take_out(p: Any, first: Part, hires: Part | None, host: Callable[[], Any]) -> Any:
+def take_out(p: Any, first: Pass, hires: Pass | None, host: Callable[[], Any]) -> Any:
     """Lets the webui parse prompts that are rid of our tags.
 
     Its own expression would end a tag at the first `>` and know no schedules. The prompts of
@@ -45,7 +45,7 @@ def take_out(p: Any, first: Part, hires: Part | None, host: Callable[[], Any]) -
     return result
 
 
-def mark(data: Any, part: Part) -> None:
+def mark(data: Any, part: Pass) -> None:
     """The first picture's tags where other extensions look for them, and our fingerprint.
 
     The data is part of the cond cache's key, which else knows neither the other pictures' tags

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lark import Token, Transformer
 
-from .reader import Reader
+from .grammar import Grammar
 
 _ESCAPED = re.compile(r'\\([\\:<>"=])')
 _IN_QUOTES = re.compile(r'\\(["\\])')
@@ -34,18 +34,18 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class Items:
+class SplitTag:
     """A tag before its arguments are read."""
 
     kind: str
     items: tuple[Item, ...]
 
 
-class _Split(Transformer[Token, Items]):
+class _Split(Transformer[Token, SplitTag]):
     def item(self, children: Sequence[Token | None]) -> list[Token | None]:
         return list(children)
 
-    def tag(self, children: Sequence[Token | list[Token | None]]) -> Items:
+    def tag(self, children: Sequence[Token | list[Token | None]]) -> SplitTag:
         head = children[0]
         assert isinstance(head, Token)
         items, start = [], len(head)
@@ -55,7 +55,7 @@ class _Split(Transformer[Token, Items]):
             end = sign.start_pos or 0
             items.append(_item(parts, start, end))
             start = end + 1
-        return Items(head[1:-1], tuple(items))
+        return SplitTag(head[1:-1], tuple(items))
 
 
 def _item(parts: Sequence[Token | None], start: int, end: int) -> Item:
@@ -70,11 +70,11 @@ def _item(parts: Sequence[Token | None], start: int, end: int) -> Item:
 
 
 _GRAMMAR = Path(__file__).with_name("grammar.lark").read_text(encoding="utf-8")
-_READER = Reader(_GRAMMAR, _Split, "a tag <lora:name:weight>", start="tag")
+_READER = Grammar(_GRAMMAR, _Split, "a tag <lora:name:weight>", start="tag")
 
 
 @lru_cache(maxsize=1024)
-def split(tag: str) -> Items:
+def split(tag: str) -> SplitTag:
     """The items of `<kind:…>`. Raises Unreadable."""
-    items: Items = _READER.read(tag)
+    items: SplitTag = _READER.read(tag)
     return items

@@ -6,20 +6,20 @@ from collections.abc import Iterator
 from queue import SimpleQueue
 from threading import Thread
 
-from .studio import Drawn, Moment, Order, Studio
+from .generator import GenerationRequest, GenerationResult, Generator, StepPreview
 
 
-class Drawing:
-    """`with Drawing(…) as drawing: for moment in drawing: …`, then `drawing.result()`.
+class GenerationThread:
+    """`with GenerationThread(…) as drawing: for moment in drawing: …`, then `drawing.result()`.
 
     Left early, because the page was closed, it is stopped.
     """
 
-    def __init__(self, studio: Studio, order: Order) -> None:
+    def __init__(self, studio: Generator, order: GenerationRequest) -> None:
         self.studio = studio
         self.order = order
-        self._moments: SimpleQueue[Moment | None] = SimpleQueue()
-        self._result: Drawn | Exception | None = None
+        self._moments: SimpleQueue[StepPreview | None] = SimpleQueue()
+        self._result: GenerationResult | Exception | None = None
         self._thread = Thread(target=self._draw, daemon=True)
 
     def _draw(self) -> None:
@@ -30,7 +30,7 @@ class Drawing:
         finally:
             self._moments.put(None)
 
-    def __enter__(self) -> Drawing:
+    def __enter__(self) -> GenerationThread:
         self._thread.start()
         return self
 
@@ -39,14 +39,14 @@ class Drawing:
             self.studio.stop()
         self._thread.join()
 
-    def __iter__(self) -> Iterator[Moment]:
+    def __iter__(self) -> Iterator[StepPreview]:
         while (moment := self._moments.get()) is not None:
             yield moment
 
-    def result(self) -> Drawn:
+    def result(self) -> GenerationResult:
         """The pictures; raises what went wrong in the other thread."""
         self._thread.join()
-        if isinstance(self._result, Drawn):
+        if isinstance(self._result, GenerationResult):
             return self._result
         assert self._result is not None
         raise self._result

@@ -8,12 +8,12 @@ from typing import ClassVar
 
 from ...records import Progress, Row, Target
 from ..factor import Factor
-from .base import Draft, Feature, Written, one_of
+from .base import Draft, Feature, WrittenArgument, one_of
 
 WORDS = ("cond", "uncond", "part")
 
 
-class Side(Factor):
+class OneSide(Factor):
     """1 on the rows of one side of the guidance."""
 
     varies = frozenset({"row"})
@@ -25,7 +25,7 @@ class Side(Factor):
         return 1.0 if row.side == self.side else 0.0
 
 
-class Part(Factor):
+class AndPart(Factor):
     """1 on the rows of one part of `a AND b`."""
 
     varies = frozenset({"row"})
@@ -37,13 +37,13 @@ class Part(Factor):
         return 1.0 if row.side == "cond" and row.part == self.part else 0.0
 
 
-class Rows(Feature):
+class Only(Feature):
     """only."""
 
     names: ClassVar[tuple[str, ...]] = ("only",)
 
     @classmethod
-    def read(cls, written: Written) -> frozenset[str]:
+    def read(cls, written: WrittenArgument) -> frozenset[str]:
         words = re.split(r"[,;+]", written.text)
         return frozenset(one_of(word, WORDS) for word in words)
 
@@ -51,9 +51,9 @@ class Rows(Feature):
     def compose(cls, draft: Draft) -> None:
         only = draft.values["only"]
         for side in sorted(only & {"cond", "uncond"}):
-            draft.factors.append(Side(side))
+            draft.factors.append(OneSide(side))
         if "part" in only and draft.part is not None:
-            draft.factors.append(Part(draft.part))
+            draft.factors.append(AndPart(draft.part))
 
     @classmethod
     def remarks(cls, draft: Draft) -> Iterable[tuple[str, str]]:

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import tiny_pipeline
 import torch
-from live_lora.app import checkpoint
-from live_lora.app.drawing import Drawing
-from live_lora.app.preview import Preview
-from live_lora.app.studio import Drawn, Moment, Order, Studio
+from live_lora.app import load_model
+from live_lora.app.generation_thread import GenerationThread
+from live_lora.app.generator import GenerationRequest, GenerationResult, Generator, StepPreview
+from live_lora.app.preview_decoder import PreviewDecoder
 from live_lora.hosts import open_library
 from live_lora.session.report import StrictError
 from live_lora.session.session import Options
@@ -21,19 +21,19 @@ TAG = "a fox <lora:ghibli:0.8>"
 
 
 @pytest.fixture(scope="module")
-def studio(model: Path, loras: Path) -> Studio:
-    return Studio(checkpoint.load(model, device="cpu"), open_library(loras, Options()))
+def studio(model: Path, loras: Path) -> Generator:
+    return Generator(load_model.load(model, device="cpu"), open_library(loras, Options()))
 
 
-def draw(studio: Studio, *prompts: str, **settings: object) -> Drawn:
-    return studio.draw(Order(prompts, **{"steps": 2, "seed": 7, **settings}))  # type: ignore[arg-type]
+def draw(studio: Generator, *prompts: str, **settings: object) -> GenerationResult:
+    return studio.draw(GenerationRequest(prompts, **{"steps": 2, "seed": 7, **settings}))  # type: ignore[arg-type]
 
 
 def same(one: Image, other: Image) -> bool:
     return bool(np.array_equal(np.asarray(one), np.asarray(other)))
 
 
-def test_a_tag_changes_the_picture_and_leaves_no_trace(studio: Studio) -> None:
+def test_a_tag_changes_the_picture_and_leaves_no_trace(studio: Generator) -> None:
     before, tagged, after = (draw(studio, text) for text in ("a fox", TAG, "a fox"))
     assert not same(before.images[0], tagged.images[0])
     assert same(before.images[0], after.images[0])
@@ -42,7 +42,7 @@ def test_a_tag_changes_the_picture_and_leaves_no_trace(studio: Studio) -> None:
     assert tagged.report.ok
 
 
-def test_pictures_of_a_batch_have_their_own_tags_and_seeds(studio: Studio) -> None:
+def test_pictures_of_a_batch_have_their_own_tags_and_seeds(studio: Generator) -> None:
     batch = draw(studio, "a fox", TAG, seed=7).images
     for index, text in enumerate(("a fox", TAG)):
         alone = np.asarray(draw(studio, text, seed=7 + index).images[0], int)
@@ -53,19 +53,19 @@ def test_pictures_of_a_batch_have_their_own_tags_and_seeds(studio: Studio) -> No
     ("asked", "drawn"), [((None, None), (128, 128)), ((100, 64), (96, 64)), ((1, 129), (8, 128))]
 )
 def test_sizes_are_on_the_grid(
-    studio: Studio, asked: tuple[int | None, int | None], drawn: tuple[int, int]
+    studio: Generator, asked: tuple[int | None, int | None], drawn: tuple[int, int]
 ) -> None:
-    order = studio.settled(Order(("",), width=asked[0], height=asked[1]))
+    order = studio.settled(GenerationRequest(("",), width=asked[0], height=asked[1]))
     assert (order.width, order.height) == drawn
 
 
-def test_an_open_seed_is_drawn_and_told(studio: Studio) -> None:
-    first, second = (studio.settled(Order(("",))).seed for _ in range(2))
+def test_an_open_seed_is_drawn_and_told(studio: Generator) -> None:
+    first, second = (studio.settled(GenerationRequest(("",))).seed for _ in range(2))
     assert first != second
-    assert studio.settled(Order(("",), seed=0)).seed == 0
+    assert studio.settled(GenerationRequest(("",), seed=0)).seed == 0
 
 
-def test_sweeps(studio: Studio) -> None:
+def test_sweeps(studio: Generator) -> None:
     prompt = "a <lora:ghibli:sweep=0;0.5;1:seed=same>"
     drawn = draw(studio, *[prompt] * 3)
     texts = [image.info["parameters"] for image in drawn.images]
@@ -76,7 +76,7 @@ def test_sweeps(studio: Studio) -> None:
     assert np.abs(np.asarray(alone, int) - np.asarray(drawn.images[1], int)).max() <= 1
 
 
-def test_infotext(studio: Studio) -> None:
+def test_infotext(studio: Generator) -> None:
     drawn = draw(studio, TAG, "b", negative="blurry", width=64, height=96)
     entry = studio.catalog.find("ghibli")
     assert drawn.images[0].info["parameters"] == (
@@ -87,9 +87,9 @@ def test_infotext(studio: Studio) -> None:
     assert "hashes" not in draw(studio, "a").images[0].info["parameters"]
 
 
-def test_watching(studio: Studio) -> None:
-    seen: list[Moment] = []
-    studio.draw(Order(("a", "b"), steps=3, seed=1), seen.append)
+def test_watching(studio: Generator) -> None:
+    seen: list[StepPreview] = []
+    studio.draw(GenerationRequest(("a", "b"), steps=3, seed=1), seen.append)
     assert [(moment.step, moment.steps) for moment in seen] == [(1, 3), (2, 3), (3, 3)]
     previews = [moment.preview for moment in seen if moment.preview]
     assert previews
@@ -100,9 +100,9 @@ def test_previews_of_half_precision_are_those_of_full() -> None:
     pipeline = tiny_pipeline.pipeline()
     pipeline.vae.register_to_config(force_upcast=True)
     latents = torch.randn(2, 4, 16, 16, generator=torch.Generator().manual_seed(0)).half()
-    full = Preview(pipeline).look(latents)
+    full = PreviewDecoder(pipeline).look(latents)
     pipeline.vae.half()
-    half = Preview(pipeline).look(latents)
+    half = PreviewDecoder(pipeline).look(latents)
     assert pipeline.vae.dtype == torch.float16
     for one, other in zip(full, half, strict=True):
         assert np.abs(np.asarray(one, int) - np.asarray(other, int)).max() <= 2
@@ -110,18 +110,18 @@ def test_previews_of_half_precision_are_those_of_full() -> None:
 
 @pytest.mark.parametrize(("latents", "pixels"), [((48, 64), (256, 192)), ((8, 16), (128, 64))])
 def test_previews_are_small(latents: tuple[int, int], pixels: tuple[int, int]) -> None:
-    (picture,) = Preview(tiny_pipeline.pipeline()).look(torch.zeros(1, 4, *latents))
+    (picture,) = PreviewDecoder(tiny_pipeline.pipeline()).look(torch.zeros(1, 4, *latents))
     assert picture.size == pixels
 
 
-def test_stopping(studio: Studio) -> None:
-    seen: list[Moment] = []
+def test_stopping(studio: Generator) -> None:
+    seen: list[StepPreview] = []
 
-    def watch(moment: Moment) -> None:
+    def watch(moment: StepPreview) -> None:
         seen.append(moment)
         studio.stop()
 
-    drawn = studio.draw(Order(("a",), steps=9, seed=1), watch)
+    drawn = studio.draw(GenerationRequest(("a",), steps=9, seed=1), watch)
     assert drawn.stopped
     assert len(seen) == 1
     assert len(drawn.images) == 1
@@ -129,36 +129,38 @@ def test_stopping(studio: Studio) -> None:
 
 
 def test_strict_draws_nothing(model: Path, loras: Path) -> None:
-    strict = Studio(
-        checkpoint.load(model, device="cpu"), open_library(loras, Options()), strict=True
+    strict = Generator(
+        load_model.load(model, device="cpu"), open_library(loras, Options()), strict=True
     )
     with pytest.raises(StrictError, match="nope"):
         draw(strict, "a <lora:nope:1>")
     assert draw(strict, TAG).report.ok
 
 
-def test_a_drawing_is_followed_from_another_thread(studio: Studio) -> None:
-    with Drawing(studio, Order((TAG,), steps=2, seed=7)) as drawing:
+def test_a_drawing_is_followed_from_another_thread(studio: Generator) -> None:
+    with GenerationThread(studio, GenerationRequest((TAG,), steps=2, seed=7)) as drawing:
         steps = [moment.step for moment in drawing]
         result = drawing.result()
     assert steps == [1, 2]
-    assert isinstance(result, Drawn)
+    assert isinstance(result, GenerationResult)
     assert same(result.images[0], draw(studio, TAG).images[0])
 
 
-def test_a_drawing_that_is_left_is_stopped(studio: Studio) -> None:
-    with Drawing(studio, Order(("a",), steps=500, seed=7)) as drawing:
+def test_a_drawing_that_is_left_is_stopped(studio: Generator) -> None:
+    with GenerationThread(studio, GenerationRequest(("a",), steps=500, seed=7)) as drawing:
         next(iter(drawing))
-    assert isinstance(result := drawing.result(), Drawn)
+    assert isinstance(result := drawing.result(), GenerationResult)
     assert result.stopped
 
 
-def test_a_drawing_brings_its_errors_along(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_drawing_brings_its_errors_along(
+    studio: Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(*_: object) -> None:
         raise MemoryError("no room")
 
     monkeypatch.setattr(studio, "draw", full)
-    with Drawing(studio, Order((TAG,))) as drawing:
+    with GenerationThread(studio, GenerationRequest((TAG,))) as drawing:
         assert list(drawing) == []
         with pytest.raises(MemoryError, match="no room"):
             drawing.result()

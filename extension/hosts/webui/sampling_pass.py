@@ -15,10 +15,10 @@ from ...session.report import Report
 from ...session.run import Run
 from ...session.session import Core
 from . import bundled, options
-from .rows import Lines, progress_of, rows_of
+from .batch_rows import BatchRows, progress_of, rows_of
 
 
-class Part:
+class Pass:
     """The pictures of one batch in one pass; entered around encoding and around sampling."""
 
     def __init__(self, prompts: Sequence[str], negatives: Sequence[str]) -> None:
@@ -31,7 +31,7 @@ class Part:
         self.encoded = False  # whether a text encoder ran: not if the webui had the conds cached
         self._unet: nn.Module | None = None
         self._earlier: list[Report] = []
-        self._lines = Lines()
+        self._lines = BatchRows()
         self._stack = ExitStack()
 
     @property
@@ -71,12 +71,12 @@ class Part:
             return
         rows = rows_of(denoiser, len(x))
         self._lines.announce(rows)
-        self.run.strengths.move(progress_of(denoiser, sigma), rows)
+        self.run.weights.move(progress_of(denoiser, sigma), rows)
 
     def _before_unet(self, module: Any, args: Any, kwargs: Any) -> None:
         batch = len(args[0] if args else next(iter(kwargs.values())))
         if self.run is not None and (rows := self._lines.take(batch)):
-            self.run.strengths.move(rows=rows)
+            self.run.weights.move(rows=rows)
 
     def written(self, picture: int) -> tuple[str, str]:
         """Prompt and negative of a picture with their tags."""

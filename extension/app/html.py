@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from ..library.facts import UNKNOWN
-from ..session.report import NetworkReport, Report, Told
-from .studio import Drawn
+from ..library.summaries import UNKNOWN
+from ..session.report import NetworkReport, PromptDiagnostic, Report
+from .generator import GenerationResult
 
 TITLES = {"unet": "UNet", "text_encoder": "text encoder", "text_encoder_2": "text encoder 2"}
 
@@ -32,7 +32,7 @@ def progress(step: int, steps: int) -> str:
     return status(f'{label}<progress aria-label="{label}" value="{step}" max="{steps}"></progress>')
 
 
-def done(drawn: Drawn) -> str:
+def done(drawn: GenerationResult) -> str:
     order = drawn.order
     ended = "Stopped early" if drawn.stopped else "Done"
     return status(f"{ended}: {order.width}×{order.height}, {order.steps} steps, seed {order.seed}")
@@ -57,7 +57,7 @@ def report(ran: Report) -> str:
     return "".join((*parts, *problems)) or "<p>No LoRA in the prompt.</p>"
 
 
-def problem(told: Told) -> str:
+def problem(told: PromptDiagnostic) -> str:
     """What is wrong, under the prompt with the place marked."""
     span, source = told.problem.span, told.source
     where = ""

@@ -16,10 +16,10 @@ from ..model.blocks import (
     span_of_blocks,
 )
 from ..records import Target
+from .grammar import Unreadable
 from .nearest import nearest
 from .numbers import number
 from .presets import ElementLine, presets
-from .reader import Unreadable
 
 _VARIABLE = re.compile(r"X(?:([+-])(\d*\.?\d+))?")
 
@@ -40,7 +40,7 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class BlockWeights:
     """What one argument says: a list by block, then rules, and the weight of what is left."""
 
     values: tuple[tuple[str, str], ...] = ()  # block, number or X as written
@@ -50,18 +50,18 @@ class Choice:
     base: float = 1.0  # of the text encoders, where they are not named
 
 
-def read_blocks(items: list[str]) -> Choice:
+def read_blocks(items: list[str]) -> BlockWeights:
     """What `lbw=` says, split at its semicolons. Raises Unreadable."""
     if "@" in items[0]:
         rules, rest = _rules([pair for item in items for pair in item.split(",")])
         named = any(rule.blocks is not None for rule in rules)
         if rest is not None:
-            return Choice(rules=rules, rest=rest, base=rest)
-        return Choice(rules=rules, rest=float(not named))
+            return BlockWeights(rules=rules, rest=rest, base=rest)
+        return BlockWeights(rules=rules, rest=float(not named))
     if (alone := block_name(items[0])) and items[0] not in presets.blocks:
         return read_blocks([f"{alone}@1", *items[1:]])
     rules, rest = _rules(items[1:])
-    return Choice(_values(items[0]), rules, rest=rest or 0.0, base=rest or 0.0)
+    return BlockWeights(_values(items[0]), rules, rest=rest or 0.0, base=rest or 0.0)
 
 
 def _values(text: str) -> tuple[tuple[str, str], ...]:
@@ -88,13 +88,13 @@ def amount(written: str, x: float) -> float:
     return x + float(f"{found[1]}{found[2]}") if found[1] else x
 
 
-def read_elements(items: list[str]) -> Choice:
+def read_elements(items: list[str]) -> BlockWeights:
     """What `lbwe=` says, split at its semicolons. Raises Unreadable."""
     lines = tuple(line for item in items for line in presets.elements.get(item, ()))
     rules, rest = _rules([item for item in items if item not in presets.elements])
     if rest is not None:
         raise Unreadable("REST belongs to lbw=")
-    return Choice(rules=rules, lines=lines)
+    return BlockWeights(rules=rules, lines=lines)
 
 
 def _rules(items: list[str]) -> tuple[tuple[Rule, ...], float | None]:

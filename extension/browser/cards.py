@@ -9,9 +9,10 @@ from typing import Any
 
 from ..errors import FileError
 from ..library import preview, sidecar
-from ..library.catalog import Catalog, Entry
-from ..library.facts import UNKNOWN
+from ..library.catalog import Catalog
 from ..library.hashes import Hashes
+from ..library.lora_file import LoraFile
+from ..library.summaries import UNKNOWN
 from ..library.training import readable, top_tags
 
 PATIENCE = 2.0  # seconds a page waits for files nobody looked at yet: some 300 of them
@@ -39,7 +40,7 @@ def library(catalog: Catalog, model: str | None) -> dict[str, Any]:
     }
 
 
-def row(entry: Entry, model: str | None) -> dict[str, Any]:
+def row(entry: LoraFile, model: str | None) -> dict[str, Any]:
     """What the list shows of one file; see `Row` in `static/query.mjs`."""
     gist, brief = entry.facts.known_gist(entry), entry.brief
     chosen = brief.sd_version if brief.sd_version != UNKNOWN else ""
@@ -74,7 +75,7 @@ def misfit(base: str, model: str | None) -> str | None:
     return f"made for {base}, this is {model}"
 
 
-def details(entry: Entry, model: str | None) -> dict[str, Any]:
+def details(entry: LoraFile, model: str | None) -> dict[str, Any]:
     """Everything about one file that people read or edit. FileError only if it is gone."""
     found = sidecar.read(entry.path)
     hashes = entry.facts.known_hashes(entry)
@@ -97,7 +98,7 @@ def _hashes(hashes: Hashes) -> dict[str, str]:
     return {"tensors": hashes.tensors, "file": hashes.file}
 
 
-def _metadata(entry: Entry) -> dict[str, Any]:
+def _metadata(entry: LoraFile) -> dict[str, Any]:
     try:
         metadata = entry.metadata
     except FileError as error:
@@ -105,7 +106,7 @@ def _metadata(entry: Entry) -> dict[str, Any]:
     return {"metadata": readable(metadata), "training_tags": top_tags(metadata)}
 
 
-def edit(entry: Entry, changes: dict[str, Any]) -> None:
+def edit(entry: LoraFile, changes: dict[str, Any]) -> None:
     """Writes fields (by their names in `details`) into the sidecar.
 
     ValueError for a field or value that is none; FileError if it cannot be written.

@@ -10,19 +10,19 @@ from torch import Tensor
 from ..records import Progress, Row
 
 # A weight that is the same for every row is a float, else one float per row.
-Weight = float | tuple[float, ...]
-Cell = Callable[[Row, Progress], float]
+RowWeights = float | tuple[float, ...]
+WeightFunction = Callable[[Row, Progress], float]
 
 
-class Strengths:
+class WeightTable:
     """Weights of all cells at the present progress and rows, each computed when first asked for.
 
     A cell is what one network has on one group of targets whose weights are always equal.
     """
 
-    def __init__(self, cells: Sequence[Cell]) -> None:
+    def __init__(self, cells: Sequence[WeightFunction]) -> None:
         self._cells = list(cells)
-        self._weights: dict[int, Weight] = {}
+        self._weights: dict[int, RowWeights] = {}
         self._vectors: dict[object, Tensor] = {}
         self.rows: tuple[Row, ...] = (Row(),)
         self.progress: tuple[Progress, ...] = (Progress(),)
@@ -49,7 +49,7 @@ class Strengths:
             self._weights.clear()
             self._vectors.clear()
 
-    def weight(self, cell: int, batch: int) -> Weight:
+    def weight(self, cell: int, batch: int) -> RowWeights:
         """The weight of a cell for a call with `batch` rows.
 
         Where they are not the announced rows and the weights differ by row, nobody can tell which
@@ -63,14 +63,14 @@ class Strengths:
             return weight[0]
         return weight
 
-    def _compute(self, cell: Cell) -> Weight:
+    def _compute(self, cell: WeightFunction) -> RowWeights:
         moments = self.progress if len(self.progress) > 1 else self.progress * len(self.rows)
         pairs = list(zip(self.rows, moments, strict=True))
         known = {pair: cell(*pair) for pair in dict.fromkeys(pairs)}
         weights = tuple(known[pair] for pair in pairs)
         return weights[0] if len(set(weights)) == 1 else weights
 
-    def vector(self, weights: Sequence[Weight], widths: Sequence[int], like: Tensor) -> Tensor:
+    def vector(self, weights: Sequence[RowWeights], widths: Sequence[int], like: Tensor) -> Tensor:
         """Weights as a tensor: (1, Σ widths) or (rows, Σ widths), kept until the next move."""
         key = (tuple(weights), tuple(widths), like.device, like.dtype)
         found = self._vectors.get(key)
@@ -83,7 +83,7 @@ class Strengths:
         return found
 
 
-def runs(weights: tuple[float, ...]) -> Iterator[tuple[slice, Weight]]:
+def runs(weights: tuple[float, ...]) -> Iterator[tuple[slice, RowWeights]]:
     """Stretches of rows with a weight other than 0: what is 0 is skipped, not multiplied."""
     start = 0
     for end in range(1, len(weights) + 1):

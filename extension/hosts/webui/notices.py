@@ -9,14 +9,14 @@ from modules import scripts
 
 from ... import prompt as language
 from ...errors import UnknownName
-from ...session.report import Report, Told
+from ...session.report import PromptDiagnostic, Report
 from . import options
-from .part import Part
+from .sampling_pass import Pass
 
 CACHED = "the text encoder's part came from the webui's cache of conds"
 
 
-def problems(p: Any, parts: Sequence[Part]) -> None:
+def problems(p: Any, parts: Sequence[Pass]) -> None:
     """As soon as they are known, so that they are seen even if sampling fails."""
     for told in _each(part.run.report for part in parts if part.run is not None):
         p.comment(f"Live LoRA: {told.problem.message}")
@@ -25,14 +25,14 @@ def problems(p: Any, parts: Sequence[Part]) -> None:
             _not_found(told.problem.message)
 
 
-def in_console(told: Told) -> str:
+def in_console(told: PromptDiagnostic) -> str:
     """The message, with a caret under its place in the prompt."""
     if told.problem.span is None:
         return f"Live LoRA: {told.problem.severity}: {told.problem.message}"
     return f"Live LoRA: {told.problem.severity}:\n{language.caret(told.source, told.problem)}"
 
 
-def results(p: Any, parts: Sequence[Part]) -> None:
+def results(p: Any, parts: Sequence[Pass]) -> None:
     """What every LoRA did, under the picture; hires fix only where its prompts are others."""
     shown: list[list[str]] = []
     for part in parts:
@@ -60,7 +60,7 @@ def joined(reports: Sequence[Report]) -> Report:
     )
 
 
-def _each(reports: Iterable[Report]) -> Iterator[Told]:
+def _each(reports: Iterable[Report]) -> Iterator[PromptDiagnostic]:
     """Every problem once: the pictures of a batch mostly have the same prompt."""
     seen = set()
     for report in reports:

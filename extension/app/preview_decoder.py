@@ -17,7 +17,7 @@ SHARE = 0.1  # of the time, at most
 PAUSE = 0.2  # seconds between two: faster than the eye follows is wasted
 
 
-class Preview:
+class PreviewDecoder:
     """Called after each step with the latents; pictures when their turn has come, else none."""
 
     def __init__(self, pipeline: Any) -> None:

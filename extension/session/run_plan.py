@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ..engine.plan import Entry, Plan
+from ..engine.layer_patch import LayerPatch, Term
 from ..engine.sites import Site
-from ..engine.strengths import Strengths
+from ..engine.weight_table import WeightTable
 from ..prompt import Tag
 from ..records import Progress, Row, Side, Target
-from .cache import Loaded, Place
+from .cache import BoundNetwork, TargetKey
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
+class TagUse:
     """A tag where it stands: in which picture's prompt, and in the positive or negative one.
 
     A tag of the positive prompt acts on both sides, as everywhere; one of the negative prompt on
@@ -34,12 +34,12 @@ class Use:
 
 
 @dataclass(slots=True)
-class Group:
+class TargetGroup:
     """Targets on which all tags of one network always have the same weight."""
 
     sample: Target
-    uses: Sequence[Use]
-    places: list[Place] = field(default_factory=list)
+    uses: Sequence[TagUse]
+    places: list[TargetKey] = field(default_factory=list)
 
     def weight(self, row: Row, progress: Progress) -> float:
         """Σ of the tags' weights on this row: the same LoRA given twice adds up."""
@@ -54,53 +54,57 @@ class Group:
         )
 
 
-def groups_of(uses: Sequence[Use], targets: Iterable[Target]) -> list[Group]:
+def groups_of(uses: Sequence[TagUse], targets: Iterable[Target]) -> list[TargetGroup]:
     """The targets sorted by what the tags make of them."""
     choosy = list(
         {use.tag.arguments: use.tag for use in uses if "target" in use.tag.varies}.values()
     )
-    groups: dict[Hashable, Group] = {}
+    groups: dict[Hashable, TargetGroup] = {}
     for target in targets:
         key = (target.component, *(tag.group(target) for tag in choosy))
-        group = groups.setdefault(key, Group(target, uses))
+        group = groups.setdefault(key, TargetGroup(target, uses))
         group.places.append((target.component, target.key))
     return list(groups.values())
 
 
 @dataclass(slots=True)
-class Share:
+class ActiveNetwork:
     """What one loaded file has in a run: its tags, and its entries in the plans."""
 
-    loaded: Loaded
-    uses: Sequence[Use]
-    entries: dict[Place, Entry] = field(default_factory=dict)
+    loaded: BoundNetwork
+    uses: Sequence[TagUse]
+    entries: dict[TargetKey, Term] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
-class Planning:
+class RunPlan:
     """The cells and plans of one run, put together file by file."""
 
     cells: list[Callable[[Row, Progress], float]] = field(default_factory=list)
-    shares: list[Share] = field(default_factory=list)
+    shares: list[ActiveNetwork] = field(default_factory=list)
 
-    def add(self, loaded: Loaded, uses: Sequence[Use], groups: Iterable[Group]) -> None:
+    def add(
+        self, loaded: BoundNetwork, uses: Sequence[TagUse], groups: Iterable[TargetGroup]
+    ) -> None:
         """One file with all tags that name it; its deltas are built already."""
-        share = Share(loaded, uses)
+        share = ActiveNetwork(loaded, uses)
         for group in groups:
             self.cells.append(group.weight)
             for place in group.places:
-                if place in loaded.boxes:
-                    share.entries[place] = Entry(loaded.boxes[place], len(self.cells) - 1)
+                if place in loaded.deltas:
+                    share.entries[place] = Term(loaded.deltas[place], len(self.cells) - 1)
         self.shares.append(share)
 
-    def plans(self, sites: Mapping[Place, Site]) -> tuple[Strengths, list[Plan]]:
+    def plans(self, sites: Mapping[TargetKey, Site]) -> tuple[WeightTable, list[LayerPatch]]:
         """The table of weights, and one plan per site that some network touches."""
-        strengths = Strengths(self.cells)
-        entries: dict[Place, list[Entry]] = {}
+        weights = WeightTable(self.cells)
+        entries: dict[TargetKey, list[Term]] = {}
         for share in self.shares:
             for place, entry in share.entries.items():
                 entries.setdefault(place, []).append(entry)
-        return strengths, [Plan(sites[place], found, strengths) for place, found in entries.items()]
+        return weights, [
+            LayerPatch(sites[place], found, weights) for place, found in entries.items()
+        ]
 
-    def __iter__(self) -> Iterator[Share]:
+    def __iter__(self) -> Iterator[ActiveNetwork]:
         return iter(self.shares)

@@ -41,7 +41,7 @@ def _calls(denoiser: Any, hires: bool) -> int:
     return int(total_steps((getattr(p, "hr_second_pass_steps", 0) if hires else 0) or p.steps))
 
 
-class Lines:
+class BatchRows:
     """Hands the announced lines out to the calls of the UNet, in their order."""
 
     def __init__(self) -> None:

@@ -11,11 +11,11 @@ from torch import Tensor
 from ..deltas import Delta, InputMap, Layer, LowRank
 from .adding import add, add_low_rank
 from .sites import Kind, Site, channels
-from .strengths import Strengths, Weight, runs
+from .weight_table import RowWeights, WeightTable, runs
 
 
 @dataclass(slots=True)
-class Box:
+class CachedDelta:
     """Holds a delta where the cache and the plans share it: moved once, moved for all."""
 
     delta: Delta
@@ -36,37 +36,37 @@ class Box:
 
 
 @dataclass(slots=True)
-class Entry:
+class Term:
     """One network on one site. `ran` is set by the forward that really added its delta."""
 
-    box: Box
+    cached: CachedDelta
     cell: int
     ran: bool = False
 
 
 # An entry, the rows it acts on, and its weight there.
-Active = tuple[Entry, slice, Weight]
+Active = tuple[Term, slice, RowWeights]
 WHOLE = slice(None)
 
 
-class Plan:
+class LayerPatch:
     """All entries of one site; `before` and `after` are its hooks' bodies."""
 
-    def __init__(self, site: Site, entries: Sequence[Entry], strengths: Strengths) -> None:
+    def __init__(self, site: Site, entries: Sequence[Term], weights: WeightTable) -> None:
         self.site = site
         self.layer: Layer = site.layer()
         self.entries = list(entries)
-        self.strengths = strengths
+        self.weights = weights
         self.second_products = 0
         self._joined: LowRank | None = None
         self._x: Tensor | None = None
-        self.changes_input = any(isinstance(e.box.delta, InputMap) for e in entries)
+        self.changes_input = any(isinstance(e.cached.delta, InputMap) for e in entries)
         self._joinable = len(self.entries) > 1 and _same_kernel(self.entries)
 
     def acts(self, x: Tensor) -> bool:
         """Whether any weight is other than 0 for a call with this input."""
         batch = x.shape[self.site.row_dim] if x.dim() > 2 else x.shape[0]
-        return any(self.strengths.weight(entry.cell, batch) for entry in self.entries)
+        return any(self.weights.weight(entry.cell, batch) for entry in self.entries)
 
     def run(self, x: Tensor, out: Tensor) -> Tensor:
         """The layer's output for x, given W x + b, where no hook stands around the layer itself."""
@@ -80,16 +80,16 @@ class Plan:
     def before(self, x: Tensor) -> Tensor:
         """x + Σ m (shift(x) − x): any number of input maps costs one base product, being linear."""
         rows = self._rows_first(x)
-        maps = [e for e in self.entries if isinstance(e.box.delta, InputMap)]
+        maps = [e for e in self.entries if isinstance(e.cached.delta, InputMap)]
         active = self._active(maps, rows.shape[0])
         if not active:
             return x
         changed, self._x = rows.clone(), x
         for entry, part, weight in active:
             # Not x's dtype: under autocast x is fp32 while the layer, and so `after`, is 16-bit.
-            delta = entry.box.on(x.device, entry.box.dtype or x.dtype)
+            delta = entry.cached.on(x.device, entry.cached.dtype or x.dtype)
             assert isinstance(delta, InputMap)
-            source = rows[part].to(entry.box.dtype)
+            source = rows[part].to(entry.cached.dtype)
             add(changed[part], delta.shift(self.layer, source) - source, self._scale(weight, x))
         return changed.movedim(0, self.site.row_dim)
 
@@ -116,37 +116,37 @@ class Plan:
     def _rows_first(self, x: Tensor) -> Tensor:
         return x.movedim(self.site.row_dim, 0) if self.site.row_dim else x
 
-    def _active(self, entries: Sequence[Entry], batch: int) -> list[Active]:
+    def _active(self, entries: Sequence[Term], batch: int) -> list[Active]:
         """What acts on which rows; what has weight 0 is not in it."""
         active: list[Active] = []
         for entry in entries:
-            weight = self.strengths.weight(entry.cell, batch)
+            weight = self.weights.weight(entry.cell, batch)
             if isinstance(weight, tuple) and not all(weight):
                 active += [(entry, part, piece) for part, piece in runs(weight)]
             elif weight:
                 active.append((entry, WHOLE, weight))
         return active
 
-    def _scale(self, weight: Weight, like: Tensor) -> float | Tensor:
+    def _scale(self, weight: RowWeights, like: Tensor) -> float | Tensor:
         """A float, or (rows, 1) for weights that differ by row."""
         if isinstance(weight, tuple):
-            return self.strengths.vector((weight,), (1,), like)
+            return self.weights.vector((weight,), (1,), like)
         return weight
 
-    def _add_joined(self, x: Tensor, out: Tensor, weights: Sequence[Weight]) -> None:
+    def _add_joined(self, x: Tensor, out: Tensor, weights: Sequence[RowWeights]) -> None:
         if self._joined is None or self._joined.down.dtype != out.dtype:
-            parts = [entry.box.on(out.device, out.dtype) for entry in self.entries]
+            parts = [entry.cached.on(out.device, out.dtype) for entry in self.entries]
             lows = [part for part in parts if isinstance(part, LowRank)]
             down, up = torch.cat([d.down for d in lows]), torch.cat([d.up for d in lows], dim=1)
             self._joined = LowRank(down, up)
         ranks = [part.up.shape[1] for part in self._lows(out)]
-        add_low_rank(self.layer, self._joined, x, out, self.strengths.vector(weights, ranks, out))
+        add_low_rank(self.layer, self._joined, x, out, self.weights.vector(weights, ranks, out))
         for low, weight in zip(self._lows(out), weights, strict=True):
             self._add_bias(low, out, self._scale(weight, out))
 
     def _lows(self, out: Tensor) -> Iterator[LowRank]:
         for entry in self.entries:
-            delta = entry.box.on(out.device, out.dtype)
+            delta = entry.cached.on(out.device, out.dtype)
             assert isinstance(delta, LowRank)
             yield delta
 
@@ -155,7 +155,7 @@ class Plan:
             self._base_product(x, out) if any(_reads_wx(one) for one, _, _ in active) else None
         )
         for entry, part, weight in active:
-            delta = entry.box.on(out.device, out.dtype)
+            delta = entry.cached.on(out.device, out.dtype)
             scale = self._scale(weight, out)
             if part is WHOLE:
                 self._add_one(delta, x, out, product, scale)
@@ -198,15 +198,15 @@ class Plan:
         return self.layer.base(x)
 
 
-def _same_kernel(entries: Sequence[Entry]) -> bool:
+def _same_kernel(entries: Sequence[Term]) -> bool:
     """Whether all are low rank with factors that can stand side by side."""
-    deltas = [entry.box.delta for entry in entries]
+    deltas = [entry.cached.delta for entry in entries]
     plain = [d.down.shape[1:] for d in deltas if isinstance(d, LowRank) and d.mid is None]
     return len(plain) == len(deltas) and len(set(plain)) == 1
 
 
-def _reads_wx(entry: Entry) -> bool:
-    return entry.box.delta.reads == "wx"
+def _reads_wx(entry: Term) -> bool:
+    return entry.cached.delta.reads == "wx"
 
 
 def _all_whole(active: Sequence[Active]) -> bool:

@@ -24,7 +24,7 @@ class Unreadable(Exception):
         self.end = end
 
 
-class Reader:
+class Grammar:
     """An LALR grammar, its transformer, and the words for what it takes.
 
     The lexer is contextual: a terminal is only looked for where the grammar allows it, so that

@@ -11,10 +11,10 @@ from typing import Any
 from ..errors import FileError
 from . import header as headers
 from . import sidecar as sidecars
-from .entry import Entry
 from .hashes import Hashes, hash_file
 from .header import Header
-from .sidecar import Brief, Sidecar
+from .lora_file import LoraFile
+from .sidecar import Sidecar, SidecarSummary
 from .store import Identity, Store
 
 Guess = Callable[[Path, Header], str]
@@ -25,7 +25,7 @@ METADATA_KEPT = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Gist:
+class Summary:
     """The little of a file that is kept for all files at once."""
 
     alias: str | None = None
@@ -34,7 +34,7 @@ class Gist:
     error: str | None = None
 
 
-class Facts:
+class Summaries:
     """Headers, gists, hashes and briefs for one catalog. Threads may share it.
 
     With a store, what was computed in earlier sessions is known from the start.
@@ -47,17 +47,17 @@ class Facts:
         self._aliases: dict[Identity, str | None] = {}
         self._metadata = lru_cache(METADATA_KEPT)(_read_metadata)
 
-    def header(self, entry: Entry) -> Header:
+    def header(self, entry: LoraFile) -> Header:
         """The checked header; FileError."""
         if entry.is_pickle:
             raise FileError(entry.path, "a pickle has no header")
         return self._headers(entry.identity)
 
-    def metadata(self, entry: Entry) -> Mapping[str, str]:
+    def metadata(self, entry: LoraFile) -> Mapping[str, str]:
         """The file's metadata; FileError."""
         return {} if entry.is_pickle else self._metadata(entry.identity)
 
-    def alias(self, entry: Entry) -> str | None:
+    def alias(self, entry: LoraFile) -> str | None:
         """The gist's alias; costs only the metadata, for names are looked up while a user waits."""
         gist = self.known_gist(entry)
         if gist is not None:
@@ -69,16 +69,16 @@ class Facts:
                 self._aliases[entry.identity] = None
         return self._aliases[entry.identity]
 
-    def gist(self, entry: Entry) -> Gist:
+    def gist(self, entry: LoraFile) -> Summary:
         """Alias and base model; reads the whole header the first time and guesses."""
         known = self.known_gist(entry)
         return known or self._learn(entry, self._look(entry))
 
-    def known_gist(self, entry: Entry) -> Gist | None:
+    def known_gist(self, entry: LoraFile) -> Summary | None:
         """The gist if the file was looked at before."""
         return self._gists.get(entry.identity)
 
-    def hashes(self, entry: Entry, stopped: Callable[[], bool] = lambda: False) -> Hashes:
+    def hashes(self, entry: LoraFile, stopped: Callable[[], bool] = lambda: False) -> Hashes:
         """The hashes; computes them the first time. FileError."""
         known = self.known_hashes(entry)
         if known is not None:
@@ -90,7 +90,7 @@ class Facts:
         self._keep("hashes", entry.identity, astuple(hashes))
         return hashes
 
-    def known_hashes(self, entry: Entry) -> Hashes | None:
+    def known_hashes(self, entry: LoraFile) -> Hashes | None:
         """The hashes if they were computed before."""
         return self._hashes.get(entry.identity)
 
@@ -99,15 +99,15 @@ class Facts:
         known = list(self._hashes.items())
         return {identity[1:] for identity, hashes in known if hashes.match(hash)}
 
-    def sidecar(self, entry: Entry) -> Sidecar:
+    def sidecar(self, entry: LoraFile) -> Sidecar:
         """What is written beside the file, as it is now."""
         return sidecars.read(entry.path)
 
-    def brief(self, entry: Entry) -> Brief:
+    def brief(self, entry: LoraFile) -> SidecarSummary:
         """What a list shows of the sidecars; read again where the scan saw them changed."""
         stats = [stat for suffix in sidecars.SUFFIXES if (stat := entry.beside(suffix))]
         if not stats:
-            return Brief()
+            return SidecarSummary()
         identity = (
             str(entry.path),
             sum(stat.size for stat in stats),
@@ -125,27 +125,27 @@ class Facts:
             self._store.flush()
 
     @cached_property
-    def _gists(self) -> dict[Identity, Gist]:
-        return {identity: Gist(**value) for identity, value in self._kept("gist")}
+    def _gists(self) -> dict[Identity, Summary]:
+        return {identity: Summary(**value) for identity, value in self._kept("gist")}
 
     @cached_property
     def _hashes(self) -> dict[Identity, Hashes]:
         return {identity: Hashes(*value) for identity, value in self._kept("hashes")}
 
     @cached_property
-    def _briefs(self) -> dict[Identity, Brief]:
+    def _briefs(self) -> dict[Identity, SidecarSummary]:
         lists = ("trigger_words", "tags")
         return {
-            identity: Brief(**(value | {name: tuple(value[name]) for name in lists}))
+            identity: SidecarSummary(**(value | {name: tuple(value[name]) for name in lists}))
             for identity, value in self._kept("brief")
         }
 
-    def _look(self, entry: Entry) -> Gist:
+    def _look(self, entry: LoraFile) -> Summary:
         try:
             metadata = self.metadata(entry)
         except FileError as error:
-            return Gist(error=error.reason)
-        gist = Gist(_alias(metadata), cover=bool(metadata.get(COVER)))
+            return Summary(error=error.reason)
+        gist = Summary(_alias(metadata), cover=bool(metadata.get(COVER)))
         if self._guess is None or entry.is_pickle:
             return gist
         try:
@@ -153,7 +153,7 @@ class Facts:
         except FileError as error:  # NotALora, for one
             return replace(gist, error=error.reason)
 
-    def _learn(self, entry: Entry, gist: Gist) -> Gist:
+    def _learn(self, entry: LoraFile, gist: Summary) -> Summary:
         self._gists[entry.identity] = gist
         if gist.error is None:  # a permission may be mended without a new mtime
             self._keep("gist", entry.identity, asdict(gist))

@@ -13,13 +13,13 @@ from .header import Header
 from .walk import Folder, Stat
 
 if TYPE_CHECKING:
-    from .facts import Facts
     from .hashes import Hashes
-    from .sidecar import Brief, Sidecar
+    from .sidecar import Sidecar, SidecarSummary
+    from .summaries import Summaries
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Entry:
+class LoraFile:
     """A file as the last scan saw it.
 
     `name` is what to write in a tag: the stem, or as much of the path as tells it from all others.
@@ -33,7 +33,7 @@ class Entry:
     path: Path
     stat: Stat
     folder: Folder = field(repr=False)
-    facts: Facts = field(repr=False)
+    facts: Summaries = field(repr=False)
 
     @property
     def stem(self) -> str:
@@ -106,7 +106,7 @@ class Entry:
         return self.facts.sidecar(self)
 
     @property
-    def brief(self) -> Brief:
+    def brief(self) -> SidecarSummary:
         """What a list of all files shows of the sidecars, as the last scan saw them."""
         return self.facts.brief(self)
 

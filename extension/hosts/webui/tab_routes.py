@@ -9,7 +9,7 @@ from modules import shared
 
 from ...browser import routes
 from . import models
-from .live import LIVE
+from .state import LIVE
 
 PREFIX = "/live-lora"
 

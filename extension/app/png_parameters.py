@@ -8,10 +8,10 @@ from ..errors import LiveLoraError
 from ..session.report import Report
 
 if TYPE_CHECKING:
-    from .studio import Order, Studio
+    from .generator import GenerationRequest, Generator
 
 
-def infotext(studio: Studio, order: Order, index: int, report: Report) -> str:
+def infotext(studio: Generator, order: GenerationRequest, index: int, report: Report) -> str:
     """The prompt as it was written, and everything else that the picture depends on."""
     lines = [order.prompts[index]]
     if order.negative:
@@ -30,7 +30,7 @@ def infotext(studio: Studio, order: Order, index: int, report: Report) -> str:
     return "\n".join(lines)
 
 
-def hashes(studio: Studio, report: Report) -> str:
+def hashes(studio: Generator, report: Report) -> str:
     """`"name: hash, …"` of the files that really ran; empty where none did."""
     found = []
     for network in report.networks:

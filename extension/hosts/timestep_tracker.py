@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 
-class Clock:
+class TimestepTracker:
     """Reads the step off the scheduler's timesteps, never by counting calls."""
 
     def __init__(self, pipeline: Any) -> None:

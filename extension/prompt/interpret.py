@@ -8,13 +8,13 @@ from functools import lru_cache
 from typing import Any, Literal
 
 from ..records import Span
-from .arguments import Draft, Feature, Written
-from .eaten import eaten
+from .arguments import Draft, Feature, WrittenArgument
 from .factor import Factor
-from .items import Item, split
+from .grammar import Unreadable
 from .nearest import nearest
 from .presets import presets
-from .reader import Unreadable
+from .reserved_characters import eaten
+from .split_tag import Item, split
 from .tags import Argument
 
 
@@ -28,7 +28,7 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
-class Understood:
+class Interpretation:
     """What a tag's text says, wherever it stands; spans count from its `<`."""
 
     notes: tuple[Note, ...]
@@ -39,13 +39,13 @@ class Understood:
     factors: tuple[Factor, ...] = ()
 
 
-def understand(source: str, part: int | None) -> Understood:
+def understand(source: str, part: int | None) -> Interpretation:
     """Reads `<kind:name:…>`; the same text in the same part of a prompt is read once."""
     return _understand(source, part, presets.edition, len(Feature.by_name))
 
 
 @lru_cache(maxsize=256)
-def _understand(source: str, part: int | None, *_edition: int) -> Understood:
+def _understand(source: str, part: int | None, *_edition: int) -> Interpretation:
     return _Reading(source).all(part)
 
 
@@ -56,25 +56,25 @@ class _Reading:
         self.given: dict[str, Argument] = {}
         self.values: dict[str, Any] = {}
 
-    def all(self, part: int | None) -> Understood:
+    def all(self, part: int | None) -> Interpretation:
         """Everything, or the notes alone where the tag cannot be read."""
         try:
             items = split(self.source)
         except Unreadable as error:
             self._note(error.message, error.start, error.end or error.start + 1)
-            return Understood(tuple(self.notes))
+            return Interpretation(tuple(self.notes))
         name, rest = _named(items.items)
         if not name or not name.value.strip():
             first = items.items[0]
             self._note("expected the name of a LoRA", first.start, first.end)
-            return Understood(tuple(self.notes))
+            return Interpretation(tuple(self.notes))
         arguments = self._arguments(rest)
         if arguments is None:
-            return Understood(tuple(self.notes))
+            return Interpretation(tuple(self.notes))
         self._warn_of_name(name)
         draft = compose(self.values, part)
         self._remark(draft)
-        return Understood(
+        return Interpretation(
             notes=tuple(self.notes),
             kind=items.kind,
             name=_name_of(name),
@@ -97,7 +97,7 @@ class _Reading:
             if means is None:
                 continue
             try:
-                read = Feature.by_name[means].read(Written(item.value, means, position))
+                read = Feature.by_name[means].read(WrittenArgument(item.value, means, position))
             except Unreadable as error:
                 self._unreadable(item, means, error)
                 sound = False
@@ -121,7 +121,7 @@ class _Reading:
             self._warn(f"no argument is named {item.key!r}, it has no effect{hint}", span)
             return None
         for feature in Feature.bares:
-            if (claimed := feature.bare(Written(item.value, "", position))) is not None:
+            if (claimed := feature.bare(WrittenArgument(item.value, "", position))) is not None:
                 return claimed
         if position not in Feature.by_position:
             self._warn(f"there is no argument number {position}, it has no effect", span)

@@ -17,7 +17,7 @@ _NUMBER = re.compile(r"\s*[-+]?(?:\d+\.?|\d*\.\d+)")
 
 
 @dataclass(frozen=True, slots=True)
-class Spot:
+class TagContext:
     """The place of one tag. `part` is None in a negative prompt, which has no parts."""
 
     part: int | None = 0
@@ -27,21 +27,21 @@ class Spot:
 
 def place(
     prompt: str, spans: Sequence[Span], *, schedules: bool, negative: bool, old: bool = False
-) -> tuple[str, list[Spot]]:
+) -> tuple[str, list[TagContext]]:
     """The prompt without the spans, and the spot of each."""
     mark = _unused(prompt)
     if mark is None:
-        return substituted(prompt, ((span, "") for span in spans)), [Spot()] * len(spans)
+        return substituted(prompt, ((span, "") for span in spans)), [TagContext()] * len(spans)
     marked = substituted(prompt, ((span, mark) for span in spans))
     pieces = [marked] if negative else _parts(marked, mark)
-    spots: list[Spot] = []
+    spots: list[TagContext] = []
     texts: list[str] = []
     for index, piece in enumerate(pieces):
         part = None if negative else index // 2  # every other piece is an AND
         if schedules and mark in piece and "[" in piece:
-            text, here = _read(piece, mark, Spot(part), old)
+            text, here = _read(piece, mark, TagContext(part), old)
         else:
-            text, here = piece.replace(mark, ""), [Spot(part)] * piece.count(mark)
+            text, here = piece.replace(mark, ""), [TagContext(part)] * piece.count(mark)
         texts.append(text)
         spots += here
     text = "".join(texts)
@@ -49,13 +49,13 @@ def place(
     return text if text.strip() else "", spots
 
 
-def _read(piece: str, mark: str, spot: Spot, old: bool) -> tuple[str, list[Spot]]:
+def _read(piece: str, mark: str, spot: TagContext, old: bool) -> tuple[str, list[TagContext]]:
     """What is left of one part, and the spots of its marks; `spot` is that of one outside."""
     end = _weight(piece)
     body, rest = piece[:end], piece[end:]
     found = brackets(body, mark)
     spots = [
-        Spot(
+        TagContext(
             spot.part,
             None if condition is None else Schedule(condition, old),
             ignored=found.rejected and bracket >= 0 and body[bracket] == "[",
