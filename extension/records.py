@@ -8,6 +8,8 @@ from typing import Literal, NamedTuple
 Component = Literal["unet", "text_encoder", "text_encoder_2"]
 Side = Literal["cond", "uncond"]
 Kind = Literal["linear", "conv", "norm"]
+Shape = tuple[int, ...]
+TargetKey = tuple[str, str]  # component, canonical key
 
 COMPONENTS: tuple[Component, ...] = ("unet", "text_encoder", "text_encoder_2")
 

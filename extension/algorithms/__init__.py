@@ -5,14 +5,11 @@ A new file with an `Algorithm` subclass is found by itself; nothing else has to 
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
-
+from ..discovery import import_all
 from .base import Algorithm as Algorithm
 from .base import Settings as Settings
 from .registry import choose as choose
 from .registry import split as split
 from .registry import suffix_table as suffix_table
 
-for _found in pkgutil.iter_modules(__path__):
-    importlib.import_module(f"{__name__}.{_found.name}")
+import_all(__name__, __path__)

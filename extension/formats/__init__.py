@@ -5,14 +5,11 @@ A new file with a `Format` subclass is found by itself; nothing else has to name
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
-
+from ..discovery import import_all
 from .base import Format as Format
 from .base import LayerRef as LayerRef
 from .registry import names as names
 from .registry import place as place
 from .registry import spell as spell
 
-for _found in pkgutil.iter_modules(__path__):
-    importlib.import_module(f"{__name__}.{_found.name}")
+import_all(__name__, __path__)

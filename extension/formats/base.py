@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+from ..discovery import Registry
 from ..model.layer_names import layer_key
-from ..records import Component
-from .registry import Shapes, register
+from ..records import Component, Shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,8 @@ class Format:
     """One dialect. Subclasses declare `name` and `prefixes`; most need nothing else.
 
     `prefixes` maps how a module part begins to the component it then names. A prefix belongs to
-    one dialect; of several that fit, the longest counts.
+    one dialect (two claims on one are a TypeError at import); of several that fit, the longest
+    counts.
     """
 
     name: ClassVar[str] = ""
@@ -33,7 +34,7 @@ class Format:
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         if "name" in vars(cls):
-            register(cls())
+            FORMATS.add(cls(), cls.prefixes)
 
     def path(self, module: str, prefix: str) -> str:
         """The layer's path inside its component."""
@@ -45,9 +46,14 @@ class Format:
         key = layer_key(component, self.path(module, prefix))
         return None if key is None else LayerRef(component, key, self.name)
 
-    def spell(self, shapes: Shapes, metadata: Mapping[str, str]) -> Mapping[str, str] | None:
+    def spell(
+        self, shapes: Mapping[str, Shape], metadata: Mapping[str, str]
+    ) -> Mapping[str, str] | None:
         """For dialects of a whole file: each key's spelling in another dialect. None: not this one.
 
         `shapes` maps the file's keys to their tensors' shapes.
         """
         return None
+
+
+FORMATS: Registry[Format] = Registry("prefix")  # every dialect, by the prefixes of its keys

@@ -12,8 +12,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar
 
+from ..records import Shape
 from .base import Format
-from .registry import Shapes
+
+Shapes = Mapping[str, Shape]
 
 _KEY = re.compile(r"(unet|text_encoder):([0-9]{1,4}):(up|down)")
 _ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ..discovery import import_all
 from ..library.catalog import Catalog
 from ..session.session import Options, base_name
 from .modules import Live
@@ -48,9 +47,7 @@ def open_library(
 
 def hosts() -> list[type[Live]]:
     """Every host of this folder that attaches to an object, the more particular ones first."""
-    for module in pkgutil.iter_modules(__path__):
-        if not module.ispkg:
-            importlib.import_module(f"{__name__}.{module.name}")
+    import_all(__name__, __path__)
     return [*_below(Live), Live]
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from host_trees import read
 from live_lora import formats
-from live_lora.formats import cloneofsimo, registry
+from live_lora.formats import cloneofsimo
+from live_lora.formats.base import FORMATS
 
 TO_Q = "down_blocks_1_attentions_0_transformer_blocks_0_attn1_to_q"
 TO_OUT = "mid_block_attentions_0_transformer_blocks_0_attn2_to_out_0"
@@ -137,8 +138,8 @@ def test_other_names_are_no_layer(name: str) -> None:
 
 @pytest.fixture
 def own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("_owners", "_formats", "_pattern"):
-        monkeypatch.setattr(registry, name, getattr(registry, name).copy())
+    for name in ("owners", "members"):
+        monkeypatch.setattr(FORMATS, name, getattr(FORMATS, name).copy())
 
 
 @pytest.mark.usefixtures("own_registry")

@@ -62,7 +62,7 @@ def test_two_claims_on_a_name_or_a_position_are_an_error() -> None:
 def test_every_claimed_name_belongs_to_one_file_of_the_folder() -> None:
     modules = {feature.__module__.rpartition(".")[2] for feature in Feature.features}
     assert modules == {
-        *("weight", "hires", "rank", "hash", "window", "blocks", "rows", "sweep", "switch"),
+        *("weight", "hires", "rank", "hash", "window", "lbw", "only", "sweep", "switch"),
     }
     assert sorted(Feature.by_name) == sorted(
         name for feature in Feature.features for name in feature.names
