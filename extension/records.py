@@ -32,6 +32,11 @@ class Target:
     bias: bool = False
 
     @property
+    def id(self) -> TargetKey:
+        """Component and key: what tells it from all other targets of a model."""
+        return self.component, self.key
+
+    @property
     def is_text(self) -> bool:
         """True in text encoders, which act when the prompt is encoded: before the first step."""
         return self.component != "unet"

@@ -12,9 +12,9 @@ from .. import prompt as language
 from ..errors import LiveLoraError
 from ..prompt import sweeps
 from ..session.report import Report, StrictError
-from .generator import GenerationRequest, GenerationResult, StepPreview
-from .opening import open_studio
+from .opening import open_generator
 from .problems import sentences
+from .request import GenerationRequest, GenerationResult, StepPreview
 
 BAR = 30
 
@@ -23,24 +23,24 @@ def run(options: Namespace) -> int:
     """Draws, saves, and says on standard error what ran; the files' names go to standard output."""
     if options.output.suffix.lower() != ".png":
         raise LiveLoraError(f"-o {options.output}: pictures are saved as .png")
-    studio = open_studio(options, strict=options.strict)
+    generator = open_generator(options, strict=options.strict)
     try:
-        drawn = studio.draw(order(options), bar)
+        result = generator.draw(request_of(options), bar)
     except StrictError as error:
         tell(*sentences(error.problems))
         return 1
-    for path, image in zip(paths(options.output, len(drawn.images)), drawn.images, strict=True):
+    for path, image in zip(paths(options.output, len(result.images)), result.images, strict=True):
         path.parent.mkdir(parents=True, exist_ok=True)
         text = PngInfo()
         text.add_text("parameters", image.info["parameters"])
         image.save(path, pnginfo=text)
         print(path)
-    tell(*summary(drawn))
+    tell(*summary(result))
     return 0
 
 
-def order(options: Namespace) -> GenerationRequest:
-    """The options as an order."""
+def request_of(options: Namespace) -> GenerationRequest:
+    """The options as a request."""
     width, height = options.size or (None, None)
     prompts = [
         prompt
@@ -65,11 +65,11 @@ def paths(output: Path, count: int) -> list[Path]:
     return [output.with_stem(f"{output.stem}-{index + 1}") for index in range(count)]
 
 
-def summary(drawn: GenerationResult) -> list[str]:
+def summary(result: GenerationResult) -> list[str]:
     """The seed, and the report with the problems shown in their prompts."""
-    report: Report = drawn.report
+    report: Report = result.report
     ran = [line for network in report.networks for line in network.lines()]
-    return [f"seed {drawn.order.seed}", *ran, *report.notes, *sentences(report.problems)]
+    return [f"seed {result.request.seed}", *ran, *report.notes, *sentences(report.problems)]
 
 
 def bar(moment: StepPreview) -> None:

@@ -6,29 +6,30 @@ from collections.abc import Iterator
 from queue import SimpleQueue
 from threading import Thread
 
-from .generator import GenerationRequest, GenerationResult, Generator, StepPreview
+from .generator import Generator
+from .request import GenerationRequest, GenerationResult, StepPreview
 
 
 class GenerationThread:
-    """`with GenerationThread(…) as drawing: for moment in drawing: …`, then `drawing.result()`.
+    """`with GenerationThread(…) as drawing: for preview in drawing: …`, then `drawing.result()`.
 
     Left early, because the page was closed, it is stopped.
     """
 
-    def __init__(self, studio: Generator, order: GenerationRequest) -> None:
-        self.studio = studio
-        self.order = order
-        self._moments: SimpleQueue[StepPreview | None] = SimpleQueue()
+    def __init__(self, generator: Generator, request: GenerationRequest) -> None:
+        self.generator = generator
+        self.request = request
+        self._previews: SimpleQueue[StepPreview | None] = SimpleQueue()
         self._result: GenerationResult | Exception | None = None
         self._thread = Thread(target=self._draw, daemon=True)
 
     def _draw(self) -> None:
         try:
-            self._result = self.studio.draw(self.order, self._moments.put)
+            self._result = self.generator.draw(self.request, self._previews.put)
         except Exception as error:  # it belongs to the thread that waits
             self._result = error
         finally:
-            self._moments.put(None)
+            self._previews.put(None)
 
     def __enter__(self) -> GenerationThread:
         self._thread.start()
@@ -36,12 +37,12 @@ class GenerationThread:
 
     def __exit__(self, *failure: object) -> None:
         if self._thread.is_alive():
-            self.studio.stop()
+            self.generator.stop()
         self._thread.join()
 
     def __iter__(self) -> Iterator[StepPreview]:
-        while (moment := self._moments.get()) is not None:
-            yield moment
+        while (preview := self._previews.get()) is not None:
+            yield preview
 
     def result(self) -> GenerationResult:
         """The pictures; raises what went wrong in the other thread."""

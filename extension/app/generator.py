@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from threading import Event, Lock
 from typing import Any
 
@@ -12,58 +12,17 @@ import torch
 from PIL.Image import Image
 
 from .. import prompt as language
-from ..hosts import Live, attach
+from ..hosts import attach
 from ..library.catalog import Catalog
 from ..prompt import sweeps
 from ..session.report import Report
 from .load_model import Checkpoint
 from .png_parameters import infotext
 from .preview_decoder import PreviewDecoder
+from .request import GenerationRequest, GenerationResult, StepPreview
 
 LARGEST_SEED = 2**32 - 1
 GRID = 8  # diffusers draws multiples of this many pixels only
-
-
-@dataclass(frozen=True, slots=True)
-class GenerationRequest:
-    """What to draw: one picture per prompt; picture i has the seed `seed` + i, or all have one.
-
-    Width and height are pixels; without them, and without guidance, the model's own.
-    """
-
-    prompts: tuple[str, ...]
-    negative: str = ""
-    steps: int = 20
-    seed: int | None = None
-    width: int | None = None
-    height: int | None = None
-    guidance: float | None = None
-    same_seed: bool = False
-
-    @property
-    def seeds(self) -> tuple[int, ...]:
-        """Picture by picture."""
-        first = self.seed or 0
-        return tuple(first + i * (not self.same_seed) for i in range(len(self.prompts)))
-
-
-@dataclass(frozen=True, slots=True)
-class StepPreview:
-    """Pictures being drawn: `step` of `steps` are done, and how they look, now and then."""
-
-    step: int
-    steps: int
-    preview: tuple[Image, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class GenerationResult:
-    """The pictures; each carries its infotext as `info["parameters"]`, where PNG keeps it."""
-
-    images: tuple[Image, ...]
-    order: GenerationRequest
-    report: Report
-    stopped: bool = False
 
 
 class Generator:
@@ -73,22 +32,24 @@ class Generator:
         """`options` are those of `attach`, such as `strict`."""
         self.checkpoint = checkpoint
         self.catalog = catalog
-        self.live: Live = attach(checkpoint.pipeline, library=catalog, **options)
+        self.live = attach(checkpoint.pipeline, library=catalog, **options)
         self._one_at_a_time = Lock()
         self._stop = Event()
 
     def draw(
-        self, order: GenerationRequest, watch: Callable[[StepPreview], None] | None = None
+        self, request: GenerationRequest, watch: Callable[[StepPreview], None] | None = None
     ) -> GenerationResult:
         """Raises StrictError in strict mode where something of the prompts cannot be done."""
         with self._one_at_a_time:
             self._stop.clear()
-            order = self.settled(order)
-            images = self._call(order, watch)
+            request = self.settled(request)
+            images = self._call(request, watch)
             report = self.live.report or Report()
             for index, image in enumerate(images):
-                image.info["parameters"] = infotext(self, order, index, report)
-            return GenerationResult(tuple(images), order, report, self._stop.is_set())
+                image.info["parameters"] = infotext(
+                    self.checkpoint, self.catalog, request, index, report
+                )
+            return GenerationResult(tuple(images), request, report, self._stop.is_set())
 
     def is_drawing(self) -> bool:
         """At this moment."""
@@ -98,33 +59,33 @@ class Generator:
         """Ends the drawing after its present step."""
         self._stop.set()
 
-    def settled(self, order: GenerationRequest) -> GenerationRequest:
-        """The order with what was left open: seed, size, and each picture's value of a sweep."""
+    def settled(self, request: GenerationRequest) -> GenerationRequest:
+        """The request with what was left open: seed, size, and each picture's value of a sweep."""
         width, height = self.checkpoint.size
-        parsed = [language.parse(one) for one in order.prompts]
+        parsed = [language.parse(one) for one in request.prompts]
         return replace(
-            order,
+            request,
             prompts=tuple(sweeps.resolve(one, index) for index, one in enumerate(parsed)),
-            same_seed=order.same_seed or any(map(sweeps.same_seed, parsed)),
-            seed=random.randint(0, LARGEST_SEED) if order.seed is None else order.seed,
-            guidance=self.checkpoint.guidance if order.guidance is None else order.guidance,
-            width=on_grid(order.width or width),
-            height=on_grid(order.height or height),
+            same_seed=request.same_seed or any(map(sweeps.same_seed, parsed)),
+            seed=random.randint(0, LARGEST_SEED) if request.seed is None else request.seed,
+            guidance=self.checkpoint.guidance if request.guidance is None else request.guidance,
+            width=on_grid(request.width or width),
+            height=on_grid(request.height or height),
         )
 
     def _call(
-        self, order: GenerationRequest, watch: Callable[[StepPreview], None] | None
+        self, request: GenerationRequest, watch: Callable[[StepPreview], None] | None
     ) -> Sequence[Image]:
-        count = len(order.prompts)
+        count = len(request.prompts)
         # Noise from the CPU's generator is the same on every device.
-        noise = [torch.Generator().manual_seed(seed) for seed in order.seeds]
-        output = self.live(  # type: ignore[operator]  # attach gave the pipelines' host
-            list(order.prompts),
-            negative_prompt=[order.negative] * count,
-            num_inference_steps=order.steps,
-            guidance_scale=order.guidance,
-            width=order.width,
-            height=order.height,
+        noise = [torch.Generator().manual_seed(seed) for seed in request.seeds]
+        output = self.live(
+            list(request.prompts),
+            negative_prompt=[request.negative] * count,
+            num_inference_steps=request.steps,
+            guidance_scale=request.guidance,
+            width=request.width,
+            height=request.height,
             generator=noise,
             callback_on_step_end=self._follow(watch),
         )

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from ..library.summaries import UNKNOWN
+from ..library.lora_file import UNKNOWN
 from ..session.report import NetworkReport, PromptDiagnostic, Report
-from .generator import GenerationResult
+from .request import GenerationResult
 
 TITLES = {"unet": "UNet", "text_encoder": "text encoder", "text_encoder_2": "text encoder 2"}
 
@@ -32,10 +32,12 @@ def progress(step: int, steps: int) -> str:
     return status(f'{label}<progress aria-label="{label}" value="{step}" max="{steps}"></progress>')
 
 
-def done(drawn: GenerationResult) -> str:
-    order = drawn.order
-    ended = "Stopped early" if drawn.stopped else "Done"
-    return status(f"{ended}: {order.width}×{order.height}, {order.steps} steps, seed {order.seed}")
+def done(result: GenerationResult) -> str:
+    request = result.request
+    ended = "Stopped early" if result.stopped else "Done"
+    return status(
+        f"{ended}: {request.width}×{request.height}, {request.steps} steps, seed {request.seed}"
+    )
 
 
 def failed(text: str) -> str:

@@ -1,4 +1,4 @@
-"""From a command's options to a studio: which model, which LoRAs."""
+"""From a command's options to a generator: which model, which LoRAs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LORAS = Path(__file__).parent / "data" / "loras"  # those of the included model
 USUAL = Path("models/Lora")
 
 
-def open_studio(options: Namespace, **settings: Any) -> Generator:
+def open_generator(options: Namespace, **settings: Any) -> Generator:
     """What `--model`, `--lora-dir`, `--device` and `--prediction` ask for; says what it opens."""
     model = open_model(options)
     folders = lora_folders(options.lora_dir, options.model)

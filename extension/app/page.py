@@ -12,7 +12,8 @@ from ..browser import tab
 from ..errors import LiveLoraError
 from . import html
 from .generation_thread import GenerationThread
-from .generator import GenerationRequest, Generator, StepPreview
+from .generator import Generator
+from .request import GenerationRequest, StepPreview
 
 LOG = logging.getLogger(__name__)
 MOST_PICTURES = 16
@@ -24,8 +25,8 @@ FONTS = {"font": ["system-ui", "sans-serif"], "font_mono": ["ui-monospace", "mon
 class Page:
     """The components, made inside a `gr.Blocks`, and what they do."""
 
-    def __init__(self, studio: Generator) -> None:
-        self.studio = studio
+    def __init__(self, generator: Generator) -> None:
+        self.generator = generator
         self.head()
         with gr.Row():
             with gr.Column(scale=3):
@@ -39,13 +40,13 @@ class Page:
         self.connect()
 
     def head(self) -> None:
-        checkpoint = self.studio.checkpoint
+        checkpoint = self.generator.checkpoint
         gr.HTML(html.title(checkpoint.name, checkpoint.pipeline.device.type, checkpoint.notes))
 
     def prompts(self) -> None:
         """The LoRA tab knows prompts by their class."""
         self.prompt = gr.Textbox(
-            self.studio.checkpoint.example,
+            self.generator.checkpoint.example,
             label="Prompt",
             lines=3,
             elem_id="prompt",
@@ -61,8 +62,8 @@ class Page:
             self.stop = gr.Button("Stop", elem_id="stop")
 
     def settings(self) -> None:
-        width, height = self.studio.checkpoint.size
-        most, usual = 2 * max(width, 128), self.studio.checkpoint.guidance
+        width, height = self.generator.checkpoint.size
+        most, usual = 2 * max(width, 128), self.generator.checkpoint.guidance
         with gr.Row():
             self.steps = gr.Slider(1, MOST_STEPS, 20, step=1, label="Steps")
             self.guidance = gr.Slider(1, 30, usual, step=0.5, label="Guidance")
@@ -99,7 +100,7 @@ class Page:
             concurrency_limit=1,
             show_progress="hidden",  # the status shows it
         )
-        self.stop.click(self.studio.stop, queue=False)
+        self.stop.click(self.generator.stop, queue=False)
 
     def draw(
         self,
@@ -112,8 +113,8 @@ class Page:
         seed: float | None,
         count: float,
     ) -> Iterator[tuple[Any, Any, Any]]:
-        """What status, gallery and report show, moment by moment."""
-        order = GenerationRequest(
+        """What status, gallery and report show, step by step."""
+        request = GenerationRequest(
             prompts=(prompt,) * int(count),
             negative=negative,
             steps=int(steps),
@@ -123,32 +124,32 @@ class Page:
             guidance=guidance,
         )
         yield html.working("Reading the LoRAs …"), gr.skip(), ""
-        with GenerationThread(self.studio, order) as drawing:
-            for moment in drawing:
-                yield self.moment(moment)
+        with GenerationThread(self.generator, request) as drawing:
+            for step in drawing:
+                yield self.step(step)
             yield self.result(drawing)
 
-    def moment(self, moment: StepPreview) -> tuple[Any, Any, Any]:
-        look = list(moment.preview) or gr.skip()
-        return html.progress(moment.step, moment.steps), look, gr.skip()
+    def step(self, step: StepPreview) -> tuple[Any, Any, Any]:
+        look = list(step.preview) or gr.skip()
+        return html.progress(step.step, step.steps), look, gr.skip()
 
     def result(self, drawing: GenerationThread) -> tuple[Any, Any, Any]:
         try:
-            drawn = drawing.result()
+            result = drawing.result()
         except LiveLoraError as error:
             return html.failed(str(error)), gr.skip(), ""
         except Exception as error:
             LOG.exception("a picture could not be drawn")
             return html.failed(f"{type(error).__name__}: {error}"), gr.skip(), ""
-        seeds = drawn.order.seeds
-        named = zip(drawn.images, seeds, strict=True)
+        seeds = result.request.seeds
+        named = zip(result.images, seeds, strict=True)
         pictures = [(image, f"seed {seed}") for image, seed in named]
-        return html.done(drawn), pictures, html.report(drawn.report)
+        return html.done(result), pictures, html.report(result.report)
 
 
-def build(studio: Generator) -> gr.Blocks:
+def build(generator: Generator) -> gr.Blocks:
     """The whole page."""
     blocks: gr.Blocks = gr.Blocks(title="Live LoRA", analytics_enabled=False)
     with blocks:
-        Page(studio)
+        Page(generator)
     return blocks

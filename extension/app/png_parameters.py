@@ -2,41 +2,41 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..errors import LiveLoraError
+from ..library.catalog import Catalog
 from ..session.report import Report
+from .load_model import Checkpoint
+from .request import GenerationRequest
 
-if TYPE_CHECKING:
-    from .generator import GenerationRequest, Generator
 
-
-def infotext(studio: Generator, order: GenerationRequest, index: int, report: Report) -> str:
+def infotext(
+    checkpoint: Checkpoint, catalog: Catalog, request: GenerationRequest, index: int, report: Report
+) -> str:
     """The prompt as it was written, and everything else that the picture depends on."""
-    lines = [order.prompts[index]]
-    if order.negative:
-        lines.append(f"Negative prompt: {order.negative}")
-    scheduler = type(studio.checkpoint.pipeline.scheduler).__name__.removesuffix("Scheduler")
+    lines = [request.prompts[index]]
+    if request.negative:
+        lines.append(f"Negative prompt: {request.negative}")
+    scheduler = type(checkpoint.pipeline.scheduler).__name__.removesuffix("Scheduler")
     facts = {
-        "Steps": order.steps,
+        "Steps": request.steps,
         "Sampler": scheduler.removesuffix("Discrete"),
-        "CFG scale": f"{order.guidance:g}",
-        "Seed": order.seeds[index],
-        "Size": f"{order.width}x{order.height}",
-        "Model": studio.checkpoint.name,
-        "Lora hashes": hashes(studio, report),
+        "CFG scale": f"{request.guidance:g}",
+        "Seed": request.seeds[index],
+        "Size": f"{request.width}x{request.height}",
+        "Model": checkpoint.name,
+        "Lora hashes": hashes(catalog, report),
     }
     lines.append(", ".join(f"{name}: {value}" for name, value in facts.items() if value != ""))
     return "\n".join(lines)
 
 
-def hashes(studio: Generator, report: Report) -> str:
+def hashes(catalog: Catalog, report: Report) -> str:
     """`"name: hash, …"` of the files that really ran; empty where none did."""
     found = []
     for network in report.networks:
         if network.ran_total:
             try:
-                found.append(f"{network.name}: {studio.catalog.find(network.name).shorthash}")
+                found.append(f"{network.name}: {catalog.find(network.name).shorthash}")
             except LiveLoraError:  # removed while the picture was drawn
                 continue
     return f'"{", ".join(found)}"' if found else ""

@@ -19,7 +19,7 @@ from ..errors import LiveLoraError
 from ..library.background import Background
 from . import page
 from .generator import Generator
-from .opening import open_studio
+from .opening import open_generator
 
 HOST = "127.0.0.1"
 PORT = 7860
@@ -40,28 +40,28 @@ def run(options: Namespace) -> int:
     """Serves until it is interrupted."""
     with listening(options.port) as place:
         address = f"http://{HOST}:{place.getsockname()[1]}/"
-        studio = open_studio(options)
-        background = Background(studio.catalog, busy=studio.is_drawing)
+        generator = open_generator(options)
+        background = Background(generator.catalog, busy=generator.is_drawing)
         background.start()
         try:
-            app = application(studio)
+            app = application(generator)
             serve(app, place, lambda: announce(address, browse=not options.no_browser))
         finally:
             background.stop()
     return 0
 
 
-def application(studio: Generator) -> FastAPI:
+def application(generator: Generator) -> FastAPI:
     """The page and the routes of its LoRA tab."""
     mimetypes.add_type("text/javascript", ".mjs")  # some systems do not know it
     app = FastAPI()
     # Other sites' scripts must not reach the page by a name of theirs for 127.0.0.1.
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"])
-    library = router(lambda: studio.catalog, model_of=lambda: studio.checkpoint.base)
+    library = router(lambda: generator.catalog, model_of=lambda: generator.checkpoint.base)
     app.include_router(library, prefix="/live-lora")
     gr.mount_gradio_app(
         app,
-        page.build(studio),
+        page.build(generator),
         path="/",
         server_name=HOST,
         footer_links=[],

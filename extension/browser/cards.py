@@ -11,8 +11,7 @@ from ..errors import FileError
 from ..library import preview, sidecar
 from ..library.catalog import Catalog
 from ..library.hashes import Hashes
-from ..library.lora_file import LoraFile
-from ..library.summaries import UNKNOWN
+from ..library.lora_file import UNKNOWN, LoraFile
 from ..library.training import readable, top_tags
 
 PATIENCE = 2.0  # seconds a page waits for files nobody looked at yet: some 300 of them
@@ -42,19 +41,19 @@ def library(catalog: Catalog, model: str | None) -> dict[str, Any]:
 
 def row(entry: LoraFile, model: str | None) -> dict[str, Any]:
     """What the list shows of one file; see `Row` in `static/query.mjs`."""
-    gist, brief = entry.facts.known_gist(entry), entry.brief
+    summary, brief = entry.facts.known_summary(entry), entry.sidecar_summary
     chosen = brief.sd_version if brief.sd_version != UNKNOWN else ""
-    base = chosen or (gist.base if gist else UNKNOWN)
+    base = chosen or (summary.base if summary else UNKNOWN)
     optional = {
         "stem": entry.stem if entry.stem != entry.name else None,
-        "alias": gist and gist.alias,
+        "alias": summary and summary.alias,
         "folder": entry.folder.relative,
         "weight": brief.preferred_weight,
         "words": brief.activation_text,
         "triggers": brief.trigger_words,
         "tags": brief.tags,
         "preview": preview.version(entry),
-        "error": gist and gist.error,
+        "error": summary and summary.error,
         "misfit": misfit(base, model),
     }
     always = {

@@ -2,33 +2,73 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
+
+from torch import nn
 
 from ..discovery import import_all
 from ..library.catalog import Catalog
+from ..session.cache import ProgressCallback
 from ..session.session import Options, base_name
+from .diffusers import PipelineLive
 from .modules import Live
+
+Library = str | Path | Sequence[str | Path] | Catalog
+DEFAULTS = Options()
+
+
+@overload
+def attach(
+    model: Mapping[str, nn.Module],
+    library: Library = ...,
+    *,
+    strict: bool = ...,
+    allow_pickle: bool = ...,
+    cache_bytes: int = ...,
+    watch: ProgressCallback = ...,
+) -> Live: ...
+
+
+@overload
+def attach(
+    model: Any,
+    library: Library = ...,
+    *,
+    strict: bool = ...,
+    allow_pickle: bool = ...,
+    cache_bytes: int = ...,
+    watch: ProgressCallback = ...,
+) -> PipelineLive: ...
 
 
 def attach(
-    model: Any, library: str | Path | Sequence[str | Path] | Catalog = "models/Lora", **options: Any
+    model: Any,
+    library: Library = "models/Lora",
+    *,
+    strict: bool = DEFAULTS.strict,
+    allow_pickle: bool = DEFAULTS.allow_pickle,
+    cache_bytes: int = DEFAULTS.cache_bytes,
+    watch: ProgressCallback = DEFAULTS.watch,
 ) -> Live:
     """Makes LoRAs of `library` available to a model; nothing of the model changes until a run.
 
     Args:
         model: a diffusers pipeline, or modules by name: `unet`, `text_encoder`, `text_encoder_2`.
         library: the folder, or folders, of LoRA files, or a Catalog.
-        options: fields of `Options`: `strict`, `allow_pickle`, `cache_bytes`, `watch`.
+        strict: raise StrictError instead of going on without what failed.
+        allow_pickle: read .pt, .ckpt and .bin files too.
+        cache_bytes: bytes of deltas kept for networks that are not in use.
+        watch: called with (file, modules done, modules in all) while a file is made ready.
     Raises:
         TypeError: `model` is neither.
     """
-    settings = Options(**options)
-    catalog = library if isinstance(library, Catalog) else open_library(library, settings)
+    options = Options(strict, allow_pickle, cache_bytes, watch)
+    catalog = library if isinstance(library, Catalog) else open_library(library, options)
     for host in hosts():
         if host.accepts(model):
-            return host(model, catalog, settings)
+            return host(model, catalog, options)
     raise TypeError(
         f"cannot attach to {type(model).__name__}: give a diffusers pipeline, or a dict of modules "
         "with keys unet, text_encoder, text_encoder_2"

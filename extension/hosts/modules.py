@@ -22,6 +22,7 @@ class Live:
 
     def __init__(self, model: Any, catalog: Catalog, options: Options) -> None:
         self.core: Core | None = Core(self.components(model), catalog, options)
+        self._model = model
         self.catalog = catalog
         self._last: Run | None = None
 
@@ -55,13 +56,26 @@ class Live:
             run.negative = _shaped(negative, [one.text for one in negatives])
         return run
 
+    def refresh(self) -> None:
+        """Call it after the base weights were changed in place, or a module was replaced.
+
+        Deltas made from the base weights (DoRA, GLoRA, …) are made again when next used.
+
+        Raises:
+            StateError: after `detach`, or while a run is open.
+        """
+        self._idle_core().rebind(self.components(self._model))
+
     def _open(self, prompts: Sequence[Prompt], negatives: Sequence[Prompt]) -> Run:
+        self._last = self._idle_core().open(prompts, negatives)
+        return self._last
+
+    def _idle_core(self) -> Core:
         if self.core is None:
             raise StateError("this model was detached: attach to it again")
         if self.core.running is not None:
             raise StateError("a run is open on this model already: leave its `with` first")
-        self._last = self.core.open(prompts, negatives)
-        return self._last
+        return self.core
 
     @property
     def report(self) -> Report | None:

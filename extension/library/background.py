@@ -1,4 +1,4 @@
-"""A thread that looks at the library while nobody waits for it: first gists, then hashes."""
+"""A thread that looks at the library while nobody waits for it: first summaries, then hashes."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Background:
         self._catalog.scan_if_changed()
         for entry in self._catalog.unread:
             if self._may_go_on():
-                self._catalog.facts.gist(entry)
+                self._catalog.facts.summary(entry)
         for entry in self._catalog.unhashed:
             if self._may_go_on() and entry.identity not in self._failed:
                 self._hash(entry)

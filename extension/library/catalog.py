@@ -101,7 +101,7 @@ class Catalog:
     @property
     def unread(self) -> tuple[LoraFile, ...]:
         """The files at whose headers nobody looked yet: their alias and base are not known."""
-        known = self.facts.known_gist
+        known = self.facts.known_summary
         return tuple(entry for entry in self.entries if known(entry) is None)
 
     def look(self, seconds: float) -> int:
@@ -111,7 +111,7 @@ class Catalog:
         for entry in unread:
             if time.monotonic() > until:
                 break
-            self.facts.gist(entry)
+            self.facts.summary(entry)
             left -= 1
         self.facts.flush()
         return left

@@ -7,15 +7,55 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
+from .hashes import Hashes
 from .header import Header
+from .sidecar import Sidecar, SidecarSummary
 from .walk import Folder, Stat
 
-if TYPE_CHECKING:
-    from .hashes import Hashes
-    from .sidecar import Sidecar, SidecarSummary
-    from .summaries import Summaries
+UNKNOWN = "Unknown"  # the base model of a file that does not say
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What is kept of all files at once; `cover`: whether its metadata hold a picture."""
+
+    alias: str | None = None
+    base: str = UNKNOWN
+    cover: bool = False
+    error: str | None = None
+
+
+class FileFacts(Protocol):
+    """What is known of the files of a catalog, read when first asked for (`summaries.py`)."""
+
+    def header(self, file: LoraFile) -> Header:
+        """The checked header; FileError."""
+
+    def metadata(self, file: LoraFile) -> Mapping[str, str]:
+        """The file's own metadata; FileError."""
+
+    def alias(self, file: LoraFile) -> str | None:
+        """The name given at training."""
+
+    def summary(self, file: LoraFile) -> Summary:
+        """Alias, base model and what speaks against the file; never raises."""
+
+    def known_summary(self, file: LoraFile) -> Summary | None:
+        """The summary, if the file was looked at before."""
+
+    def hashes(self, file: LoraFile) -> Hashes:
+        """Computed from the bytes the first time; FileError."""
+
+    def known_hashes(self, file: LoraFile) -> Hashes | None:
+        """The hashes, if they were computed before."""
+
+    def sidecar(self, file: LoraFile) -> Sidecar:
+        """What stands beside the file."""
+
+    def sidecar_summary(self, file: LoraFile) -> SidecarSummary:
+        """What a list of all files shows of it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,7 +73,7 @@ class LoraFile:
     path: Path
     stat: Stat
     folder: Folder = field(repr=False)
-    facts: Summaries = field(repr=False)
+    facts: FileFacts = field(repr=False)
 
     @property
     def stem(self) -> str:
@@ -78,12 +118,12 @@ class LoraFile:
     @property
     def base(self) -> str:
         """The base model it was made for ("SD1", "SDXL", …), or "Unknown"; never raises."""
-        return self.facts.gist(self).base
+        return self.facts.summary(self).base
 
     @property
     def error(self) -> str | None:
         """Why the file cannot be used, as far as its header tells; None if nothing speaks."""
-        return self.facts.gist(self).error
+        return self.facts.summary(self).error
 
     @property
     def hashes(self) -> Hashes:
@@ -106,9 +146,9 @@ class LoraFile:
         return self.facts.sidecar(self)
 
     @property
-    def brief(self) -> SidecarSummary:
+    def sidecar_summary(self) -> SidecarSummary:
         """What a list of all files shows of the sidecars, as the last scan saw them."""
-        return self.facts.brief(self)
+        return self.facts.sidecar_summary(self)
 
     def beside(self, suffix: str) -> Stat | None:
         """The file with our stem and this suffix in our folder, if the last scan saw one."""

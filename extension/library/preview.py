@@ -52,8 +52,8 @@ def version(entry: LoraFile) -> int | None:
     found = _beside(entry)
     if found is not None:
         return zlib.crc32(repr(found).encode()) or 1
-    gist = entry.facts.known_gist(entry)
-    return zlib.crc32(repr(entry.identity[1:]).encode()) or 1 if gist and gist.cover else None
+    summary = entry.facts.known_summary(entry)
+    return zlib.crc32(repr(entry.identity[1:]).encode()) or 1 if summary and summary.cover else None
 
 
 def read(entry: LoraFile, roots: Iterable[Path]) -> Picture:

@@ -63,7 +63,7 @@ class SidecarSummary:
     tags: tuple[str, ...] = ()
 
 
-def brief(sidecar: Sidecar) -> SidecarSummary:
+def summary_of(sidecar: Sidecar) -> SidecarSummary:
     """What a list shows, long texts and long lists cut."""
     return SidecarSummary(
         sidecar.preferred_weight,

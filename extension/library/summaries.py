@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, astuple, dataclass, replace
+from dataclasses import asdict, astuple, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -13,29 +13,19 @@ from . import header as headers
 from . import sidecar as sidecars
 from .hashes import Hashes, hash_file
 from .header import Header
-from .lora_file import LoraFile
+from .lora_file import LoraFile, Summary
 from .sidecar import Sidecar, SidecarSummary
 from .store import Identity, Store
 
 Guess = Callable[[Path, Header], str]
-UNKNOWN = "Unknown"
+
 COVER = "ssmd_cover_images"  # pictures inside the metadata, as the webui reads them
 HEADERS_KEPT = 8  # an SDXL header is about 1 MB as objects
 METADATA_KEPT = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """The little of a file that is kept for all files at once."""
-
-    alias: str | None = None
-    base: str = UNKNOWN
-    cover: bool = False  # whether there is a picture in its metadata
-    error: str | None = None
-
-
 class Summaries:
-    """Headers, gists, hashes and briefs for one catalog. Threads may share it.
+    """Headers, summaries, hashes and sidecar summaries for one catalog. Threads may share it.
 
     With a store, what was computed in earlier sessions is known from the start.
     """
@@ -58,10 +48,10 @@ class Summaries:
         return {} if entry.is_pickle else self._metadata(entry.identity)
 
     def alias(self, entry: LoraFile) -> str | None:
-        """The gist's alias; costs only the metadata, for names are looked up while a user waits."""
-        gist = self.known_gist(entry)
-        if gist is not None:
-            return gist.alias
+        """The alias; costs only the metadata, since names are looked up while a user waits."""
+        summary = self.known_summary(entry)
+        if summary is not None:
+            return summary.alias
         if entry.identity not in self._aliases:
             try:
                 self._aliases[entry.identity] = _alias(self.metadata(entry))
@@ -69,14 +59,14 @@ class Summaries:
                 self._aliases[entry.identity] = None
         return self._aliases[entry.identity]
 
-    def gist(self, entry: LoraFile) -> Summary:
+    def summary(self, entry: LoraFile) -> Summary:
         """Alias and base model; reads the whole header the first time and guesses."""
-        known = self.known_gist(entry)
+        known = self.known_summary(entry)
         return known or self._learn(entry, self._look(entry))
 
-    def known_gist(self, entry: LoraFile) -> Summary | None:
-        """The gist if the file was looked at before."""
-        return self._gists.get(entry.identity)
+    def known_summary(self, entry: LoraFile) -> Summary | None:
+        """The summary if the file was looked at before."""
+        return self._summaries.get(entry.identity)
 
     def hashes(self, entry: LoraFile, stopped: Callable[[], bool] = lambda: False) -> Hashes:
         """The hashes; computes them the first time. FileError."""
@@ -103,7 +93,7 @@ class Summaries:
         """What is written beside the file, as it is now."""
         return sidecars.read(entry.path)
 
-    def brief(self, entry: LoraFile) -> SidecarSummary:
+    def sidecar_summary(self, entry: LoraFile) -> SidecarSummary:
         """What a list shows of the sidecars; read again where the scan saw them changed."""
         stats = [stat for suffix in sidecars.SUFFIXES if (stat := entry.beside(suffix))]
         if not stats:
@@ -113,9 +103,9 @@ class Summaries:
             sum(stat.size for stat in stats),
             max(stat.mtime_ns for stat in stats),
         )
-        known = self._briefs.get(identity)
+        known = self._sidecar_summaries.get(identity)
         if known is None:
-            known = self._briefs[identity] = sidecars.brief(self.sidecar(entry))
+            known = self._sidecar_summaries[identity] = sidecars.summary_of(self.sidecar(entry))
             self._keep("brief", identity, asdict(known))
         return known
 
@@ -125,15 +115,15 @@ class Summaries:
             self._store.flush()
 
     @cached_property
-    def _gists(self) -> dict[Identity, Summary]:
-        return {identity: Summary(**value) for identity, value in self._kept("gist")}
+    def _summaries(self) -> dict[Identity, Summary]:
+        return {identity: Summary(**value) for identity, value in self._kept("summary")}
 
     @cached_property
     def _hashes(self) -> dict[Identity, Hashes]:
         return {identity: Hashes(*value) for identity, value in self._kept("hashes")}
 
     @cached_property
-    def _briefs(self) -> dict[Identity, SidecarSummary]:
+    def _sidecar_summaries(self) -> dict[Identity, SidecarSummary]:
         lists = ("trigger_words", "tags")
         return {
             identity: SidecarSummary(**(value | {name: tuple(value[name]) for name in lists}))
@@ -145,19 +135,19 @@ class Summaries:
             metadata = self.metadata(entry)
         except FileError as error:
             return Summary(error=error.reason)
-        gist = Summary(_alias(metadata), cover=bool(metadata.get(COVER)))
+        summary = Summary(_alias(metadata), cover=bool(metadata.get(COVER)))
         if self._guess is None or entry.is_pickle:
-            return gist
+            return summary
         try:
-            return replace(gist, base=self._guess(entry.path, entry.header))
+            return replace(summary, base=self._guess(entry.path, entry.header))
         except FileError as error:  # NotALora, for one
-            return replace(gist, error=error.reason)
+            return replace(summary, error=error.reason)
 
-    def _learn(self, entry: LoraFile, gist: Summary) -> Summary:
-        self._gists[entry.identity] = gist
-        if gist.error is None:  # a permission may be mended without a new mtime
-            self._keep("gist", entry.identity, asdict(gist))
-        return gist
+    def _learn(self, entry: LoraFile, summary: Summary) -> Summary:
+        self._summaries[entry.identity] = summary
+        if summary.error is None:  # a permission may be mended without a new mtime
+            self._keep("summary", entry.identity, asdict(summary))
+        return summary
 
     def _kept(self, kind: str) -> list[tuple[Identity, Any]]:
         return list(self._store.load(kind)) if self._store else []

@@ -12,30 +12,27 @@ from ..engine.layer_patch import CachedDelta
 from ..engine.sites import Site
 from ..errors import ModuleError
 from ..library.lora_file import LoraFile
-from ..network.lora_module import Module, Unused
-from ..network.network import Match, Network, Reader
-from ..records import Target
+from ..network import Match, Module, Network, Unused, load
+from ..network.tensor_file import Read
+from ..records import Target, TargetKey
 
-TargetKey = tuple[str, str]  # component, key
 FileKey = tuple[str, int, int, int | None]  # path, size, mtime, rank asked for
 
 # Told (file, modules done, modules in all) while deltas are built that take long.
 ProgressCallback = Callable[[str, int, int], None]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class BoundNetwork:
-    """One file on one model: what matched, and the deltas built so far."""
+    """One file on one model: what matched, and the deltas built so far; a key of dictionaries."""
 
-    entry: LoraFile
+    file: LoraFile
     network: Network
     match: Match
     rank: int | None = None
     deltas: dict[TargetKey, CachedDelta] = field(default_factory=dict)
     failed: dict[TargetKey, Unused] = field(default_factory=dict)
-    bound: set[TargetKey] = field(
-        default_factory=set
-    )  # deltas that hold for these base weights only
+    of_base: set[TargetKey] = field(default_factory=set)  # made from these base weights
 
     @property
     def size(self) -> int:
@@ -48,103 +45,101 @@ class BoundNetwork:
         wanted: Collection[TargetKey],
         watch: ProgressCallback,
     ) -> None:
-        """Makes the deltas of the `wanted` places that are not there yet.
+        """Makes the deltas of the `wanted` targets that are not there yet. LiveLoraError.
 
         The file's own tensors are not kept: only what the hooks need stays in memory.
         """
         missing = [
             (target, module)
             for target, module in self.match.matched
-            if (place := (target.component, target.key)) in wanted
-            and place not in self.deltas
-            and place not in self.failed
+            if target.id in wanted and target.id not in self.deltas and target.id not in self.failed
         ]
         if not missing:
             return
         with self.network.open() as read:
             for done, (target, module) in enumerate(missing):
-                watch(self.entry.name, done, len(missing))
+                watch(self.file.name, done, len(missing))
                 self._build_one(sites, target, module, read)
-        watch(self.entry.name, len(missing), len(missing))
+        watch(self.file.name, len(missing), len(missing))
 
     def _build_one(
         self,
         sites: Mapping[TargetKey, Site],
         target: Target,
         module: Module,
-        read: Reader,
+        read: Read,
     ) -> None:
-        place = (target.component, target.key)
-        layer = sites[place].layer()
+        layer = sites[target.id].layer()
         try:
             algorithm = module.build(read, rank=self.rank)
             delta = algorithm.runtime(
                 layer, dtype=working_dtype(layer.weight.dtype), device=layer.weight.device
             )
         except ModuleError as error:
-            self.failed[place] = Unused(module.prefix, str(error))
+            self.failed[target.id] = Unused(module.prefix, str(error))
             return
-        self.deltas[place] = CachedDelta(delta, *_where(delta.tensors()))
+        self.deltas[target.id] = CachedDelta(delta, *_where(delta.tensors()))
         if algorithm.needs_base:
-            self.bound.add(place)
+            self.of_base.add(target.id)
 
     def forget_base(self) -> None:
-        """Drops what was computed from the base model's weights."""
-        for place in self.bound:
-            self.deltas.pop(place, None)
-        self.bound.clear()
+        """Drops what was computed from the base model's weights, and what could not be."""
+        for key in self.of_base:
+            self.deltas.pop(key, None)
+        self.of_base.clear()
+        self.failed.clear()
 
 
 class NetworkCache:
-    """The loaded files, the least recently used ones dropped beyond `limit` bytes of deltas."""
+    """The networks of the files in use, for one model.
+
+    Beyond `limit` bytes of deltas the least recently used ones go.
+    """
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
-        self._loaded: OrderedDict[FileKey, BoundNetwork] = OrderedDict()
+        self.targets: Mapping[TargetKey, Target] = {}
+        self._bound: OrderedDict[FileKey, BoundNetwork] = OrderedDict()
 
-    def get(
-        self,
-        entry: LoraFile,
-        rank: int | None,
-        targets: Mapping[TargetKey, Target],
-        load: Callable[[LoraFile], Network],
-    ) -> BoundNetwork:
+    def get(self, file: LoraFile, rank: int | None, *, allow_pickle: bool = False) -> BoundNetwork:
         """The file on this model, read again if it changed on disk. Raises FileError."""
-        key = (*entry.identity, rank)
-        loaded = self._loaded.get(key)
-        if loaded is None:
+        key = (*file.identity, rank)
+        bound = self._bound.get(key)
+        if bound is None:
             self._drop_older(key)
-            read = load(entry)
-            loaded = self._loaded[key] = BoundNetwork(entry, read, read.match(targets), rank)
-        self._loaded.move_to_end(key)
-        return loaded
+            network = load(file.path, allow_pickle=allow_pickle)
+            match = network.match(self.targets)
+            bound = self._bound[key] = BoundNetwork(file, network, match, rank)
+        self._bound.move_to_end(key)
+        return bound
 
-    def trim(self, keep: Collection[int]) -> None:
-        """Makes room, never dropping the loaded files whose `id` is in `keep`."""
-        total = sum(loaded.size for loaded in self._loaded.values())
-        for key, loaded in list(self._loaded.items()):
+    def trim(self, keep: Collection[BoundNetwork]) -> None:
+        """Makes room, never dropping what is in `keep`."""
+        total = sum(bound.size for bound in self)
+        for key, bound in list(self._bound.items()):
             if total <= self.limit:
                 return
-            if id(loaded) not in keep:
-                total -= loaded.size
-                del self._loaded[key]
+            if bound not in keep:
+                total -= bound.size
+                del self._bound[key]
 
-    def rebind(self, targets: Mapping[TargetKey, Target] | None) -> None:
-        """Another checkpoint: with the same targets (None) only what its weights decide goes."""
-        for loaded in self._loaded.values():
-            loaded.forget_base()
-            if targets is not None:
-                loaded.deltas.clear()
-                loaded.failed.clear()
-                loaded.match = loaded.network.match(targets)
+    def rebind(self, targets: Mapping[TargetKey, Target]) -> None:
+        """Another checkpoint: where its targets are the same, only what its weights decide goes."""
+        changed = targets != self.targets
+        self.targets = targets
+        for bound in self:
+            bound.forget_base()
+            if changed:
+                bound.deltas.clear()
+                bound.match = bound.network.match(targets)
 
     def __iter__(self) -> Iterator[BoundNetwork]:
-        return iter(self._loaded.values())
+        return iter(self._bound.values())
 
     def _drop_older(self, key: FileKey) -> None:
         """The same file as it was before it changed on disk."""
-        for other in [k for k in self._loaded if (k[0], k[3]) == (key[0], key[3])]:
-            del self._loaded[other]
+        for other in [k for k in self._bound if (k[0], k[3]) == (key[0], key[3])]:
+            del self._bound[other]
 
 
 def working_dtype(dtype: torch.dtype) -> torch.dtype:

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 from ..engine.hooks import hooked
 from ..errors import StateError
+from ..library.lora_file import LoraFile
+from ..network import Network
+from ..prompt import Tag
 from ..records import COMPONENTS, Progress, Row, Side
 from .report import NetworkReport, PromptDiagnostic, Report
 from .run_plan import ActiveNetwork, RunPlan
 
-if TYPE_CHECKING:
-    from ..library.lora_file import LoraFile
-    from ..network.network import Network
-    from ..prompt import Tag
-    from .session import Core
-
-
 # One prompt, or one per picture.
 Text = str | Sequence[str]
+
+
+@dataclass(slots=True)
+class Turn:
+    """Whose hooks are on a model: one run's at a time."""
+
+    run: Run | None = None
 
 
 class Run:
@@ -34,13 +37,20 @@ class Run:
     negative: Text | None = None
 
     def __init__(
-        self, core: Core, planning: RunPlan, told: Sequence[PromptDiagnostic], *, pictures: int
+        self,
+        plan: RunPlan,
+        diagnostics: Sequence[PromptDiagnostic],
+        turn: Turn,
+        *,
+        pictures: int,
+        base: str | None = None,
     ) -> None:
         self.pictures = pictures
-        self._core = core
-        self._planning = planning
-        self._told = list(told)
-        self.weights, self.plans = planning.plans(core.sites)
+        self.plan = plan
+        self.weights = plan.weights
+        self._diagnostics = list(diagnostics)
+        self._turn = turn
+        self._base = base
         self._stack = ExitStack()
         self.weights.move(rows=self.everyone("cond"))
 
@@ -49,12 +59,12 @@ class Run:
         return [Row(picture, side) for picture in range(self.pictures)]
 
     def __enter__(self) -> Run:
-        if self._core.running is not None:
+        if self._turn.run is not None:
             raise StateError("a run is open on this model already: leave its `with` first")
         with ExitStack() as stack:
-            stack.enter_context(hooked(self.plans))
-            stack.callback(setattr, self._core, "running", None)
-            self._core.running = self
+            stack.enter_context(hooked(self.plan.patches))
+            stack.callback(setattr, self._turn, "run", None)
+            self._turn.run = self
             self._stack = stack.pop_all()
         return self
 
@@ -101,38 +111,37 @@ class Run:
     @property
     def report(self) -> Report:
         """What ran until now."""
-        return Report(
-            [self._network(share) for share in self._planning], list(self._told), self._notes()
-        )
+        networks = [self._network(one) for one in self.plan.active]
+        return Report(networks, list(self._diagnostics), self._notes())
 
     @property
     def files(self) -> list[tuple[LoraFile, tuple[Tag, ...]]]:
         """The files that the prompts led to, each with the tags that name it."""
-        return [(share.loaded.entry, tuple(u.tag for u in share.uses)) for share in self._planning]
+        return [(one.bound.file, tuple(u.tag for u in one.uses)) for one in self.plan.active]
 
     @property
     def networks(self) -> list[tuple[LoraFile, Network]]:
         """The same files as they were read."""
-        return [(share.loaded.entry, share.loaded.network) for share in self._planning]
+        return [(one.bound.file, one.bound.network) for one in self.plan.active]
 
-    def _network(self, share: ActiveNetwork) -> NetworkReport:
-        loaded = share.loaded
+    def _network(self, one: ActiveNetwork) -> NetworkReport:
+        bound, network = one.bound, one.bound.network
         ran: dict[str, int] = dict.fromkeys(COMPONENTS, 0)
-        for (component, _), entry in share.entries.items():
-            ran[component] += entry.ran
-        unmatched = [*loaded.match.unmatched, *loaded.failed.values()]
+        for (component, _), term in one.terms.items():
+            ran[component] += term.ran
+        unmatched = [*bound.match.unmatched, *bound.failed.values()]
         return NetworkReport(
-            name=loaded.entry.name,
-            file=loaded.entry.relative,
-            tags=tuple(dict.fromkeys(use.tag.source for use in share.uses)),
-            base=loaded.network.base.name,
-            formats=loaded.network.formats,
-            algorithms=loaded.network.algorithms,
-            matched=len(loaded.match.matched),
+            name=bound.file.name,
+            file=bound.file.relative,
+            tags=tuple(dict.fromkeys(use.tag.source for use in one.uses)),
+            base=network.base.name,
+            formats=network.formats,
+            algorithms=network.algorithms,
+            matched=len(bound.match.matched),
             ran={component: count for component, count in ran.items() if count},
-            unmatched=tuple((one.key, one.reason) for one in unmatched),
-            unused=tuple((one.key, one.reason) for one in loaded.network.unused),
-            misfit=misfit(share, self._core.base),
+            unmatched=tuple((module.key, module.reason) for module in unmatched),
+            unused=tuple((key.key, key.reason) for key in network.unused),
+            misfit=misfit(one, self._base),
         )
 
     def _notes(self) -> list[str]:
@@ -140,16 +149,16 @@ class Run:
             f"a call had {seen} rows where {said} were announced: picture 1's weights were used"
             for seen, said in sorted(self.weights.mismatches)
         ]
-        if second := sum(plan.second_products for plan in self.plans):
+        if second := sum(patch.second_products for patch in self.plan.patches):
             notes.append(f"{second} base products were computed twice (input and output side meet)")
         return notes
 
 
-def misfit(share: ActiveNetwork, model: str | None) -> str | None:
+def misfit(one: ActiveNetwork, model: str | None) -> str | None:
     """Why a file made for another base model does nothing here, or None."""
-    loaded = share.loaded
-    missing, total = len(loaded.match.unmatched), len(loaded.network.modules)
+    network = one.bound.network
+    missing, total = len(one.bound.match.unmatched), len(network.modules)
     if not total or missing * 2 <= total:
         return None
-    base, model = loaded.network.base.name, f"this {model} model" if model else "this model"
-    return f"made for {base}: {missing} of {total} targets missing in {model}"
+    model = f"this {model} model" if model else "this model"
+    return f"made for {network.base.name}: {missing} of {total} targets missing in {model}"

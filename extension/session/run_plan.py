@@ -1,36 +1,16 @@
-"""From the tags of a generation to cells of strength and plans for the hooks."""
+"""What one run does to the model: which networks act where, their table of weights, the patches."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..engine.layer_patch import LayerPatch, Term
 from ..engine.sites import Site
-from ..engine.weight_table import WeightTable
-from ..prompt import Tag
-from ..records import Progress, Row, Side, Target
-from .cache import BoundNetwork, TargetKey
-
-
-@dataclass(frozen=True, slots=True)
-class TagUse:
-    """A tag where it stands: in which picture's prompt, and in the positive or negative one.
-
-    A tag of the positive prompt acts on both sides, as everywhere; one of the negative prompt on
-    the uncond rows only.
-    """
-
-    tag: Tag
-    picture: int
-    side: Side
-    source: str = ""  # the prompt
-
-    def weight(self, target: Target, row: Row, progress: Progress) -> float:
-        """The tag's weight for this row; 0 for other pictures' rows."""
-        if row.picture != self.picture or (self.side == "uncond" and row.side != "uncond"):
-            return 0.0
-        return self.tag.weight(target, row, progress)
+from ..engine.weight_table import WeightFunction, WeightTable
+from ..records import Progress, Row, Target, TargetKey
+from .cache import BoundNetwork
+from .tag_use import TagUse
 
 
 @dataclass(slots=True)
@@ -39,7 +19,7 @@ class TargetGroup:
 
     sample: Target
     uses: Sequence[TagUse]
-    places: list[TargetKey] = field(default_factory=list)
+    targets: list[TargetKey] = field(default_factory=list)
 
     def weight(self, row: Row, progress: Progress) -> float:
         """Σ of the tags' weights on this row: the same LoRA given twice adds up."""
@@ -63,48 +43,40 @@ def groups_of(uses: Sequence[TagUse], targets: Iterable[Target]) -> list[TargetG
     for target in targets:
         key = (target.component, *(tag.group(target) for tag in choosy))
         group = groups.setdefault(key, TargetGroup(target, uses))
-        group.places.append((target.component, target.key))
+        group.targets.append((target.component, target.key))
     return list(groups.values())
 
 
-@dataclass(slots=True)
 class ActiveNetwork:
-    """What one loaded file has in a run: its tags, and its entries in the plans."""
+    """One network in a run: its tags, the groups of targets it acts on, its terms."""
 
-    loaded: BoundNetwork
-    uses: Sequence[TagUse]
-    entries: dict[TargetKey, Term] = field(default_factory=dict)
+    def __init__(self, bound: BoundNetwork, uses: Sequence[TagUse]) -> None:
+        self.bound = bound
+        self.uses = uses
+        targets = (target for target, _ in bound.match.matched)
+        self.groups = [group for group in groups_of(uses, targets) if group.may_act]
+        self.terms: dict[TargetKey, Term] = {}
+
+    @property
+    def wanted(self) -> set[TargetKey]:
+        """The targets whose deltas the run needs."""
+        return {key for group in self.groups for key in group.targets}
 
 
-@dataclass(slots=True)
 class RunPlan:
-    """The cells and plans of one run, put together file by file."""
+    """The active networks of a run, one patch per layer they touch, one column per group."""
 
-    cells: list[Callable[[Row, Progress], float]] = field(default_factory=list)
-    shares: list[ActiveNetwork] = field(default_factory=list)
-
-    def add(
-        self, loaded: BoundNetwork, uses: Sequence[TagUse], groups: Iterable[TargetGroup]
-    ) -> None:
-        """One file with all tags that name it; its deltas are built already."""
-        share = ActiveNetwork(loaded, uses)
-        for group in groups:
-            self.cells.append(group.weight)
-            for place in group.places:
-                if place in loaded.deltas:
-                    share.entries[place] = Term(loaded.deltas[place], len(self.cells) - 1)
-        self.shares.append(share)
-
-    def plans(self, sites: Mapping[TargetKey, Site]) -> tuple[WeightTable, list[LayerPatch]]:
-        """The table of weights, and one plan per site that some network touches."""
-        weights = WeightTable(self.cells)
-        entries: dict[TargetKey, list[Term]] = {}
-        for share in self.shares:
-            for place, entry in share.entries.items():
-                entries.setdefault(place, []).append(entry)
-        return weights, [
-            LayerPatch(sites[place], found, weights) for place, found in entries.items()
-        ]
-
-    def __iter__(self) -> Iterator[ActiveNetwork]:
-        return iter(self.shares)
+    def __init__(self, active: Sequence[ActiveNetwork], sites: Mapping[TargetKey, Site]) -> None:
+        """The deltas of `active` are built already; targets whose delta failed are left out."""
+        self.active = list(active)
+        columns: list[WeightFunction] = []
+        terms: dict[TargetKey, list[Term]] = {}
+        for one in self.active:
+            for group in one.groups:
+                columns.append(group.weight)
+                for key in group.targets:
+                    if (delta := one.bound.deltas.get(key)) is not None:
+                        term = one.terms[key] = Term(delta, len(columns) - 1)
+                        terms.setdefault(key, []).append(term)
+        self.weights = WeightTable(columns)
+        self.patches = [LayerPatch(sites[key], found, self.weights) for key, found in terms.items()]

@@ -1,28 +1,28 @@
-"""One model with LoRAs on call: prompts → tags → files → networks → plans, for one generation."""
+"""One model with LoRAs on call: prompts → tags → files → networks → plan → run.
+
+`Core.open` is the way of one generation, once through.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from torch import nn
 
-from .. import network
-from ..engine.sites import Site, find_sites
-from ..errors import LiveLoraError, ResolveError
+from ..errors import LiveLoraError
 from ..library.catalog import Catalog
 from ..library.header import Header
-from ..library.lora_file import LoraFile
-from ..model.layer_names import layer_key
-from ..network.base_model import base_of
-from ..network.network import Network
-from ..prompt import Prompt, Tag
-from ..records import Component, Diagnostic, Side, Target
-from .cache import BoundNetwork, NetworkCache, ProgressCallback, TargetKey
+from ..network import load
+from ..prompt import Prompt
+from ..records import Component
+from .cache import BoundNetwork, NetworkCache, ProgressCallback
+from .host_model import HostModel
 from .report import PromptDiagnostic, StrictError
-from .run import Run
-from .run_plan import RunPlan, TagUse, groups_of
+from .run import Run, Turn
+from .run_plan import ActiveNetwork, RunPlan
+from .tag_use import TagUse, placed
 
 GIB = 1 << 30
 
@@ -35,8 +35,9 @@ def _quiet(name: str, done: int, total: int) -> None:
 class Options:
     """How a core behaves.
 
-    `strict` raises instead of going on without what failed; `cache_bytes` bounds the deltas kept
-    for networks not in use; `watch` is told while deltas are built.
+    `strict` raises instead of going on without what failed; `allow_pickle` reads .pt, .ckpt and
+    .bin; `cache_bytes` bounds the deltas kept for networks not in use; `watch` is called with
+    (file, modules done, modules in all) while deltas are built.
     """
 
     strict: bool = False
@@ -45,23 +46,8 @@ class Options:
     watch: ProgressCallback = _quiet
 
 
-@dataclass(slots=True)
-class _Found:
-    """What the prompts of one generation lead to; files and their uses by their id()."""
-
-    told: list[PromptDiagnostic] = field(default_factory=list)
-    loaded: dict[int, BoundNetwork] = field(default_factory=dict)
-    uses: dict[int, list[TagUse]] = field(default_factory=dict)
-
-    def lose(self, use: TagUse, error: LiveLoraError) -> None:
-        """A tag that cannot be used; all others can."""
-        text = str(error) if isinstance(error, ResolveError) else f"not used: {error}"
-        problem = Diagnostic(text, use.tag.span)
-        self.told.append(PromptDiagnostic(problem, use.picture, use.side, use.source, error))
-
-
 class Core:
-    """The modules of one model, named, with the library and the cache of loaded networks."""
+    """One model, the library, and the networks that were loaded for it."""
 
     def __init__(
         self,
@@ -72,98 +58,70 @@ class Core:
         self.catalog = catalog
         self.options = options or Options()
         self.cache = NetworkCache(self.options.cache_bytes)
-        self.targets: dict[TargetKey, Target] = {}
-        self.sites: dict[TargetKey, Site] = {}
-        self.base: str | None = None  # "SD1", …, as LoRA files name theirs
-        self.running: Run | None = None
+        self.turn = Turn()
         self.rebind(components)
 
     def rebind(self, components: Mapping[Component, nn.Module]) -> None:
         """Another checkpoint, or other weights in the same modules."""
-        before = self.targets
-        self.targets, self.sites = {}, {}
-        for component, model in components.items():
-            for site in find_sites(model):
-                self._add_site(component, site)
-        self.base = base_of(self.targets)
-        self.cache.rebind(None if self.targets == before else self.targets)
+        self.model = HostModel(components)
+        self.cache.rebind(self.model.targets)
 
-    def _add_site(self, component: Component, site: Site) -> None:
-        # PEFT, where somebody has wrapped the model with it, moves each layer one level down.
-        path = site.path.replace(".base_layer", "")
-        key = layer_key(component, path)
-        if key is not None:
-            shape = tuple(site.weight.shape)
-            target = Target(component, key, site.path, site.kind, shape, site.bias is not None)
-            self.targets[component, key] = target
-            self.sites[component, key] = site
+    @property
+    def running(self) -> Run | None:
+        """The run whose hooks are on."""
+        return self.turn.run
 
     def open(self, prompts: Sequence[Prompt], negatives: Sequence[Prompt | None] = ()) -> Run:
         """The run of one generation; picture i has prompts[i] and negatives[i].
 
-        Tags that cannot be used cost themselves only and stand in the run's report; in strict
-        mode StrictError is raised.
+        A tag that cannot be used is left out and stands in the run's report; in strict mode
+        StrictError is raised.
         """
-        found = _Found()
-        for picture, prompt in enumerate(prompts):
-            self._read(found, prompt, picture, "cond")
-        for picture, negative in enumerate(negatives):
-            if negative is not None:
-                self._read(found, negative, picture, "uncond")
-        planning = self._plan(found)
-        errors = [told for told in found.told if told.problem.severity == "error"]
-        if self.options.strict and errors:
-            raise StrictError(errors)
-        self.cache.trim(keep=found.loaded.keys())
-        return Run(self, planning, found.told, pictures=max(1, len(prompts)))
+        read = placed(prompts, negatives)
+        diagnostics = [problem for one in read for problem in one.diagnostics()]
+        uses = [use for one in read for use in one.uses()]
+        networks = self._networks(uses, diagnostics)
+        active = [ActiveNetwork(bound, uses) for bound, uses in networks.items()]
+        plan = RunPlan([one for one in active if self._built(one, diagnostics)], self.model.sites)
+        if self.options.strict:
+            _demand_no_errors(diagnostics)
+        self.cache.trim(keep=networks.keys())
+        pictures = max(1, len(prompts))
+        return Run(plan, diagnostics, self.turn, pictures=pictures, base=self.model.base)
 
-    def _read(self, found: _Found, prompt: Prompt, picture: int, side: Side) -> None:
-        for problem in prompt.problems:
-            found.told.append(PromptDiagnostic(problem, picture, side, prompt.source))
-        for tag in prompt.tags:
-            if tag.kind != "lora" or not tag.on:
-                continue
+    def _networks(
+        self, uses: Sequence[TagUse], diagnostics: list[PromptDiagnostic]
+    ) -> dict[BoundNetwork, list[TagUse]]:
+        """The network of each tag; a tag that leads to none is said in `diagnostics`."""
+        found: dict[BoundNetwork, list[TagUse]] = {}
+        for use in uses:
             try:
-                loaded = self._fetch(tag)
+                file = self.catalog.find(use.tag.name, hash=use.tag.hash)
+                bound = self.cache.get(file, use.tag.rank, allow_pickle=self.options.allow_pickle)
             except LiveLoraError as error:
-                found.lose(TagUse(tag, picture, side, prompt.source), error)
+                diagnostics.append(use.failed(error))
             else:
-                for text in loaded.network.problems:
-                    problem = Diagnostic(f"{tag.name}: {text}", tag.span, "warning")
-                    found.told.append(PromptDiagnostic(problem, picture, side, prompt.source))
-                found.loaded[id(loaded)] = loaded
-                found.uses.setdefault(id(loaded), []).append(
-                    TagUse(tag, picture, side, prompt.source)
-                )
+                found.setdefault(bound, []).append(use)
+                for text in bound.network.problems:
+                    diagnostics.append(use.diagnostic(f"{use.tag.name}: {text}"))
+        return found
 
-    def _fetch(self, tag: Tag) -> BoundNetwork:
-        """Raises LiveLoraError where the name leads to no file, or the file to no network."""
-        entry = self.catalog.find(tag.name, hash=tag.hash)
-        return self.cache.get(entry, tag.rank, self.targets, self._load)
+    def _built(self, one: ActiveNetwork, diagnostics: list[PromptDiagnostic]) -> bool:
+        """Builds the deltas that the run needs; False where the file cannot be read any more."""
+        try:
+            one.bound.build(self.model.sites, one.wanted, self.options.watch)
+        except LiveLoraError as error:  # the file has gone, or is another by now
+            diagnostics += [use.failed(error) for use in one.uses]
+            return False
+        return True
 
-    def _load(self, entry: LoraFile) -> Network:
-        return network.load(entry.path, allow_pickle=self.options.allow_pickle)
 
-    def _plan(self, found: _Found) -> RunPlan:
-        planning = RunPlan()
-        for name, loaded in found.loaded.items():
-            uses = found.uses[name]
-            groups = [
-                group
-                for group in groups_of(uses, (target for target, _ in loaded.match.matched))
-                if group.may_act
-            ]
-            wanted = {place for group in groups for place in group.places}
-            try:
-                loaded.build(self.sites, wanted, self.options.watch)
-            except LiveLoraError as error:  # the file has gone, or is another by now
-                for use in uses:
-                    found.lose(use, error)
-            else:
-                planning.add(loaded, uses, groups)
-        return planning
+def _demand_no_errors(diagnostics: Sequence[PromptDiagnostic]) -> None:
+    errors = [one for one in diagnostics if one.problem.severity == "error"]
+    if errors:
+        raise StrictError(errors)
 
 
 def base_name(path: Path, header: Header) -> str:
     """The base model that a file was made for, for `Catalog(guess=…)`. FileError, NotALora."""
-    return network.load(path, header=header).base.name
+    return load(path, header=header).base.name

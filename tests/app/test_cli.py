@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from live_lora.app import cli, opening
-from live_lora.app.generate import order as make_order
+from live_lora.app.generate import request_of
 from live_lora.library import background
 from PIL import Image
 
@@ -58,10 +58,10 @@ def test_what_is_learned_of_the_library_is_kept(
 ) -> None:
     arguments = ["--model", str(model), "--lora-dir", str(loras), "--device", "cpu"]
     options = cli.parser().parse_args(["app", *arguments])
-    first = opening.open_studio(options).catalog
+    first = opening.open_generator(options).catalog
     background.Background(first).once()
     assert (cache / "live-lora" / "library.sqlite").exists()
-    again = opening.open_studio(options).catalog
+    again = opening.open_generator(options).catalog
     assert not again.unread
     assert not again.unhashed
 
@@ -86,7 +86,7 @@ def test_several_prompts_and_a_size(model: Path, loras: Path, tmp_path: Path) ->
 )
 def test_how_many_pictures(arguments: list[str], pictures: int) -> None:
     options = cli.parser().parse_args(["generate", *arguments])
-    assert len(make_order(options).prompts) == pictures
+    assert len(request_of(options).prompts) == pictures
 
 
 def test_problems_are_shown_in_their_place(

@@ -10,8 +10,9 @@ import tiny_pipeline
 import torch
 from live_lora.app import load_model
 from live_lora.app.generation_thread import GenerationThread
-from live_lora.app.generator import GenerationRequest, GenerationResult, Generator, StepPreview
+from live_lora.app.generator import Generator
 from live_lora.app.preview_decoder import PreviewDecoder
+from live_lora.app.request import GenerationRequest, GenerationResult, StepPreview
 from live_lora.hosts import open_library
 from live_lora.session.report import StrictError
 from live_lora.session.session import Options
@@ -21,20 +22,20 @@ TAG = "a fox <lora:ghibli:0.8>"
 
 
 @pytest.fixture(scope="module")
-def studio(model: Path, loras: Path) -> Generator:
+def generator(model: Path, loras: Path) -> Generator:
     return Generator(load_model.load(model, device="cpu"), open_library(loras, Options()))
 
 
-def draw(studio: Generator, *prompts: str, **settings: object) -> GenerationResult:
-    return studio.draw(GenerationRequest(prompts, **{"steps": 2, "seed": 7, **settings}))  # type: ignore[arg-type]
+def draw(generator: Generator, *prompts: str, **settings: object) -> GenerationResult:
+    return generator.draw(GenerationRequest(prompts, **{"steps": 2, "seed": 7, **settings}))  # type: ignore[arg-type]
 
 
 def same(one: Image, other: Image) -> bool:
     return bool(np.array_equal(np.asarray(one), np.asarray(other)))
 
 
-def test_a_tag_changes_the_picture_and_leaves_no_trace(studio: Generator) -> None:
-    before, tagged, after = (draw(studio, text) for text in ("a fox", TAG, "a fox"))
+def test_a_tag_changes_the_picture_and_leaves_no_trace(generator: Generator) -> None:
+    before, tagged, after = (draw(generator, text) for text in ("a fox", TAG, "a fox"))
     assert not same(before.images[0], tagged.images[0])
     assert same(before.images[0], after.images[0])
     (network,) = tagged.report.networks
@@ -42,10 +43,10 @@ def test_a_tag_changes_the_picture_and_leaves_no_trace(studio: Generator) -> Non
     assert tagged.report.ok
 
 
-def test_pictures_of_a_batch_have_their_own_tags_and_seeds(studio: Generator) -> None:
-    batch = draw(studio, "a fox", TAG, seed=7).images
+def test_pictures_of_a_batch_have_their_own_tags_and_seeds(generator: Generator) -> None:
+    batch = draw(generator, "a fox", TAG, seed=7).images
     for index, text in enumerate(("a fox", TAG)):
-        alone = np.asarray(draw(studio, text, seed=7 + index).images[0], int)
+        alone = np.asarray(draw(generator, text, seed=7 + index).images[0], int)
         assert np.abs(np.asarray(batch[index], int) - alone).max() <= 1, text
 
 
@@ -53,43 +54,43 @@ def test_pictures_of_a_batch_have_their_own_tags_and_seeds(studio: Generator) ->
     ("asked", "drawn"), [((None, None), (128, 128)), ((100, 64), (96, 64)), ((1, 129), (8, 128))]
 )
 def test_sizes_are_on_the_grid(
-    studio: Generator, asked: tuple[int | None, int | None], drawn: tuple[int, int]
+    generator: Generator, asked: tuple[int | None, int | None], drawn: tuple[int, int]
 ) -> None:
-    order = studio.settled(GenerationRequest(("",), width=asked[0], height=asked[1]))
-    assert (order.width, order.height) == drawn
+    settled = generator.settled(GenerationRequest(("",), width=asked[0], height=asked[1]))
+    assert (settled.width, settled.height) == drawn
 
 
-def test_an_open_seed_is_drawn_and_told(studio: Generator) -> None:
-    first, second = (studio.settled(GenerationRequest(("",))).seed for _ in range(2))
+def test_an_open_seed_is_drawn_and_told(generator: Generator) -> None:
+    first, second = (generator.settled(GenerationRequest(("",))).seed for _ in range(2))
     assert first != second
-    assert studio.settled(GenerationRequest(("",), seed=0)).seed == 0
+    assert generator.settled(GenerationRequest(("",), seed=0)).seed == 0
 
 
-def test_sweeps(studio: Generator) -> None:
+def test_sweeps(generator: Generator) -> None:
     prompt = "a <lora:ghibli:sweep=0;0.5;1:seed=same>"
-    drawn = draw(studio, *[prompt] * 3)
+    drawn = draw(generator, *[prompt] * 3)
     texts = [image.info["parameters"] for image in drawn.images]
     for text, weight in zip(texts, ("0", "0.5", "1"), strict=True):
         assert text.startswith(f"a <lora:ghibli:{weight}>\n")
         assert "Seed: 7," in text
-    alone = draw(studio, "a <lora:ghibli:0.5>").images[0]
+    alone = draw(generator, "a <lora:ghibli:0.5>").images[0]
     assert np.abs(np.asarray(alone, int) - np.asarray(drawn.images[1], int)).max() <= 1
 
 
-def test_infotext(studio: Generator) -> None:
-    drawn = draw(studio, TAG, "b", negative="blurry", width=64, height=96)
-    entry = studio.catalog.find("ghibli")
+def test_infotext(generator: Generator) -> None:
+    drawn = draw(generator, TAG, "b", negative="blurry", width=64, height=96)
+    entry = generator.catalog.find("ghibli")
     assert drawn.images[0].info["parameters"] == (
         f"{TAG}\nNegative prompt: blurry\nSteps: 2, Sampler: Euler, CFG scale: 7, Seed: 7, "
         f'Size: 64x96, Model: small, Lora hashes: "ghibli: {entry.shorthash}"'
     )
     assert "Seed: 8," in drawn.images[1].info["parameters"]
-    assert "hashes" not in draw(studio, "a").images[0].info["parameters"]
+    assert "hashes" not in draw(generator, "a").images[0].info["parameters"]
 
 
-def test_watching(studio: Generator) -> None:
+def test_watching(generator: Generator) -> None:
     seen: list[StepPreview] = []
-    studio.draw(GenerationRequest(("a", "b"), steps=3, seed=1), seen.append)
+    generator.draw(GenerationRequest(("a", "b"), steps=3, seed=1), seen.append)
     assert [(moment.step, moment.steps) for moment in seen] == [(1, 3), (2, 3), (3, 3)]
     previews = [moment.preview for moment in seen if moment.preview]
     assert previews
@@ -114,18 +115,18 @@ def test_previews_are_small(latents: tuple[int, int], pixels: tuple[int, int]) -
     assert picture.size == pixels
 
 
-def test_stopping(studio: Generator) -> None:
+def test_stopping(generator: Generator) -> None:
     seen: list[StepPreview] = []
 
     def watch(moment: StepPreview) -> None:
         seen.append(moment)
-        studio.stop()
+        generator.stop()
 
-    drawn = studio.draw(GenerationRequest(("a",), steps=9, seed=1), watch)
+    drawn = generator.draw(GenerationRequest(("a",), steps=9, seed=1), watch)
     assert drawn.stopped
     assert len(seen) == 1
     assert len(drawn.images) == 1
-    assert not draw(studio, "a").stopped, "the next one is not stopped"
+    assert not draw(generator, "a").stopped, "the next one is not stopped"
 
 
 def test_strict_draws_nothing(model: Path, loras: Path) -> None:
@@ -137,30 +138,30 @@ def test_strict_draws_nothing(model: Path, loras: Path) -> None:
     assert draw(strict, TAG).report.ok
 
 
-def test_a_drawing_is_followed_from_another_thread(studio: Generator) -> None:
-    with GenerationThread(studio, GenerationRequest((TAG,), steps=2, seed=7)) as drawing:
+def test_a_drawing_is_followed_from_another_thread(generator: Generator) -> None:
+    with GenerationThread(generator, GenerationRequest((TAG,), steps=2, seed=7)) as drawing:
         steps = [moment.step for moment in drawing]
         result = drawing.result()
     assert steps == [1, 2]
     assert isinstance(result, GenerationResult)
-    assert same(result.images[0], draw(studio, TAG).images[0])
+    assert same(result.images[0], draw(generator, TAG).images[0])
 
 
-def test_a_drawing_that_is_left_is_stopped(studio: Generator) -> None:
-    with GenerationThread(studio, GenerationRequest(("a",), steps=500, seed=7)) as drawing:
+def test_a_drawing_that_is_left_is_stopped(generator: Generator) -> None:
+    with GenerationThread(generator, GenerationRequest(("a",), steps=500, seed=7)) as drawing:
         next(iter(drawing))
     assert isinstance(result := drawing.result(), GenerationResult)
     assert result.stopped
 
 
 def test_a_drawing_brings_its_errors_along(
-    studio: Generator, monkeypatch: pytest.MonkeyPatch
+    generator: Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:
         raise MemoryError("no room")
 
-    monkeypatch.setattr(studio, "draw", full)
-    with GenerationThread(studio, GenerationRequest((TAG,))) as drawing:
+    monkeypatch.setattr(generator, "draw", full)
+    with GenerationThread(generator, GenerationRequest((TAG,))) as drawing:
         assert list(drawing) == []
         with pytest.raises(MemoryError, match="no room"):
             drawing.result()

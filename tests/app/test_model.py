@@ -16,7 +16,7 @@ pytest.importorskip("lycoris")  # the definitions of the LoRAs know their traine
 
 import live_lora
 from live_lora.app import cli, opening
-from live_lora.app.generator import GenerationRequest
+from live_lora.app.request import GenerationRequest
 from live_lora.model.base_targets import base_targets
 
 from tools.small_model import exam, scorer, sheet
@@ -61,7 +61,7 @@ def test_the_model_is_small(live: Any):
 
 def test_its_layers_are_those_of_stable_diffusion_1(live: Any):
     """Every name and kind; but where its channels stay 64, a residual needs no convolution."""
-    own = {t.key: t.kind for t in live.core.targets.values() if t.component == "unet"}
+    own = {t.key: t.kind for t in live.core.model.targets.values() if t.component == "unet"}
     real = {t.key: t.kind for t in base_targets("sd15").values() if t.component == "unet"}
     assert own.items() <= real.items()
     assert real.keys() - own.keys() == {"down_blocks_2_resnets_0_conv_shortcut"}
@@ -70,11 +70,11 @@ def test_its_layers_are_those_of_stable_diffusion_1(live: Any):
 def test_the_app_begins_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Its model, its LoRAs and its first prompt, for somebody who has given nothing."""
     monkeypatch.chdir(tmp_path)
-    studio = opening.open_studio(cli.parser().parse_args(["app", "--device", "cpu"]))
-    model = studio.checkpoint
+    generator = opening.open_generator(cli.parser().parse_args(["app", "--device", "cpu"]))
+    model = generator.checkpoint
     assert model.name == "small"
     assert all(name in model.notes[0] for name in OBJECTS)
-    drawn = studio.draw(
+    drawn = generator.draw(
         GenerationRequest((model.example, model.example.partition(" <")[0]), seed=1)
     )
     assert [one.name for one in drawn.report.networks] == ["lineart"]

@@ -99,7 +99,7 @@ def compare(modules: Mapping[str, nn.Module], folder: Path, files: list[Path], r
     switch("b")
     states = {path.stem: load_file(path) for path in files}
     names = {
-        module.prefix: live.core.sites[target.component, target.key].module
+        module.prefix: live.core.model.sites[target.id].module
         for target, module in next(iter(live.core.cache)).match.matched
     }
     before = memory()

@@ -139,7 +139,7 @@ def test_the_cache_gives_back_what_is_not_used(pipe: Any, library: Path) -> None
         for name in ("fox", "owl"):
             with live.prompt(f"<lora:{name}>"):
                 pass
-        assert [loaded.entry.name for loaded in live.core.cache] == ["owl"]
+        assert [bound.file.name for bound in live.core.cache] == ["owl"]
 
 
 def test_a_file_that_changed_is_read_again(pipe: Any, library: Path, tmp_path: Path) -> None:

@@ -24,11 +24,11 @@ def path(tmp_path: Path) -> Path:
 
 def test_values_come_back(path: Path) -> None:
     first = Store(path)
-    first.put("gist", HERE, {"alias": "日本\ud800"})
+    first.put("summary", HERE, {"alias": "日本\ud800"})
     first.put("hashes", HERE, ["a", "b"])
     assert not path.exists()  # written in batches
     first.flush()
-    assert dict(Store(path).load("gist")) == {HERE: {"alias": "日本\ud800"}}
+    assert dict(Store(path).load("summary")) == {HERE: {"alias": "日本\ud800"}}
     assert dict(Store(path).load("hashes")) == {HERE: ["a", "b"]}
     assert dict(Store(path).load("other")) == {}
 
@@ -37,35 +37,35 @@ def test_a_batch_is_written_by_itself(path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(store, "BATCH", 2)
     kept = Store(path)
     for size in (1, 2, 3):
-        kept.put("gist", (f"/{size}", size, 0), size)
-    assert sorted(value for _, value in Store(path).load("gist")) == [1, 2]
+        kept.put("summary", (f"/{size}", size, 0), size)
+    assert sorted(value for _, value in Store(path).load("summary")) == [1, 2]
 
 
 def test_the_newest_value_of_a_file_counts(path: Path) -> None:
     kept = Store(path)
     for mtime in (1, 2):
-        kept.put("gist", ("/x", 5, mtime), mtime)
+        kept.put("summary", ("/x", 5, mtime), mtime)
         kept.flush()
-    assert dict(kept.load("gist")) == {("/x", 5, 2): 2}
+    assert dict(kept.load("summary")) == {("/x", 5, 2): 2}
 
 
 def test_a_damaged_file_is_replaced(path: Path) -> None:
     path.parent.mkdir()
     path.write_bytes(b"not a database at all" * 99)
     kept = Store(path)
-    kept.put("gist", HERE, 1)
+    kept.put("summary", HERE, 1)
     kept.flush()
     assert kept.problem is None
-    assert dict(Store(path).load("gist")) == {HERE: 1}
+    assert dict(Store(path).load("summary")) == {HERE: 1}
 
 
 def test_another_versions_file_is_begun_anew(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     old = Store(path)
-    old.put("gist", HERE, 1)
+    old.put("summary", HERE, 1)
     old.flush()
     monkeypatch.setattr(store, "VERSION", store.VERSION + 1)
     monkeypatch.setattr(store, "TABLE", store.TABLE.replace("= 1;", "= 2;"))
-    assert dict(Store(path).load("gist")) == {}
+    assert dict(Store(path).load("summary")) == {}
 
 
 def test_a_file_that_is_locked_or_cannot_be_made_is_done_without(
@@ -73,20 +73,20 @@ def test_a_file_that_is_locked_or_cannot_be_made_is_done_without(
 ) -> None:
     monkeypatch.setattr(store, "WAIT", 0.01)
     kept = Store(path)
-    kept.put("gist", HERE, 1)
+    kept.put("summary", HERE, 1)
     kept.flush()
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
-    kept.put("gist", HERE, 2)
+    kept.put("summary", HERE, 2)
     kept.flush()
     assert kept.problem == "library.sqlite cannot be used: database is locked; starts will be slow"
     other.close()
-    assert dict(kept.load("gist")) == {HERE: 1}
+    assert dict(kept.load("summary")) == {HERE: 1}
     assert kept.problem is None
 
     (tmp_path / "file").touch()
     nowhere = Store(tmp_path / "file/library.sqlite")
-    assert dict(nowhere.load("gist")) == {}
+    assert dict(nowhere.load("summary")) == {}
     assert nowhere.problem is not None
     assert str(tmp_path) not in nowhere.problem
 
@@ -114,7 +114,7 @@ def test_a_catalog_knows_what_an_earlier_one_learned(
     first = Catalog([root], cache=path.parent, guess=guess)
     assert first.look(60) == 0
     hashes = {entry.name: entry.hash for entry in first.entries if entry.name != "broken"}
-    briefs = {entry.name: entry.brief for entry in first.entries}
+    briefs = {entry.name: entry.sidecar_summary for entry in first.entries}
     first.facts.flush()
     assert guess.asked == 3
 
@@ -128,7 +128,7 @@ def test_a_catalog_knows_what_an_earlier_one_learned(
     assert guess.asked == 4
     assert [entry.alias for entry in second.entries] == [None, "alias x", "alias y", "new z"]
     assert second.find("alias x").base == "base 1"
-    assert {entry.name: entry.brief for entry in second.entries} == briefs
+    assert {entry.name: entry.sidecar_summary for entry in second.entries} == briefs
     for name in ("x", "y"):
         assert second.find(name).hash == hashes[name]
         assert second.by_hash(hashes[name][:8]) is second.find(name)

@@ -55,7 +55,7 @@ class Pass:
             return
         with ExitStack() as stack:
             stack.enter_context(bundled.registered(self.run))
-            if self.run.plans:
+            if self.run.plan.patches:
                 stack.enter_context(self.run)
                 handle = self._unet.register_forward_pre_hook(self._before_unet, with_kwargs=True)
                 stack.callback(handle.remove)

@@ -1,0 +1,51 @@
+"""What is asked of the generator, what it shows meanwhile, and what it gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from PIL.Image import Image
+
+from ..session.report import Report
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationRequest:
+    """What to draw: one picture per prompt; picture i has the seed `seed` + i, or all have one.
+
+    Width and height are pixels; without them, and without guidance, the model's own.
+    """
+
+    prompts: tuple[str, ...]
+    negative: str = ""
+    steps: int = 20
+    seed: int | None = None
+    width: int | None = None
+    height: int | None = None
+    guidance: float | None = None
+    same_seed: bool = False
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Picture by picture."""
+        first = self.seed or 0
+        return tuple(first + i * (not self.same_seed) for i in range(len(self.prompts)))
+
+
+@dataclass(frozen=True, slots=True)
+class StepPreview:
+    """Pictures being result: `step` of `steps` are done, and how they look, now and then."""
+
+    step: int
+    steps: int
+    preview: tuple[Image, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationResult:
+    """The pictures; each carries its infotext as `info["parameters"]`, where PNG keeps it."""
+
+    images: tuple[Image, ...]
+    request: GenerationRequest
+    report: Report
+    stopped: bool = False
