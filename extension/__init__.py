@@ -13,41 +13,30 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .errors import LiveLoraError
-    from .hosts import Live, attach
-    from .inspection import inspect
-    from .library.catalog import Catalog
-    from .prompt import Prompt, Tag, parse
-    from .session.report import Report
-    from .session.run import Run
+    from .errors import LiveLoraError as LiveLoraError
+    from .hosts import Live as Live
+    from .hosts import attach as attach
+    from .inspection import inspect as inspect
+    from .library.catalog import Catalog as Catalog
+    from .prompt import Prompt as Prompt
+    from .prompt import Tag as Tag
+    from .prompt import parse as parse
+    from .session.report import Report as Report
+    from .session.run import Run as Run
 
 __version__ = "0.1.0"
 
-_HOMES = {
-    "attach": ".hosts",
-    "Live": ".hosts",
-    "parse": ".prompt",
-    "Prompt": ".prompt",
-    "Tag": ".prompt",
-    "inspect": ".inspection",
-    "Catalog": ".library.catalog",
-    "Report": ".session.report",
-    "Run": ".session.run",
-    "LiveLoraError": ".errors",
+_PUBLIC = {
+    ".errors": ("LiveLoraError",),
+    ".hosts": ("Live", "attach"),
+    ".inspection": ("inspect",),
+    ".library.catalog": ("Catalog",),
+    ".prompt": ("Prompt", "Tag", "parse"),
+    ".session.report": ("Report",),
+    ".session.run": ("Run",),
 }
-
-__all__ = [
-    "Catalog",
-    "Live",
-    "LiveLoraError",
-    "Prompt",
-    "Report",
-    "Run",
-    "Tag",
-    "attach",
-    "inspect",
-    "parse",
-]
+_HOMES = {name: home for home, names in _PUBLIC.items() for name in names}
+__all__ = [*_HOMES]
 
 
 def __getattr__(name: str) -> Any:
@@ -55,3 +44,7 @@ def __getattr__(name: str) -> Any:
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(home, __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

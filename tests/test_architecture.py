@@ -188,7 +188,7 @@ def test_every_folder_of_modules_is_a_package() -> None:
 
 
 IMPORTS = {
-    "live_lora": {"torch", "lark"},
+    "live_lora": {"torch", "gradio", "lark"},
     "live_lora.prompt": {"torch", "gradio", "fastapi", "diffusers"},
     "live_lora.library.catalog": {"torch", "gradio", "fastapi", "diffusers"},
     "live_lora.hosts": {"gradio", "fastapi", "diffusers", "transformers"},

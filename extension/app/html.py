@@ -50,7 +50,7 @@ def status(inner: str) -> str:
 
 def report(ran: Report) -> str:
     """Which LoRAs ran where, and every problem with its place."""
-    problems = dict.fromkeys(problem(told) for told in ran.problems)
+    problems = dict.fromkeys(problem(diagnostic) for diagnostic in ran.problems)
     parts = []
     if ran.networks:
         parts.append(table(ran.networks))
@@ -59,15 +59,15 @@ def report(ran: Report) -> str:
     return "".join((*parts, *problems)) or "<p>No LoRA in the prompt.</p>"
 
 
-def problem(told: PromptDiagnostic) -> str:
+def problem(diagnostic: PromptDiagnostic) -> str:
     """What is wrong, under the prompt with the place marked."""
-    span, source = told.problem.span, told.source
+    span, source = diagnostic.problem.span, diagnostic.source
     where = ""
     if span and source:
         before, at, after = source[: span.start], source[span.start : span.end], source[span.end :]
         where = f"<code>{escape(before)}<mark>{escape(at)}</mark>{escape(after)}</code>"
-    kind = "live-lora-problem" if told.problem.severity == "error" else "live-lora-warning"
-    return f'<p class="{kind}">{where} {escape(told.problem.message)}</p>'
+    kind = "live-lora-problem" if diagnostic.problem.severity == "error" else "live-lora-warning"
+    return f'<p class="{kind}">{where} {escape(diagnostic.problem.message)}</p>'
 
 
 def table(networks: Iterable[NetworkReport]) -> str:

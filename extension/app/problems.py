@@ -11,9 +11,9 @@ from ..session.report import PromptDiagnostic
 def sentences(problems: Iterable[PromptDiagnostic]) -> list[str]:
     """Each problem once, under its prompt with a caret where it has a place."""
     shown = (
-        prompt.caret(told.source, told.problem)
-        if told.problem.span and told.source
-        else told.problem.message
-        for told in problems
+        prompt.caret(diagnostic.source, diagnostic.problem)
+        if diagnostic.problem.span and diagnostic.source
+        else diagnostic.problem.message
+        for diagnostic in problems
     )
     return list(dict.fromkeys(shown))

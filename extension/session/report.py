@@ -39,7 +39,7 @@ class StrictError(LiveLoraError):
     """Strict mode: something of the prompts cannot be done, so nothing is."""
 
     def __init__(self, problems: Sequence[PromptDiagnostic]) -> None:
-        super().__init__("; ".join(told.problem.message for told in problems))
+        super().__init__("; ".join(diagnostic.problem.message for diagnostic in problems))
         self.problems = tuple(problems)
 
 
@@ -106,7 +106,7 @@ class Report:
     @property
     def ok(self) -> bool:
         """Nothing was lost: no error, and every network was added somewhere or had weight 0."""
-        errors = any(told.problem.severity == "error" for told in self.problems)
+        errors = any(diagnostic.problem.severity == "error" for diagnostic in self.problems)
         return not errors and not any(one.misfit or one.unmatched for one in self.networks)
 
     def as_dict(self) -> dict[str, Any]:
@@ -114,7 +114,7 @@ class Report:
         return {
             "ok": self.ok,
             "networks": [one.as_dict() for one in self.networks],
-            "problems": [told.as_dict() for told in self.problems],
+            "problems": [diagnostic.as_dict() for diagnostic in self.problems],
             "notes": list(self.notes),
         }
 
@@ -125,7 +125,7 @@ class Report:
 
     def warnings(self) -> list[str]:
         """The problems' sentences, each once."""
-        return list(dict.fromkeys(told.problem.message for told in self.problems))
+        return list(dict.fromkeys(diagnostic.problem.message for diagnostic in self.problems))
 
 
 def _some(pairs: tuple[tuple[str, str], ...], most: int = 2) -> str:

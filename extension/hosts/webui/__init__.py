@@ -31,7 +31,7 @@ def start() -> None:
 
 def stop() -> None:
     """Out of the webui's registries. There are no hooks to take off: none is on outside a call."""
-    LIVE.rest()
+    LIVE.stop_indexing()
     extra_network.give_back()
 
 
@@ -45,7 +45,7 @@ def app_started(demo: Any, app: Any) -> None:
     """Everything has been registered by now (`demo` is None with --nowebui)."""
     extra_network.take_over()
     options.define_presets()
-    LIVE.learn()
+    LIVE.start_indexing()
     tab_routes.mount(app)
     # Only now, so that ours comes after the builtin's, which renames tags by claimed hashes.
     script_callbacks.on_infotext_pasted(paste.pasted)

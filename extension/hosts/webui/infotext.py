@@ -36,10 +36,10 @@ def lost(parts: Sequence[Pass]) -> str:
     reports = [report for part in parts for report in part.reports]
     misfits = [f"{n.name}: {n.misfit}" for report in reports for n in report.networks if n.misfit]
     messages = [
-        told.problem.message
+        diagnostic.problem.message
         for report in reports
-        for told in report.problems
-        if told.problem.severity == "error"
+        for diagnostic in report.problems
+        if diagnostic.problem.severity == "error"
     ]
     return "; ".join(dict.fromkeys([*messages, *misfits]))
 
@@ -63,7 +63,7 @@ class PictureHashes:
 
 
 class InfotextLine(str):
-    """A line of ours: told from one that somebody else has written."""
+    """A line of ours, as opposed to one that somebody else has written."""
 
     live_lora = True
 

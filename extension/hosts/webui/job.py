@@ -106,7 +106,7 @@ class Job:
 
     def follow_checkpoint(self) -> None:
         """Opens the runs on the checkpoint in memory, and again when it was switched."""
-        if self.p.disable_extra_networks or not any(part.speaks for part in self.parts):
+        if self.p.disable_extra_networks or not any(part.has_tags for part in self.parts):
             return
         core = LIVE.core()
         if core is None or self._bound == (bound := LIVE.bound):

@@ -18,18 +18,19 @@ CACHED = "the text encoder's part came from the webui's cache of conds"
 
 def problems(p: Any, parts: Sequence[Pass]) -> None:
     """As soon as they are known, so that they are seen even if sampling fails."""
-    for told in _each(part.run.report for part in parts if part.run is not None):
-        p.comment(f"Live LoRA: {told.problem.message}")
-        print(in_console(told))
-        if isinstance(told.cause, UnknownName):
-            _not_found(told.problem.message)
+    for diagnostic in _each(part.run.report for part in parts if part.run is not None):
+        p.comment(f"Live LoRA: {diagnostic.problem.message}")
+        print(in_console(diagnostic))
+        if isinstance(diagnostic.cause, UnknownName):
+            _not_found(diagnostic.problem.message)
 
 
-def in_console(told: PromptDiagnostic) -> str:
+def in_console(diagnostic: PromptDiagnostic) -> str:
     """The message, with a caret under its place in the prompt."""
-    if told.problem.span is None:
-        return f"Live LoRA: {told.problem.severity}: {told.problem.message}"
-    return f"Live LoRA: {told.problem.severity}:\n{language.caret(told.source, told.problem)}"
+    problem = diagnostic.problem
+    if problem.span is None:
+        return f"Live LoRA: {problem.severity}: {problem.message}"
+    return f"Live LoRA: {problem.severity}:\n{language.caret(diagnostic.source, problem)}"
 
 
 def results(p: Any, parts: Sequence[Pass]) -> None:
@@ -64,11 +65,11 @@ def _each(reports: Iterable[Report]) -> Iterator[PromptDiagnostic]:
     """Every problem once: the pictures of a batch mostly have the same prompt."""
     seen = set()
     for report in reports:
-        for told in report.problems:
-            key = (told.problem.message, told.problem.span, told.source)
+        for diagnostic in report.problems:
+            key = (diagnostic.problem.message, diagnostic.problem.span, diagnostic.source)
             if key not in seen:
                 seen.add(key)
-                yield told
+                yield diagnostic
 
 
 def warn(message: str) -> None:

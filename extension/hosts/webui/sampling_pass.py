@@ -35,7 +35,7 @@ class Pass:
         self._stack = ExitStack()
 
     @property
-    def speaks(self) -> bool:
+    def has_tags(self) -> bool:
         """Whether there is anything in the prompts for us: a tag, or a broken one."""
         return any(p.tags or p.problems for p in (*self.prompts, *self.negatives))
 
@@ -46,7 +46,7 @@ class Pass:
         """
         if self.run is not None:
             self._earlier.append(self.run.report)
-        if self.speaks:
+        if self.has_tags:
             self.run, self._unet = core.open(self.prompts, self.negatives), unet
 
     def enter(self) -> None:

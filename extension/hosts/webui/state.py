@@ -35,17 +35,17 @@ class LiveLora:
             self._catalog = Catalog(wanted[0], allow_pickle=wanted[1], cache=cache, guess=base_name)
             self._core, self._wanted = None, wanted
             if self._background is not None:
-                self.rest()
-                self.learn()
+                self.stop_indexing()
+                self.start_indexing()
         return self._catalog
 
-    def learn(self) -> None:
+    def start_indexing(self) -> None:
         """Looks at headers and hashes of the library, in a thread, while nothing is generated."""
         if self._background is None:
             self._background = Background(self.catalog(), busy=lambda: bool(shared.state.job))
             self._background.start()
 
-    def rest(self) -> None:
+    def stop_indexing(self) -> None:
         """Ends that."""
         background, self._background = self._background, None
         if background is not None:
