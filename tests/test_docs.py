@@ -11,6 +11,7 @@ from live_lora import parse
 ROOT = Path(__file__).parent.parent
 EXAMPLE = re.compile(r"`([^`\n…]*<lora:[^`\n…]+)`")
 NAMED = re.compile(r"`([a-z]+=[^`…\s]+)`")
+FILE = re.compile(r"`((?:extension|tests|tools|scripts|docs)/[\w./-]*)`")
 LINK = re.compile(r"\]\((?!https?://)([^)#]+)")
 
 
@@ -38,3 +39,9 @@ def test_links_lead_somewhere(page: str) -> None:
     path = ROOT / page
     for target in LINK.findall(path.read_text(encoding="utf-8")):
         assert (path.parent / target).exists(), target
+
+
+def test_files_that_are_named_exist() -> None:
+    named = shown(FILE, "README.md", "docs/contributing.md", "docs/small-model.md")
+    assert len(named) > 30
+    assert [one for one in named if not (ROOT / one).exists()] == []
