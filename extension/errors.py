@@ -4,17 +4,59 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
+
+# Why something is refused, for statistics and translations: every reason has one of these.
+Code = Literal[
+    # A name in a prompt
+    "unknown-name",  # no file is called so
+    "ambiguous-name",  # several files are
+    "hash",  # the hash written beside the name is none, or another file's
+    # A file
+    "gone",  # it is not there (any more)
+    "unreadable",  # the disk, its permissions or its kind do not let it be read
+    "changed",  # it was overwritten or cut while it was in use
+    "damaged",  # its bytes break the rules of its format, or end too early
+    "pickle",  # a pickle, where these are not allowed or cannot be opened safely
+    "other-file",  # something else than a LoRA: a checkpoint, a web page, …
+    "other-model",  # made for a model that this program does not run: Flux, …
+    "preview",  # its picture cannot be shown
+    "sidecar",  # the file about it cannot be written
+    "other-base",  # made for another base model than the one at hand
+    # A key of a file
+    "unknown-key",  # its ending is no tensor of an algorithm known here
+    "unknown-layer",  # it names no layer of Stable Diffusion known here
+    "embedding",  # a bundled textual inversion that cannot be used
+    # A module, without a look at the model
+    "duplicate",  # another has the same purpose, or is for the same layer
+    "incomplete",  # tensors of the algorithm are missing
+    "ambiguous",  # its tensors can be read in two ways
+    "form",  # a tensor has not the dimensions that the algorithm gives it
+    "rank",  # its factors do not fit each other
+    "dtype",  # a tensor's numbers are of a kind that weights do not have
+    "alpha",  # its alpha gives no scale
+    "nonfinite",  # it holds NaN or infinite values
+    "too-large",  # its values are so large that the file must be damaged
+    "fused",  # it is for q, k and v in one, and cannot be divided
+    # A module on a model
+    "no-layer",  # the model has no such layer
+    "kind",  # the layer is of a kind that the algorithm does not change
+    "shape",  # the layer's weight has another shape
+]
 
 
 class LiveLoraError(Exception):
     """Everything Live LoRA raises on purpose; `str()` is a sentence for the user."""
 
+    code: Code | None = None
+
 
 class ResolveError(LiveLoraError):
     """A name in a prompt does not lead to one file."""
 
-    def __init__(self, message: str, name: str) -> None:
+    def __init__(self, code: Code, message: str, name: str) -> None:
         super().__init__(message)
+        self.code = code
         self.name = name
 
 
@@ -23,7 +65,8 @@ class UnknownName(ResolveError):
 
     def __init__(self, name: str, nearest: Sequence[str] = (), note: str = "") -> None:
         hint = f"; did you mean {' or '.join(map(repr, nearest))}?" if nearest else ""
-        super().__init__(f"no LoRA is named {name!r}{hint}{note and ' ' + note}", name)
+        message = f"no LoRA is named {name!r}{hint}{note and ' ' + note}"
+        super().__init__("unknown-name", message, name)
         self.nearest = tuple(nearest)
 
 
@@ -32,31 +75,40 @@ class AmbiguousName(ResolveError):
 
     def __init__(self, name: str, candidates: Sequence[str]) -> None:
         listed = ", ".join(map(repr, candidates))
-        super().__init__(
-            f"{name!r} is the name of {len(candidates)} files: write one of {listed}", name
-        )
+        message = f"{name!r} is the name of {len(candidates)} files: write one of {listed}"
+        super().__init__("ambiguous-name", message, name)
         self.candidates = tuple(candidates)
 
 
 class FileError(LiveLoraError):
     """A file cannot be read as a LoRA; nothing of it is used."""
 
-    def __init__(self, path: str | Path, reason: str) -> None:
+    def __init__(self, code: Code, path: str | Path, reason: str) -> None:
         super().__init__(f"{Path(path).name}: {reason}")
+        self.code = code
         self.path = Path(path)
         self.reason = reason
 
 
 class NotALora(FileError):
-    """The file is sound but something else: a checkpoint, a textual inversion, Flux's, …"""
+    """The file is sound but something else: a checkpoint, a textual inversion, Flux's, …
 
-    def __init__(self, path: str | Path, what: str, reason: str | None = None) -> None:
-        super().__init__(path, reason or f"this is {what}, not a LoRA for Stable Diffusion")
+    `what` says what it is; `model` is the other model where it is a LoRA for one.
+    """
+
+    def __init__(self, path: str | Path, what: str, model: str | None = None) -> None:
+        code: Code = "other-model" if model else "other-file"
+        super().__init__(code, path, f"this is {what}, not a LoRA for Stable Diffusion")
         self.what = what
+        self.model = model
 
 
 class ModuleError(LiveLoraError):
     """One module of a file cannot be used; the rest of the file is."""
+
+    def __init__(self, code: Code, reason: str) -> None:
+        super().__init__(reason)
+        self.code: Code = code
 
 
 class StateError(LiveLoraError):

@@ -80,7 +80,9 @@ class Algorithm:
         self.tensors = dict(tensors)
         self.settings = settings or Settings()
         if self.settings.rank is not None and self.settings.rank < 1:
-            raise ModuleError(f"cannot be cut to rank {self.settings.rank}: at least 1 is left")
+            raise ModuleError(
+                "rank", f"cannot be cut to rank {self.settings.rank}: at least 1 is left"
+            )
         self.shapes = {slot: tuple(tensor.shape) for slot, tensor in self.tensors.items()}
         for slot, tensor in self.tensors.items():
             if slot not in NUMBERS:
@@ -114,7 +116,9 @@ class Algorithm:
         if tensor is not None and not tensor.is_meta:
             value = scalar("alpha", tensor)
         if value is not None and not (math.isfinite(value) and value > 0):
-            raise ModuleError(f"alpha is {value:g}, and the scale alpha / rank would make no sense")
+            raise ModuleError(
+                "alpha", f"alpha is {value:g}, and the scale alpha / rank would make no sense"
+            )
         return value
 
     @property

@@ -78,15 +78,19 @@ class Boft(Oft):
         """Raises ModuleError where blocks are not square and even, or the stages too many."""
         stages, count, block, width = self.size()
         if block != width or block % 2:
-            raise ModuleError(f"should have square blocks of an even size and has {self.size()}")
+            raise ModuleError(
+                "form", f"should have square blocks of an even size and has {self.size()}"
+            )
         if stages > MOST_STAGES or (count * block) % (2**stages * (block // 2)):
-            raise ModuleError(f"has {stages} stages for {count} blocks of {block}")
+            raise ModuleError("form", f"has {stages} stages for {count} blocks of {block}")
 
     def fit_shape(self, kind: Kind, shape: Shape) -> None:
         """Raises ModuleError where K · b is not the layer's number of outputs."""
         _, count, block, _ = self.size()
         if kind == "norm" or count * block != shape[0]:
-            raise ModuleError(f"has {count} blocks of {block}, the layer {shape[0]} outputs")
+            raise ModuleError(
+                "shape", f"has {count} blocks of {block}, the layer {shape[0]} outputs"
+            )
         if "rescale" in self.tensors:
             vector("rescale", self.tensors["rescale"], shape[0], "outputs")
 

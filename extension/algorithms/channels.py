@@ -44,7 +44,9 @@ def columns(vector: Tensor, weight: Tensor) -> Tensor:
 def vector(slot: str, tensor: Tensor, size: int, what: str) -> Tensor:
     """(size,) from any shape of so many elements; ModuleError otherwise."""
     if tensor.numel() != size:
-        raise ModuleError(f"{slot} has {tensor.numel()} values, the layer has {size} {what}")
+        raise ModuleError(
+            "shape", f"{slot} has {tensor.numel()} values, the layer has {size} {what}"
+        )
     return tensor.flatten()
 
 

@@ -62,16 +62,16 @@ class Glora(Additive):
         """Raises ModuleError where the ranks differ."""
         for slot in ("a1", "a2", "b1", "b2"):
             if len(self.shape(slot)) < 2:
-                raise ModuleError(f"{slot} should be a matrix and is {self.shape(slot)}")
+                raise ModuleError("form", f"{slot} should be a matrix and is {self.shape(slot)}")
         a1, a2, b1 = (
             weight_shapes.matrix_shape(slot, self.shape(slot)) for slot in self.named()[:3]
         )
         b2 = self.shape(self.named()[3])
         if a1[::-1] != a2:
-            raise ModuleError(f"a1 {a1} and a2 {a2} do not fit each other")
+            raise ModuleError("rank", f"a1 {a1} and a2 {a2} do not fit each other")
         core = self.shape("bm") if "bm" in self.tensors else (b1[1], b1[1])
         if core[:2] != (b1[1], b2[0]) or len(core) not in (2, 4):
-            raise ModuleError(f"b1 has rank {b1[1]}, b2 {b2[0]}")
+            raise ModuleError("rank", f"b1 has rank {b1[1]}, b2 {b2[0]}")
 
     @property
     def rank(self) -> int:
@@ -91,7 +91,7 @@ class Glora(Additive):
         if inputs != shape[1] and not (
             inputs == weight_shapes.LATENT and shape[1] in weight_shapes.WIDENED
         ):
-            raise ModuleError(f"a has {inputs} inputs, the layer has {shape[1]}")
+            raise ModuleError("shape", f"a has {inputs} inputs, the layer has {shape[1]}")
 
     def parts(self, place: ComputeSpec, channels: int) -> tuple[Tensor, Tensor, Factors]:
         """a1 (i, r), a2 (r, i) for i = `channels`, and the factors of b, at the used rank."""

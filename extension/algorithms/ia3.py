@@ -45,7 +45,7 @@ class Ia3(Algorithm):
     def _fit_either(self, shape: Shape) -> None:
         size = self.tensors["weight"].numel()
         if size not in shape[:2]:
-            raise ModuleError(f"weight has {size} values, the layer {shape[0]} outputs")
+            raise ModuleError("shape", f"weight has {size} values, the layer {shape[0]} outputs")
 
     def change(self, layer: Layer, place: ComputeSpec) -> Tensor:
         """v ∘ W."""

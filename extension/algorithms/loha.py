@@ -65,10 +65,10 @@ class Loha(Additive):
     def check(self) -> None:
         """Raises ModuleError where the two halves, or their ranks, do not fit each other."""
         if ("hada_t2" in self.tensors) != self.tucker:
-            raise ModuleError("has a core for one half of LoHa only")
+            raise ModuleError("incomplete", "has a core for one half of LoHa only")
         first, second = self._half("1"), self._half("2")
         if first != second:
-            raise ModuleError(f"multiplies a {first} by a {second} element by element")
+            raise ModuleError("rank", f"multiplies a {first} by a {second} element by element")
 
     def _half(self, which: str) -> Shape:
         """The shape of A·B: (o, n), or (o, i, kh, kw)."""
@@ -76,11 +76,13 @@ class Loha(Additive):
         b = weight_shapes.matrix_shape(f"hada_w{which}_b", self.shape(f"hada_w{which}_b"))
         if not self.tucker:
             if a[1] != b[0]:
-                raise ModuleError(f"hada_w{which}_a has rank {a[1]}, hada_w{which}_b {b[0]}")
+                raise ModuleError(
+                    "rank", f"hada_w{which}_a has rank {a[1]}, hada_w{which}_b {b[0]}"
+                )
             return (a[0], b[1])
         core = self.shape(f"hada_t{which}")
         if len(core) != 4 or core[:2] != (a[0], b[0]):
-            raise ModuleError(f"hada_t{which} is {core}, between ranks {a[0]} and {b[0]}")
+            raise ModuleError("rank", f"hada_t{which} is {core}, between ranks {a[0]} and {b[0]}")
         return (a[1], b[1], *core[2:])
 
     @property

@@ -66,15 +66,17 @@ class Lora(Factored):
         columns = weight_shapes.matrix_shape("up", self.shape("up"))[1]
         down = self.shape("down")
         if len(down) < 2:
-            raise ModuleError(f"down should be (rank, inputs) and is {down}")
+            raise ModuleError("form", f"down should be (rank, inputs) and is {down}")
         inner = (columns, down[0])
         if "mid" in self.tensors:
             mid = self.shape("mid")
             weight_shapes.matrix_shape("down", down)
             if len(mid) != 4 or mid[:2] != inner:
-                raise ModuleError(f"mid is {mid}, between an up of rank {inner[0]} and {inner[1]}")
+                raise ModuleError(
+                    "rank", f"mid is {mid}, between an up of rank {inner[0]} and {inner[1]}"
+                )
         elif columns != down[0]:
-            raise ModuleError(f"up has rank {columns}, down has rank {down[0]}")
+            raise ModuleError("rank", f"up has rank {columns}, down has rank {down[0]}")
 
     @property
     def rank(self) -> int:

@@ -33,11 +33,11 @@ class Norm(Algorithm):
     def fit_shape(self, kind: Kind, shape: Shape) -> None:
         """Raises ModuleError where the layer is no norm, or has other channels."""
         if kind != "norm":
-            raise ModuleError(f"is for a norm, the layer is {kind}")
+            raise ModuleError("kind", f"is for a norm, the layer is {kind}")
         for slot in self.covers(dict.fromkeys(self.tensors, ())):
             if self.tensors[slot].numel() != shape[0]:
                 raise ModuleError(
-                    f"{slot} is {self.shape(slot)}, the layer has {shape[0]} channels"
+                    "shape", f"{slot} is {self.shape(slot)}, the layer has {shape[0]} channels"
                 )
 
     def change(self, layer: Layer, place: ComputeSpec) -> Tensor:

@@ -51,13 +51,15 @@ class Rotation(Algorithm):
         """Raises ModuleError where the blocks are not square."""
         size = self.size()
         if len(size) != 3 or size[1] != size[2]:
-            raise ModuleError(f"should have square blocks (K, n, n) and has {size}")
+            raise ModuleError("form", f"should have square blocks (K, n, n) and has {size}")
 
     def fit_shape(self, kind: Kind, shape: Shape) -> None:
         """Raises ModuleError where K · n is not the layer's number of outputs."""
         count, block, _ = self.size()
         if kind == "norm" or count * block != shape[0]:
-            raise ModuleError(f"has {count} blocks of {block}, the layer {shape[0]} outputs")
+            raise ModuleError(
+                "shape", f"has {count} blocks of {block}, the layer {shape[0]} outputs"
+            )
         if "rescale" in self.tensors:
             vector("rescale", self.tensors["rescale"], shape[0], "outputs")
 

@@ -76,17 +76,17 @@ class PeftBoft(Algorithm):
         """Raises ModuleError where blocks are not square, or the stages too many for them."""
         shape = self.shape("boft_R")
         if len(shape) != 4 or shape[2] != shape[3]:
-            raise ModuleError(f"boft_R should be (m, K, b, b) and is {shape}")
+            raise ModuleError("form", f"boft_R should be (m, K, b, b) and is {shape}")
         stages, count, block, _ = shape
         if stages > 1 and (block % 2 or count % 2 ** min(stages - 1, MOST_STAGES)):
-            raise ModuleError(f"has {stages} stages for {count} blocks of {block}")
+            raise ModuleError("form", f"has {stages} stages for {count} blocks of {block}")
 
     def fit_shape(self, kind: Kind, shape: Shape) -> None:
         """Raises ModuleError where K · b is not i · kh · kw."""
         _, count, block, _ = self.shape("boft_R")
         columns = math.prod(shape[1:])
         if kind == "norm" or count * block != columns:
-            raise ModuleError(f"has {count} blocks of {block}, the layer {columns} inputs")
+            raise ModuleError("shape", f"has {count} blocks of {block}, the layer {columns} inputs")
         vector("boft_s", self.tensors["boft_s"], shape[0], "outputs")
 
     def map(self, place: ComputeSpec) -> ScaledRotation:

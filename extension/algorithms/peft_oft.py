@@ -69,7 +69,7 @@ class PeftOft(Algorithm):
         shape = self.shape("oft_R")
         block = self.block
         if len(shape) != 2 or block * (block - 1) // 2 != shape[1]:
-            raise ModuleError(f"oft_R is {shape}: no triangles n(n − 1)/2")
+            raise ModuleError("form", f"oft_R is {shape}: no triangles n(n − 1)/2")
 
     @property
     def block(self) -> int:
@@ -88,7 +88,9 @@ class PeftOft(Algorithm):
         count, columns = self.shape("oft_R")[0], math.prod(shape[1:])
         shared = count == 1 and columns % self.block == 0
         if kind == "norm" or not (count * self.block == columns or shared):
-            raise ModuleError(f"has {count} blocks of {self.block}, the layer {columns} inputs")
+            raise ModuleError(
+                "shape", f"has {count} blocks of {self.block}, the layer {columns} inputs"
+            )
 
     def blocks(self, layer: Layer, place: ComputeSpec) -> Tensor:
         """R − I, (K, n, n) or one for all, so that x' = x + x (R − I)."""

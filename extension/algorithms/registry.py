@@ -98,11 +98,13 @@ def choose(shapes: Mapping[str, Shape]) -> type[Algorithm]:
     """
     found = [algorithm for algorithm in _algorithms if algorithm.claims(shapes)]
     if not found:
-        raise ModuleError(_incomplete(shapes))
+        raise ModuleError("incomplete", _incomplete(shapes))
     best = max(found, key=lambda algorithm: len(algorithm.covers(shapes)))
     foreign = set(shapes) - best.covers(shapes) - set(SHARED)
     if foreign:
-        raise ModuleError(f"holds {_list(foreign)} beside a whole {best.name}: which one is meant?")
+        raise ModuleError(
+            "ambiguous", f"holds {_list(foreign)} beside a whole {best.name}: which one is meant?"
+        )
     return best
 
 

@@ -31,15 +31,19 @@ def check(tensors: Mapping[str, Tensor], kind: Kind, shape: Shape) -> None:
     """Raises ModuleError where the residual has not W's size."""
     dense = tensors.get("bias")
     if dense is not None and dense.numel() != math.prod(shape):
-        raise ModuleError(f"bias has shape {tuple(dense.shape)}, the {kind} layer's weight {shape}")
+        raise ModuleError(
+            "shape", f"bias has shape {tuple(dense.shape)}, the {kind} layer's weight {shape}"
+        )
     missing = [slot for slot in SPARSE if slot not in tensors]
     if missing and len(missing) < len(SPARSE):
-        raise ModuleError(f"has a sparse bias without {', '.join(missing)}")
+        raise ModuleError("incomplete", f"has a sparse bias without {', '.join(missing)}")
     if not missing:
         indices, values = tensors["bias_indices"], tensors["bias_values"]
         fits = indices.dim() == 2 and indices.shape[1] == values.numel()
         if not fits or indices.shape[0] != tensors["bias_size"].numel():
-            raise ModuleError("bias_indices, bias_values and bias_size do not fit each other")
+            raise ModuleError(
+                "form", "bias_indices, bias_values and bias_size do not fit each other"
+            )
 
 
 @dataclass(slots=True)
@@ -71,10 +75,10 @@ def sparse(
 ) -> tuple[Tensor, Tensor]:
     """Places (n,) in the flat W, int32, and the values there."""
     if any(tensors[slot].is_floating_point() for slot in ("bias_size", "bias_indices")):
-        raise ModuleError("bias_size and bias_indices should be integers")
+        raise ModuleError("dtype", "bias_size and bias_indices should be integers")
     size = tuple(int(n) for n in tensors["bias_size"].flatten().tolist())
     if min(size, default=0) < 1 or math.prod(size) != math.prod(shape):
-        raise ModuleError(f"bias_size is {size}, the layer's weight is {shape}")
+        raise ModuleError("shape", f"bias_size is {size}, the layer's weight is {shape}")
     flat = _flat(tensors["bias_indices"].to(place.device, torch.int64), size)
     return flat.to(torch.int32), place.of(tensors["bias_values"]).flatten()
 
@@ -89,7 +93,7 @@ def _flat(indices: Tensor, size: Shape) -> Tensor:
     flat = torch.zeros(indices.shape[1], dtype=torch.int64, device=indices.device)
     for along, extent in zip(indices, size, strict=True):
         if bool(((along < 0) | (along >= extent)).any()):
-            raise ModuleError(f"bias_indices point outside bias_size {size}")
+            raise ModuleError("form", f"bias_indices point outside bias_size {size}")
         flat = flat * extent + along
     return flat
 
@@ -99,6 +103,6 @@ def bias(slot: str, tensor: Tensor, layer: Layer) -> Tensor:
     if tensor.numel() != layer.weight.shape[0]:
         outputs = layer.weight.shape[0]
         raise ModuleError(
-            f"{slot} has shape {tuple(tensor.shape)}, the layer has {outputs} outputs"
+            "shape", f"{slot} has shape {tuple(tensor.shape)}, the layer has {outputs} outputs"
         )
     return tensor.flatten()

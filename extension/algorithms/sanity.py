@@ -28,20 +28,20 @@ def sound(source: Mapping[str, Tensor]) -> Iterator[None]:
     try:
         yield
     except torch.linalg.LinAlgError as error:  # type: ignore[attr-defined]
-        raise ModuleError(_culprit(source)) from error
+        raise _culprit(source) from error
 
 
 def demand_finite(made: Tensor, source: Mapping[str, Tensor]) -> None:
     """Raises ModuleError where a result has NaN or Inf, and says which tensor is why."""
     if not _finite(made):
-        raise ModuleError(_culprit(source))
+        raise _culprit(source)
 
 
 def demand_sane(delta: Delta, dtype: torch.dtype, source: Mapping[str, Tensor]) -> None:
     """Raises ModuleError where a delta holds NaN, Inf, or values of a damaged file."""
     for size, limit in _sizes(delta, LARGEST_HALF if dtype == torch.float16 else LARGEST):
         if not size <= limit:  # NaN is not
-            raise ModuleError(_culprit(source, f" ({size:.3g}, in {_name(dtype)})"))
+            raise _culprit(source, f" ({size:.3g}, in {_name(dtype)})")
 
 
 def _sizes(delta: Delta, limit: float) -> Iterator[tuple[float, float]]:
@@ -96,11 +96,11 @@ def _finite(tensor: Tensor) -> bool:
     return bool(torch.isfinite(tensor.sum())) or bool(torch.isfinite(tensor).all())
 
 
-def _culprit(source: Mapping[str, Tensor], size: str = "") -> str:
+def _culprit(source: Mapping[str, Tensor], size: str = "") -> ModuleError:
     for slot, tensor in source.items():
         if tensor.is_floating_point() and not _finite(tensor):
-            return f"{slot} holds NaN or infinite values"
-    return f"its values are too large{size}: the file is damaged"
+            return ModuleError("nonfinite", f"{slot} holds NaN or infinite values")
+    return ModuleError("too-large", f"its values are too large{size}: the file is damaged")
 
 
 def _name(dtype: torch.dtype) -> str:

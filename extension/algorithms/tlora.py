@@ -52,7 +52,7 @@ class Tlora(Factored):
         p = weight_shapes.matrix_shape("p_layer", self.shape("p_layer"))
         ranks = {q[0], p[1], self.tensors["lambda_layer"].numel()}
         if len(ranks) > 1:
-            raise ModuleError(f"q, p and lambda have the ranks {sorted(ranks)}")
+            raise ModuleError("rank", f"q, p and lambda have the ranks {sorted(ranks)}")
 
     @property
     def rank(self) -> int:
@@ -67,7 +67,9 @@ class Tlora(Factored):
         """Raises ModuleError for kernels too: LyCORIS writes such files and cannot run them."""
         super().fit_shape(kind, shape)
         if self.made()[1] != torch.Size(shape[1:]).numel():
-            raise ModuleError("is T-LoRA for a kernel or other inputs, which nothing defines")
+            raise ModuleError(
+                "shape", "is T-LoRA for a kernel or other inputs, which nothing defines"
+            )
 
     def factors(self, layer: Layer, place: ComputeSpec) -> Factors:
         """Rank 2r: [P diag(λ), −P₀ diag(λ₀)] [Q; Q₀]."""

@@ -51,22 +51,24 @@ def working(dtype: torch.dtype) -> torch.dtype:
 def scalar(slot: str, tensor: Tensor) -> float:
     """A tensor of one element, () or (1,), of any dtype, as a number."""
     if tensor.numel() != 1 or tensor.is_complex():
-        raise ModuleError(f"{slot} should be one number and is {_described(tensor)}")
+        raise ModuleError("form", f"{slot} should be one number and is {_described(tensor)}")
     return float(tensor.to(torch.float64).item())
 
 
 def demand_float(slot: str, tensor: Tensor) -> None:
     """Raises ModuleError where a weight is of integers, booleans or complex numbers."""
     if not tensor.is_floating_point():
-        raise ModuleError(f"{slot} is {_described(tensor)}: weights are floating-point numbers")
+        raise ModuleError(
+            "dtype", f"{slot} is {_described(tensor)}: weights are floating-point numbers"
+        )
 
 
 def demand_size(slot: str, shape: tuple[int, ...]) -> None:
     """Raises ModuleError where a tensor is empty, or has more dimensions than any weight."""
     if 0 in shape:
-        raise ModuleError(f"{slot} is empty: its shape is {shape}, a rank of 0")
+        raise ModuleError("form", f"{slot} is empty: its shape is {shape}, a rank of 0")
     if len(shape) > MOST_DIMENSIONS:
-        raise ModuleError(f"{slot} has {len(shape)} dimensions")
+        raise ModuleError("form", f"{slot} has {len(shape)} dimensions")
 
 
 def _described(tensor: Tensor) -> str:

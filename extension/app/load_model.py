@@ -65,7 +65,7 @@ def load(
     if path is None:
         found = small(prediction, dtype)
     elif not path.exists():
-        raise FileError(path, f"there is no such file or folder: {path}")
+        raise FileError("gone", path, f"there is no such file or folder: {path}")
     else:
         found = folder(path, prediction, dtype) if path.is_dir() else file(path, prediction, dtype)
     found.pipeline.to(device)
@@ -93,7 +93,7 @@ def folder(path: Path, prediction: Prediction | None, dtype: torch.dtype) -> Che
     try:
         pipeline = kind.from_pretrained(path, dtype=dtype, local_files_only=True, variant=variant)
     except (OSError, ValueError, RuntimeError) as error:
-        raise FileError(path, f"diffusers cannot load the folder: {error}") from error
+        raise FileError("damaged", path, f"diffusers cannot load the folder: {error}") from error
     if prediction:
         pipeline.scheduler = _predicting(pipeline.scheduler, prediction_type=prediction)
     return Checkpoint(pipeline, path.name)
@@ -102,7 +102,9 @@ def folder(path: Path, prediction: Prediction | None, dtype: torch.dtype) -> Che
 def file(path: Path, prediction: Prediction | None, dtype: torch.dtype) -> Checkpoint:
     """A `.safetensors` checkpoint of SD 1.x, 2.x or SDXL."""
     if path.suffix.lower() != ".safetensors":
-        raise FileError(path, "only .safetensors checkpoints are read: others can run code")
+        raise FileError(
+            "pickle", path, "only .safetensors checkpoints are read: others can run code"
+        )
     contents = identify(path, prediction)
     config = configs.read(contents.family)
     config["scheduler"] |= scheduler_settings(contents)
@@ -120,7 +122,7 @@ def from_single_file(path: Path, config: configs.Config, dtype: torch.dtype) -> 
                 str(path), config=str(place), local_files_only=True, dtype=dtype
             )
     except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise FileError(path, f"diffusers cannot load the file: {error}") from error
+        raise FileError("damaged", path, f"diffusers cannot load the file: {error}") from error
     return pipeline
 
 
@@ -141,12 +143,14 @@ def _pipeline_class(path: Path) -> Any:
         index = json.loads((path / "model_index.json").read_text(encoding="utf-8"))
         return CLASSES[index["_class_name"]]
     except FileNotFoundError as error:
-        raise FileError(path, "no diffusers folder: it has no model_index.json") from error
+        raise FileError(
+            "other-file", path, "no diffusers folder: it has no model_index.json"
+        ) from error
     except (ValueError, TypeError) as error:
-        raise FileError(path, f"its model_index.json cannot be read: {error}") from error
+        raise FileError("damaged", path, f"its model_index.json cannot be read: {error}") from error
     except KeyError as error:
         known = " nor ".join(CLASSES)
-        raise FileError(path, f"{error.args[0]} is neither {known}") from None
+        raise FileError("other-model", path, f"{error.args[0]} is neither {known}") from None
 
 
 def _only_fp16(path: Path) -> bool:

@@ -72,12 +72,16 @@ def _says(head: Header, key: str, values: tuple[str, ...]) -> bool:
 
 def _family(path: Path, head: Header) -> str:
     if CONTEXT not in head.tensors:
-        raise FileError(path, _what_instead(head))
+        raise FileError("other-file", path, _what_instead(head))
     width = head.tensors[CONTEXT].shape[-1]
     if width == 1280:
-        raise FileError(path, "this is the SDXL refiner, which cannot start a picture")
+        raise FileError(
+            "other-model", path, "this is the SDXL refiner, which cannot start a picture"
+        )
     if width not in FAMILIES:
-        raise FileError(path, f"an unknown model: its text embeddings are {width} wide")
+        raise FileError(
+            "other-model", path, f"an unknown model: its text embeddings are {width} wide"
+        )
     return FAMILIES[width]
 
 
@@ -91,10 +95,10 @@ def _check_parts(path: Path, head: Header) -> None:
     shape = head.tensors[UNET + "input_blocks.0.0.weight"].shape
     if shape[1] != 4:
         what = EXTRA_INPUTS.get(shape[1], f"a model with {shape[1]} input channels")
-        raise FileError(path, f"this is {what}, which needs a picture to start from")
+        raise FileError("other-model", path, f"this is {what}, which needs a picture to start from")
     for part, prefixes in (
         ("autoencoder (VAE)", ("first_stage_model.",)),
         ("text encoder", ("cond_stage_model.", "conditioner.")),
     ):
         if not any(key.startswith(prefixes) for key in head.tensors):
-            raise FileError(path, f"the file holds no {part}: use a full checkpoint")
+            raise FileError("incomplete", path, f"the file holds no {part}: use a full checkpoint")

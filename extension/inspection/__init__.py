@@ -6,6 +6,7 @@ The dict of `inspect` (schema 1; everything in it is JSON):
     file, path  name and place; size: bytes, or None
     usable      "yes", "partly" or "no"
     error       why nothing of it can be used, or None
+    code        the kind of that reason (errors.Code), or None
     problems    sentences about what is lost or odd
     kind        "LoRA", or what else it is
     base        SD1, SD2, SDXL, SDXL refiner, another model's name or Unknown
@@ -18,7 +19,7 @@ The dict of `inspect` (schema 1; everything in it is JSON):
     counts      {keys, modules, matched, unmatched, nonfinite, embeddings}
     matched     [{key, target, component, algorithm, rank, alpha}]: `key` is the file's name of a
                 module, `target` its layer in diffusers' names (`unet.…`, `text_encoder.…`)
-    unmatched   [{key, reason}]: modules, and single keys of the file, that do nothing
+    unmatched   [{key, code, reason}]: modules, and single keys of the file, that do nothing
     nonfinite   [{key, values}]: tensors with NaN or Inf
     embeddings  [{name, parts: {part: shape}}]
     hashes      computed: {tensors, file, legacy, autov2, autov3}; None when the file is not there
@@ -55,7 +56,6 @@ LISTS = (
     "embeddings",
     "claims",
 )
-LORA_FOR = "a LoRA for "
 CLAIMS = ("sshs_model_hash", "sshs_legacy_hash", "modelspec.hash_sha256")
 
 
@@ -73,11 +73,11 @@ def inspect(path: str | Path, base: str | None = None, *, allow_pickle: bool = F
         found = network.load(path, allow_pickle=allow_pickle)
         facts |= facts_of_network(found, against)
     except NotALora as error:
-        facts |= {"error": str(error), "kind": error.what}
-        if error.what.startswith(LORA_FOR):
-            facts |= {"base": error.what.removeprefix(LORA_FOR), "base_how": "its keys or metadata"}
+        facts |= {"error": str(error), "code": error.code, "kind": error.what}
+        if error.model:
+            facts |= {"base": error.model, "base_how": "its keys or metadata"}
     except FileError as error:
-        facts |= {"error": str(error)}
+        facts |= {"error": str(error), "code": error.code}
     return facts
 
 
@@ -95,6 +95,7 @@ def _empty(path: Path) -> Facts:
         "size": None,
         "usable": "no",
         "error": None,
+        "code": None,
         "kind": "unknown",
         "base": "Unknown",
         "base_how": "",

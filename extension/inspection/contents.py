@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ..errors import ModuleError
+from ..errors import Code, ModuleError
 from ..model.base_targets import base_targets
 from ..network.base_model import CANDIDATES, Base
-from ..network.lora_module import Module, TargetKey, Unused
+from ..network.lora_module import Module, Unused
 from ..network.network import Network
-from ..records import Target
+from ..records import Target, TargetKey
 from .examine import Examined, examine
 
 Facts = dict[str, Any]
@@ -26,12 +26,13 @@ def facts_of_network(network: Network, against: str | None) -> Facts:
     examined = examine(network)
     matched, unmatched = _match(examined.sound, targets)
     lost = [*unmatched, *examined.broken, *network.unused]
-    error = _misfit(base, against, len(unmatched), len(network.modules))
-    error = error or (None if matched or network.embeddings else "nothing in it can be used")
+    misfit = _misfit(base, against, len(unmatched), len(network.modules))
+    error = misfit or (None if matched or network.embeddings else "nothing in it can be used")
     return {
         "kind": "LoRA",
         "usable": "no" if error else "partly" if lost else "yes",
         "error": error,
+        "code": _code(misfit, lost) if error else None,
         "problems": [*network.problems, *_problems(lost, examined)],
         "base": base.name,
         "base_how": base.how,
@@ -48,7 +49,7 @@ def facts_of_network(network: Network, against: str | None) -> Facts:
             "embeddings": len(network.embeddings),
         },
         "matched": matched,
-        "unmatched": [{"key": item.key, "reason": item.reason} for item in lost],
+        "unmatched": [item.as_dict() for item in lost],
         "nonfinite": [{"key": k, "values": n} for k, n in examined.nonfinite.items()],
         "embeddings": list(_embeddings(network)),
     }
@@ -65,7 +66,7 @@ def _match(
             if targets is not None:
                 path = module.on(targets).path
         except ModuleError as error:
-            unmatched.append(Unused(module.prefix, str(error)))
+            unmatched.append(Unused.because(module.prefix, error))
             continue
         matched.append(
             {
@@ -86,6 +87,13 @@ def _misfit(base: Base, against: str | None, missing: int, modules: int) -> str 
     if against is None or not missing or not fits or against.partition("-in")[0] in fits:
         return None
     return f"made for {base.name}: {missing} of its {modules} modules have no place in {against}"
+
+
+def _code(misfit: str | None, lost: Sequence[Unused]) -> Code:
+    """Why nothing is used: the most frequent reason, where no reason holds for all."""
+    if misfit:
+        return "other-base"
+    return Counter(item.code for item in lost).most_common(1)[0][0]
 
 
 def _problems(lost: Sequence[Unused], examined: Examined) -> Iterable[str]:

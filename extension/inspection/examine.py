@@ -32,7 +32,7 @@ def examine(network: Network) -> Examined:
             try:
                 found.sound.append((module, _alpha(module, read, found.nonfinite)))
             except ModuleError as error:
-                found.broken.append(Unused(module.prefix, str(error)))
+                found.broken.append(Unused.because(module.prefix, error))
     return found
 
 
@@ -42,7 +42,7 @@ def _alpha(module: Module, read: Read, nonfinite: dict[str, int]) -> float | Non
     bad = {module.slots[s]: n for s, tensor in algorithm.tensors.items() if (n := _bad(tensor))}
     if bad:
         nonfinite |= bad
-        raise ModuleError(f"holds NaN or infinite values in {len(bad)} of its tensors")
+        raise ModuleError("nonfinite", f"holds NaN or infinite values in {len(bad)} of its tensors")
     return algorithm.alpha
 
 

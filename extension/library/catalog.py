@@ -130,13 +130,16 @@ class Catalog:
     def _hashed(self, name: str, hash: str, named: Sequence[LoraFile]) -> Sequence[LoraFile]:
         """The named files that have this hash, else one that is known to have it."""
         if not is_hash(hash):
-            raise ResolveError(f"{hash!r} is no hash: write 6 to 64 hexadecimal digits", name)
+            raise ResolveError(
+                "hash", f"{hash!r} is no hash: write 6 to 64 hexadecimal digits", name
+            )
         found = {entry.hash: entry for entry in named if entry.hashes.match(hash)}
         if found:
             return list(found.values())
         elsewhere = self.by_hash(hash)
         if elsewhere is None and named:
             raise ResolveError(
+                "hash",
                 f"{name!r} is another file: its hash is {named[0].shorthash}, not {hash}; take "
                 f"hash= out to use it all the same{self._unhashed_note()}",
                 name,

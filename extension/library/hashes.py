@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import FileError
 from . import header
 
 CHUNK = 1 << 20
@@ -51,7 +50,7 @@ def hash_file(path: Path, stopped: Callable[[], bool] = lambda: False) -> Hashes
     try:
         return _hash(path, data_start, stopped)
     except (OSError, ValueError, header.Unsound) as error:
-        raise FileError(path, header.reason(error)) from error
+        raise header.refusal(path, error) from error
 
 
 def tensor_hash(path: Path) -> str:

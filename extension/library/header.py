@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ..errors import FileError
-from .lookalikes import what_it_is
+from . import lookalikes
 from .rules import (
     AGAIN,
     TensorInfo,
@@ -28,7 +28,7 @@ from .rules import (
     tensor,
 )
 
-__all__ = ["Header", "TensorInfo", "Unsound", "open_file", "read", "read_metadata", "reason"]
+__all__ = ["Header", "TensorInfo", "Unsound", "open_file", "read", "read_metadata", "refusal"]
 
 LONGEST = 100_000_000  # bytes of JSON; safetensors' own limit
 FIRST_READ = 1 << 16  # enough for most metadata
@@ -51,7 +51,7 @@ def read(path: str | Path) -> Header:
             size, length = _length(file)
             return _header(file.read(length), size)
     except (OSError, ValueError, Unsound) as error:
-        raise FileError(path, reason(error)) from error
+        raise refusal(path, error) from error
 
 
 def read_metadata(path: str | Path) -> dict[str, str]:
@@ -68,26 +68,30 @@ def read_metadata(path: str | Path) -> dict[str, str]:
                 _header(text + file.read(length - len(text)), size).metadata
             )
     except (OSError, ValueError, Unsound) as error:
-        raise FileError(path, reason(error)) from error
+        raise refusal(path, error) from error
 
 
 def open_file(path: str | Path) -> BinaryIO:
     """The file, open for reading; refuses pipes and folders, whose opening could wait for ever."""
     path = Path(path)
     if not stat.S_ISREG(path.stat().st_mode):
-        raise Unsound("this is not a regular file")
+        raise Unsound("this is not a regular file", "unreadable")
     return path.open("rb")
 
 
-def reason(error: Exception) -> str:
-    """Why a file could not be read, as a sentence with the next step."""
+def refusal(path: str | Path, error: Exception) -> FileError:
+    """Why a file could not be read, with the next step."""
     if isinstance(error, FileNotFoundError):
-        return "the file is gone: it was removed or renamed; refresh the list"
+        reason = "the file is gone: it was removed or renamed; refresh the list"
+        return FileError("gone", path, reason)
     if isinstance(error, PermissionError):
-        return "no permission to read the file: change its permissions"
+        reason = "no permission to read the file: change its permissions"
+        return FileError("unreadable", path, reason)
     if isinstance(error, OSError):
-        return f"the disk cannot read it: {error.strerror or error}"
-    return str(error)
+        reason = f"the disk cannot read it: {error.strerror or error}"
+        return FileError("unreadable", path, reason)
+    code = error.code if isinstance(error, Unsound) else "unreadable"
+    return FileError(code, path, str(error))
 
 
 def _length(file: BinaryIO) -> tuple[int, int]:
@@ -96,17 +100,21 @@ def _length(file: BinaryIO) -> tuple[int, int]:
     start = file.read(512)
     length = int.from_bytes(start[:8], "little")
     if size < 8 or not 0 < length <= min(LONGEST, size - 8):
-        raise Unsound(what_it_is(start) or _wrong_length(length, size))
+        raise _no_length(start, length, size)
     file.seek(8)
     return size, length
 
 
-def _wrong_length(length: int, size: int) -> str:
+def _no_length(start: bytes, length: int, size: int) -> Unsound:
+    """Why the first 8 bytes are no length of a header."""
+    if other := lookalikes.refusal(start):
+        return other
     if size < 8:
-        return f"it has {size} bytes, too few for a safetensors file: {AGAIN}"
+        return Unsound(f"it has {size} bytes, too few for a safetensors file: {AGAIN}")
     if not 0 < length <= LONGEST:
-        return f"this is not a safetensors file, whatever its name says: {AGAIN}"
-    return cut(8 + length, size, "its header alone needs")
+        reason = f"this is not a safetensors file, whatever its name says: {AGAIN}"
+        return Unsound(reason, "other-file")
+    return Unsound(cut(8 + length, size, "its header alone needs"))
 
 
 def _header(raw: bytes, size: int) -> Header:

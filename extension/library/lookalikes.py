@@ -6,6 +6,8 @@ import json
 import re
 from typing import Any
 
+from .rules import Unsound
+
 LOGGED_IN = "download it again while logged in to the site"
 POINTER = b"version https://git-lfs"
 PAGE = re.compile(rb"\s*<(!doctype|html|head|body|\?xml|!--)", re.IGNORECASE)
@@ -24,19 +26,24 @@ OTHERS: tuple[tuple[bytes, str], ...] = (
 )
 
 
-def what_it_is(start: bytes) -> str | None:
+def refusal(start: bytes) -> Unsound | None:
     """What a file with these first bytes (up to 512) is, with the next step; None if unknown."""
     if not start:
-        return "it is empty: the download did not finish; download it again"
-    if PAGE.match(start):
-        return f"this is a web page saved under the model's name: {LOGGED_IN}"
-    if start.startswith(POINTER):
-        return f"this is a git-LFS pointer{_pointed_size(start)}, not the file: run `git lfs pull`"
-    if re.match(rb'\s*\{\s*"', start):
-        return f"this is a message from a web site{_message(start)}: {LOGGED_IN}"
+        return Unsound("it is empty: the download did not finish; download it again")
     if start[:64] == bytes(64):
-        return "it starts with zeros: the download did not finish; download it again"
-    return next((f"this is {what}" for magic, what in OTHERS if start.startswith(magic)), None)
+        return Unsound("it starts with zeros: the download did not finish; download it again")
+    what = _what_it_is(start)
+    return Unsound(f"this is {what}", "other-file") if what else None
+
+
+def _what_it_is(start: bytes) -> str | None:
+    if PAGE.match(start):
+        return f"a web page saved under the model's name: {LOGGED_IN}"
+    if start.startswith(POINTER):
+        return f"a git-LFS pointer{_pointed_size(start)}, not the file: run `git lfs pull`"
+    if re.match(rb'\s*\{\s*"', start):
+        return f"a message from a web site{_message(start)}: {LOGGED_IN}"
+    return next((what for magic, what in OTHERS if start.startswith(magic)), None)
 
 
 def _pointed_size(start: bytes) -> str:

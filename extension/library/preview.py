@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import FileError
 from .atomic import replace
-from .header import Unsound, open_file, reason
+from .header import Unsound, open_file, refusal
 from .lora_file import LoraFile
 from .scan import PICTURES
 from .summaries import COVER
@@ -66,14 +66,14 @@ def read(entry: LoraFile, roots: Iterable[Path]) -> Picture:
         return _picture(entry.path, _cover(entry))
     path = entry.folder.path / found[0]
     if not is_within(path, (*roots, entry.folder.path)):
-        raise FileError(path, "it is a link that leads out of the library")
+        raise FileError("preview", path, "it is a link that leads out of the library")
     try:
         with open_file(path) as file:
             content = file.read(LARGEST + 1)
     except (OSError, ValueError, Unsound) as error:
-        raise FileError(path, reason(error)) from error
+        raise refusal(path, error) from error
     if len(content) > LARGEST:
-        raise FileError(path, f"it is larger than {LARGEST:,} bytes")
+        raise FileError("preview", path, f"it is larger than {LARGEST:,} bytes")
     return _picture(path, content)
 
 
@@ -123,7 +123,7 @@ def cached_thumbnail(entry: LoraFile, roots: Iterable[Path], cache: Path | None)
     try:
         small = thumbnail(read(entry, roots))
     except ValueError as error:
-        raise FileError(entry.path, f"its picture cannot be shown: {error}") from error
+        raise FileError("preview", entry.path, f"its picture cannot be shown: {error}") from error
     if kept and small.media_type == "image/webp":
         _keep(kept, small.content)
     return small
@@ -147,7 +147,7 @@ def _cover(entry: LoraFile) -> bytes:
 def _picture(path: Path, content: bytes) -> Picture:
     kind = media_type(content)
     if kind is None:
-        raise FileError(path, "there is no picture that can be shown")
+        raise FileError("preview", path, "there is no picture that can be shown")
     return Picture(content, kind)
 
 

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn, TypeGuard
 
+from ..errors import Code
+
 BITS: Mapping[str, int] = {
     **dict.fromkeys(("F64", "I64", "U64", "C64"), 64),
     **dict.fromkeys(("F32", "I32", "U32"), 32),
@@ -37,6 +39,10 @@ class TensorInfo:
 
 class Unsound(Exception):
     """A rule of the format is broken; becomes a FileError that names the file."""
+
+    def __init__(self, reason: str, code: Code = "damaged") -> None:
+        super().__init__(reason)
+        self.code: Code = code
 
 
 class Repeated(dict[str, Any]):

@@ -104,9 +104,13 @@ def write(path: Path, changes: Mapping[str, str | float | None]) -> None:
     try:
         replace(target, json.dumps(content, indent=4, ensure_ascii=False).encode())
     except OSError as error:
-        raise FileError(target, f"cannot be written: {error.strerror or error}") from error
+        raise FileError(
+            "sidecar", target, f"cannot be written: {error.strerror or error}"
+        ) from error
     except UnicodeEncodeError as error:
-        raise FileError(target, "cannot be written: there is half a character in it") from error
+        raise FileError(
+            "sidecar", target, "cannot be written: there is half a character in it"
+        ) from error
 
 
 def beside(path: Path, suffix: str) -> Path:
@@ -189,7 +193,9 @@ def _existing(target: Path) -> dict[str, Any]:
     problems: list[str] = []
     content = _json(target, problems)
     if problems:
-        raise FileError(target, f"is not changed, for {problems[0]}: mend or remove it first")
+        raise FileError(
+            "sidecar", target, f"is not changed, for {problems[0]}: mend or remove it first"
+        )
     return content
 
 

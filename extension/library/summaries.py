@@ -40,7 +40,7 @@ class Summaries:
     def header(self, entry: LoraFile) -> Header:
         """The checked header; FileError."""
         if entry.is_pickle:
-            raise FileError(entry.path, "a pickle has no header")
+            raise FileError("pickle", entry.path, "a pickle has no header")
         return self._headers(entry.identity)
 
     def metadata(self, entry: LoraFile) -> Mapping[str, str]:
@@ -75,7 +75,7 @@ class Summaries:
             return known
         hashes = hash_file(entry.path, stopped)
         if hashes is None or not entry.is_current():
-            raise FileError(entry.path, "it changed while it was read: refresh the list")
+            raise FileError("changed", entry.path, "it changed while it was read: refresh the list")
         self._hashes[entry.identity] = hashes
         self._keep("hashes", entry.identity, astuple(hashes))
         return hashes

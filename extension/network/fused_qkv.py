@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping
 from torch import Tensor
 
 from ..errors import ModuleError
+from ..records import Shape
 
 ENDING = "_in_proj"
 THIRDS = ("_q_proj", "_k_proj", "_v_proj")  # the order of the rows of `in_proj_weight`
 CUT = {"up", "diff", "diff_b", "up_bias", "hada_w1_a", "hada_w2_a"}  # slots with a row per output
 WHOLE = {"down", "mid", "alpha", "scale", "hada_w1_b", "hada_w2_b"}
-Shape = tuple[int, ...]
 
 
 def keys(key: str) -> Iterator[tuple[str, int | None]]:
@@ -29,7 +29,7 @@ def cut_shapes(shapes: Mapping[str, Shape]) -> dict[str, Shape]:
     whole = shapes.keys() - CUT - WHOLE
     if whole:
         raise ModuleError(
-            f"is for q, k and v at once, and {', '.join(sorted(whole))} cannot be cut"
+            "fused", f"is for q, k and v at once, and {', '.join(sorted(whole))} cannot be cut"
         )
     return {slot: _third(slot, shape) for slot, shape in shapes.items()}
 
@@ -43,5 +43,5 @@ def _third(slot: str, shape: Shape) -> Shape:
     if slot not in CUT:
         return shape
     if not shape or shape[0] % 3:
-        raise ModuleError(f"is for q, k and v at once, but {slot} is {shape}")
+        raise ModuleError("fused", f"is for q, k and v at once, but {slot} is {shape}")
     return (shape[0] // 3, *shape[1:])

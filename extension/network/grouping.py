@@ -8,13 +8,13 @@ from dataclasses import dataclass, field, replace
 from .. import algorithms, formats
 from ..algorithms import Algorithm, Settings
 from ..algorithms.base import NUMBERS
-from ..errors import ModuleError
+from ..errors import Code, ModuleError
 from ..library.header import Header, TensorInfo
-from ..records import Component
+from ..records import Component, Shape, TargetKey
 from . import fused_qkv
 from .adapter_config import Configs
 from .embeddings import Embedding, find_part
-from .lora_module import Module, Shape, TargetKey, Unused
+from .lora_module import Module, Unused
 from .tensor_file import FLOATS, demand_readable
 
 PLAIN = {"weight", "bias"}  # what a layer of any model has
@@ -86,13 +86,14 @@ class _Grouping:
         if isinstance(found, tuple):
             self.embeddings.setdefault(found[0], {})[found[1]] = key
         elif found:
-            self.unused.append(Unused(key, found))
+            self.unused.append(Unused(key, "embedding", found))
         return found is not None
 
     def _gather(self, key: str, spelling: str) -> None:
         found = algorithms.split(spelling)
         if found is None:
-            self.unused.append(Unused(key, "its ending is no tensor of an algorithm known here"))
+            reason = "its ending is no tensor of an algorithm known here"
+            self.unused.append(Unused(key, "unknown-key", reason))
             return
         module, slot = found
         name = module if spelling is key else key
@@ -105,7 +106,7 @@ class _Grouping:
         for prefix, part in self.parts.items():
             place = formats.place(prefix)
             if place is None:
-                self._drop(part, "names no layer of Stable Diffusion known here")
+                self._drop(part, "unknown-layer", "names no layer of Stable Diffusion known here")
                 continue
             if not part.slots.keys() <= PLAIN:
                 self.components.add(place.component)
@@ -113,11 +114,11 @@ class _Grouping:
                 for module in _thirds(self._module(prefix, part, place)):
                     self._add(module, part)
             except ModuleError as error:
-                self._drop(part, str(error))
+                self._drop(part, error.code, str(error))
 
     def _module(self, prefix: str, part: ModuleKeys, place: formats.LayerRef) -> Module:
         for slot, key in part.again:
-            raise ModuleError(f"{part.slots[slot]} and {key} have the same purpose")
+            raise ModuleError("duplicate", f"{part.slots[slot]} and {key} have the same purpose")
         infos = {slot: self.tensors[key] for slot, key in part.slots.items()}
         settings = self.configs.settings(place.component, prefix, place.format)
         outline, shapes = self._outline(infos, settings)
@@ -148,10 +149,11 @@ class _Grouping:
     def _add(self, module: Module, part: ModuleKeys) -> None:
         first = self.modules.setdefault((module.component, module.key), module)
         if first is not module:
-            self._drop(part, f"names the same layer as {first.prefix}: only that one is used")
+            reason = f"names the same layer as {first.prefix}: only that one is used"
+            self._drop(part, "duplicate", reason)
 
-    def _drop(self, part: ModuleKeys, reason: str) -> None:
-        self.unused += [Unused(key, reason) for key in part.keys]
+    def _drop(self, part: ModuleKeys, code: Code, reason: str) -> None:
+        self.unused += [Unused(key, code, reason) for key in part.keys]
 
 
 def _thirds(module: Module) -> Iterator[Module]:
@@ -169,7 +171,9 @@ def _check(infos: Mapping[str, TensorInfo]) -> None:
     for slot, info in infos.items():
         demand_readable(info)
         if info.dtype not in FLOATS and slot not in NUMBERS:
-            raise ModuleError(f"{slot} is {info.dtype}: weights are floating-point numbers")
+            raise ModuleError(
+                "dtype", f"{slot} is {info.dtype}: weights are floating-point numbers"
+            )
 
 
 def _on_second_encoder(modules: Iterable[Module]) -> tuple[Module, ...]:

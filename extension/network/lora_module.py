@@ -6,21 +6,31 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from ..algorithms import Algorithm, Settings
-from ..errors import ModuleError
-from ..records import Component, Target
+from ..errors import Code, ModuleError
+from ..records import Component, Shape, Target, TargetKey
 from .fused_qkv import cut
 from .tensor_file import Read
-
-TargetKey = tuple[str, str]  # component, canonical key
-Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Unused:
-    """A key (or the part of keys that names a module) that does nothing, and why."""
+    """A key (or the part of keys that names a module) that does nothing, and why.
+
+    `code` is the reason's kind, `reason` a sentence for the user.
+    """
 
     key: str
+    code: Code
     reason: str
+
+    @classmethod
+    def because(cls, key: str, error: ModuleError) -> Unused:
+        """The key of a module that was refused."""
+        return cls(key, error.code, str(error))
+
+    def as_dict(self) -> dict[str, str]:
+        """For JSON."""
+        return {"key": self.key, "code": self.code, "reason": self.reason}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +70,7 @@ class Module:
         """The one of these targets that it changes. ModuleError when there is none, or no fit."""
         target = targets.get((self.component, self.key))
         if target is None:
-            raise ModuleError(f"the model has no {self.component} layer {self.key}")
+            raise ModuleError("no-layer", f"the model has no {self.component} layer {self.key}")
         self.fit(target)
         return target
 

@@ -12,17 +12,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from ..errors import ModuleError, NotALora
+from ..errors import ModuleError
 from ..library import header as headers
 from ..library.header import Header
-from ..records import Target
+from ..records import Target, TargetKey
 from . import not_a_lora
 from .adapter_config import read_configs
 from .base_model import Base, find_base
 from .embeddings import Embedding as Embedding
 from .grouping import Grouped, group
 from .lora_module import Module as Module
-from .lora_module import TargetKey
 from .lora_module import Unused as Unused
 from .pickles import SUFFIXES, read_pickle
 from .tensor_file import Read, Safetensors, Source
@@ -80,7 +79,7 @@ class Network:
             try:
                 matched.append((module.on(targets), module))
             except ModuleError as error:
-                unmatched.append(Unused(module.prefix, str(error)))
+                unmatched.append(Unused.because(module.prefix, error))
         return Match(tuple(matched), tuple(unmatched))
 
     def open(self) -> AbstractContextManager[Read]:
@@ -104,14 +103,15 @@ def load(path: str | Path, *, header: Header | None = None, allow_pickle: bool =
 def _demand_lora(source: Source, grouped: Grouped) -> None:
     """NotALora unless there is something of Stable Diffusion's in it, whole or broken."""
     shapes = {key: info.shape for key, info in source.header.tensors.items()}
+    metadata = source.header.metadata
     if not_a_lora.decisive(shapes):
-        raise NotALora(source.path, not_a_lora.what_it_is(shapes, source.header.metadata))
+        raise not_a_lora.refusal(source.path, shapes, metadata)
     if "unet" in grouped.components:
         return
     known = grouped.components or grouped.embeddings
     strange = {item.key: shapes[item.key] for item in grouped.unused}
-    if not known or not_a_lora.other_model(strange, source.header.metadata):
-        raise NotALora(source.path, not_a_lora.what_it_is(shapes, source.header.metadata))
+    if not known or not_a_lora.other_model(strange, metadata):
+        raise not_a_lora.refusal(source.path, shapes, metadata)
 
 
 def _source(path: Path, header: Header | None, allow_pickle: bool) -> Source:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
-Shape = tuple[int, ...]
+from ..errors import NotALora
+from ..records import Shape
+
 DOT = r"(?:^|[._])"  # the beginning of a word of a key
 N = r"[._][0-9]+[._]"
 
@@ -80,19 +83,27 @@ NAMED = {  # in ss_base_model_version or modelspec.architecture
 }
 
 
-def what_it_is(shapes: Mapping[str, Shape], metadata: Mapping[str, str]) -> str:
-    """A name for the file, to end "this is …": asked only where it is no LoRA that can be used."""
+def refusal(path: Path, shapes: Mapping[str, Shape], metadata: Mapping[str, str]) -> NotALora:
+    """What the file is, where it is no LoRA that can be used."""
+    if what := _other_thing(shapes):
+        return NotALora(path, what)
+    first = _short(next(iter(shapes)))
+    model = other_model(shapes, metadata) or f"a model not known here ({first})"
+    return NotALora(path, f"a LoRA for {model}", model)
+
+
+def _other_thing(shapes: Mapping[str, Shape]) -> str | None:
+    """What it is, if not a LoRA for any model."""
     if not shapes:
         return "a file without any tensor"
     for what, pattern in THINGS:
         if _any(pattern, shapes):
             return what
+    if _any(LORA, shapes):
+        return None
+    weights = (what for what, pattern in WEIGHTS if _any(pattern, shapes))
     first = _short(next(iter(shapes)))
-    if not _any(LORA, shapes):
-        weights = (what for what, pattern in WEIGHTS if _any(pattern, shapes))
-        return next(weights, f"some other file ({len(shapes)} tensors, the first is {first})")
-    model = other_model(shapes, metadata)
-    return f"a LoRA for {model}" if model else f"a LoRA for a model not known here ({first})"
+    return next(weights, f"some other file ({len(shapes)} tensors, the first is {first})")
 
 
 def decisive(shapes: Mapping[str, Shape]) -> bool:

@@ -33,7 +33,9 @@ class Pickle:
     def open(self) -> Iterator[Read]:
         """Gives `read(key)`. FileError when the file cannot be read any more."""
         tensors = _tensors(self.path)
-        changed = FileError(self.path, "it changed while it was in use: refresh the list")
+        changed = FileError(
+            "changed", self.path, "it changed while it was in use: refresh the list"
+        )
 
         def read(key: str) -> Tensor:
             if key not in tensors:
@@ -47,6 +49,7 @@ def read_pickle(path: Path, *, allowed: bool) -> Pickle:
     """The pickle's tensors as a header describes them. FileError if refused or not readable."""
     if not allowed:
         raise FileError(
+            "pickle",
             path,
             "this is a pickle, which can carry a program: allow pickles in the settings, "
             "or convert it to .safetensors",
@@ -62,10 +65,10 @@ def _tensors(path: Path) -> dict[str, Tensor]:
             warnings.simplefilter("ignore")  # about the protocol, which old files have
             content = torch.load(file, map_location="cpu", weights_only=True)
     except (OSError, headers.Unsound) as error:
-        raise FileError(path, headers.reason(error)) from error
+        raise headers.refusal(path, error) from error
     except Exception as error:  # the unpickler raises nearly anything on what is not its own
         reason = "it holds more than tensors, or is broken; convert it to .safetensors"
-        raise FileError(path, reason) from error
+        raise FileError("pickle", path, reason) from error
     return dict(_flatten(content))
 
 
@@ -85,6 +88,6 @@ def _flatten(content: object, prefix: str = "", depth: int = 0) -> Iterator[tupl
 
 def _info(path: Path, key: str, tensor: Tensor) -> TensorInfo:
     if tensor.layout != torch.strided:
-        raise FileError(path, f"its tensor {key!r} is sparse")
+        raise FileError("dtype", path, f"its tensor {key!r} is sparse")
     dtype = _TORCH_NAMES.get(tensor.dtype, str(tensor.dtype))
     return TensorInfo(dtype, tuple(tensor.shape), 0, tensor.numel() * tensor.element_size())

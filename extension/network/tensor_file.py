@@ -82,7 +82,7 @@ class Safetensors:
             with headers.open_file(self.path) as file:
                 yield lambda key: self._read(cast(BufferedReader, file), key)
         except (OSError, headers.Unsound) as error:
-            raise FileError(self.path, headers.reason(error)) from error
+            raise headers.refusal(self.path, error) from error
 
     def _read(self, file: BufferedReader, key: str) -> Tensor:
         info = self.header.tensors[key]
@@ -92,7 +92,8 @@ class Safetensors:
             memory = (ctypes.c_char * size).from_address(tensor.data_ptr())
             file.seek(self.header.data_start + info.start)
             if file.readinto(memory) != size:
-                raise FileError(self.path, "it became shorter while it was in use: copy it again")
+                reason = "it became shorter while it was in use: copy it again"
+                raise FileError("changed", self.path, reason)
         return tensor
 
 
@@ -100,7 +101,9 @@ def demand_readable(info: TensorInfo) -> torch.dtype:
     """The tensor's dtype; ModuleError when torch has no such dtype or shape."""
     dtype = DTYPES.get(info.dtype)
     if dtype is None:
-        raise ModuleError(f"is stored as {info.dtype}, which this version of torch cannot read")
+        raise ModuleError(
+            "dtype", f"is stored as {info.dtype}, which this version of torch cannot read"
+        )
     if len(info.shape) > DEEPEST or max(info.shape, default=0) > LARGEST:
-        raise ModuleError(f"has a tensor of the shape {list(info.shape)[:DEEPEST]}")
+        raise ModuleError("form", f"has a tensor of the shape {list(info.shape)[:DEEPEST]}")
     return dtype

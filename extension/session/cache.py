@@ -76,7 +76,7 @@ class BoundNetwork:
                 layer, dtype=working_dtype(layer.weight.dtype), device=layer.weight.device
             )
         except ModuleError as error:
-            self.failed[target.id] = Unused(module.prefix, str(error))
+            self.failed[target.id] = Unused.because(module.prefix, error)
             return
         self.deltas[target.id] = CachedDelta(delta, *_where(delta.tensors()))
         if algorithm.needs_base:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import LiveLoraError
+from ..network import Unused
 from ..records import Diagnostic
 
 
@@ -28,6 +29,7 @@ class PromptDiagnostic:
         span = self.problem.span
         return {
             "message": self.problem.message,
+            "code": self.cause.code if self.cause else None,
             "severity": self.problem.severity,
             "span": None if span is None else [span.start, span.end],
             "picture": self.picture,
@@ -55,8 +57,8 @@ class NetworkReport:
     algorithms: tuple[str, ...]
     matched: int
     ran: dict[str, int] = field(default_factory=dict)
-    unmatched: tuple[tuple[str, str], ...] = ()
-    unused: tuple[tuple[str, str], ...] = ()
+    unmatched: tuple[Unused, ...] = ()
+    unused: tuple[Unused, ...] = ()
     misfit: str | None = None
 
     @property
@@ -65,7 +67,7 @@ class NetworkReport:
         return sum(self.ran.values())
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON; `unmatched` and `unused` are lists of {key, reason}."""
+        """For JSON; `unmatched` and `unused` are lists of {key, code, reason}."""
         return {
             "name": self.name,
             "file": self.file,
@@ -76,8 +78,8 @@ class NetworkReport:
             "matched": self.matched,
             "ran": dict(self.ran),
             "ran_total": self.ran_total,
-            "unmatched": [{"key": key, "reason": reason} for key, reason in self.unmatched],
-            "unused": [{"key": key, "reason": reason} for key, reason in self.unused],
+            "unmatched": [one.as_dict() for one in self.unmatched],
+            "unused": [one.as_dict() for one in self.unused],
             "misfit": self.misfit,
         }
 
@@ -128,6 +130,6 @@ class Report:
         return list(dict.fromkeys(diagnostic.problem.message for diagnostic in self.problems))
 
 
-def _some(pairs: tuple[tuple[str, str], ...], most: int = 2) -> str:
-    shown = "; ".join(f"{key}: {reason}" for key, reason in pairs[:most])
-    return shown if len(pairs) <= most else f"{shown}; and {len(pairs) - most} more"
+def _some(lost: tuple[Unused, ...], most: int = 2) -> str:
+    shown = "; ".join(f"{one.key}: {one.reason}" for one in lost[:most])
+    return shown if len(lost) <= most else f"{shown}; and {len(lost) - most} more"

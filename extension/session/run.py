@@ -129,7 +129,6 @@ class Run:
         ran: dict[str, int] = dict.fromkeys(COMPONENTS, 0)
         for (component, _), term in one.terms.items():
             ran[component] += term.ran
-        unmatched = [*bound.match.unmatched, *bound.failed.values()]
         return NetworkReport(
             name=bound.file.name,
             file=bound.file.relative,
@@ -139,8 +138,8 @@ class Run:
             algorithms=network.algorithms,
             matched=len(bound.match.matched),
             ran={component: count for component, count in ran.items() if count},
-            unmatched=tuple((module.key, module.reason) for module in unmatched),
-            unused=tuple((key.key, key.reason) for key in network.unused),
+            unmatched=(*bound.match.unmatched, *bound.failed.values()),
+            unused=network.unused,
             misfit=misfit(one, self._base),
         )
 

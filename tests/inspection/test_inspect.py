@@ -24,6 +24,7 @@ KEYS = {
     "size",
     "usable",
     "error",
+    "code",
     "problems",
     "kind",
     "base",
@@ -124,6 +125,8 @@ def test_a_file_for_another_base_model(sd15: Path, base: str) -> None:
     assert base in facts["error"]
     assert facts["unmatched"]
     assert all(item["key"] and item["reason"] for item in facts["unmatched"])
+    assert facts["code"] == "other-base"
+    assert {item["code"] for item in facts["unmatched"]} <= {"no-layer", "shape"}
 
 
 def test_a_base_model_that_is_not_known(sd15: Path) -> None:
@@ -162,7 +165,13 @@ def test_what_is_partly_usable_says_why(tmp_path: Path) -> None:
     assert facts["counts"]["matched"] == 263
     assert facts["nonfinite"] == [{"key": f"{bad}.lora_up.weight", "values": 1280}]
     reasons = {item["key"]: item["reason"] for item in facts["unmatched"]}
-    assert set(reasons) == {bad, "lora_unet_conv_out.lora_down.weight", "notes"}
+    codes = {item["key"]: item["code"] for item in facts["unmatched"]}
+    assert codes == {
+        bad: "nonfinite",
+        "lora_unet_conv_out.lora_down.weight": "incomplete",
+        "notes": "unknown-key",
+    }
+    assert facts["code"] is None
     assert "NaN" in reasons[bad]
     assert "up" in reasons["lora_unet_conv_out.lora_down.weight"]
     text = "\n".join(describe(facts))
@@ -181,21 +190,25 @@ def test_a_mixed_file_is_told_by_its_parts(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "words"),
+    ("name", "content", "words", "code"),
     [
-        ("page.safetensors", b"<!DOCTYPE html><html></html>", "web page"),
-        ("cut.safetensors", b"\xff\0\0\0\0\0\0\0{", "cut short"),
-        ("x.pt", b"whatever", "pickle"),
-        ("x.safetensors", None, "gone"),
+        ("page.safetensors", b"<!DOCTYPE html><html></html>", "web page", "other-file"),
+        ("cut.safetensors", b"\xff\0\0\0\0\0\0\0{", "cut short", "damaged"),
+        ("empty.safetensors", b"", "did not finish", "damaged"),
+        ("x.pt", b"whatever", "pickle", "pickle"),
+        ("x.safetensors", None, "gone", "gone"),
     ],
 )
-def test_what_cannot_be_read(tmp_path: Path, name: str, content: bytes | None, words: str) -> None:
+def test_what_cannot_be_read(
+    tmp_path: Path, name: str, content: bytes | None, words: str, code: str
+) -> None:
     path = tmp_path / name
     if content is not None:
         path.write_bytes(content)
     facts = inspect(path, "sd15")
     assert facts["usable"] == "no"
     assert words in facts["error"]
+    assert facts["code"] == code
     assert facts["against"] == "sd15"
 
 

@@ -77,6 +77,10 @@ def test_refused_by_what_it_is(tmp_path: Path, kind: str) -> None:
     with pytest.raises(NotALora, match="not a LoRA for Stable Diffusion") as caught:
         network.load(write(tmp_path, KINDS[kind]))
     assert caught.value.what.startswith(kind)
+    model = kind.startswith("a LoRA for")
+    assert caught.value.code == ("other-model" if model else "other-file")
+    if model:
+        assert caught.value.what == f"a LoRA for {caught.value.model}"
 
 
 def test_attention_alone_is_told_apart_by_its_width(tmp_path: Path) -> None:
