@@ -10,13 +10,6 @@ from .render import tag_text
 _MODEL = re.compile(r"(.*)\(([0-9a-fA-F]{8,64})\)")
 
 
-class _Named:
-    def __init__(self, name: str | None, value: str) -> None:
-        self.name = name
-        self.value = value
-        self.means = name
-
-
 def additional_networks(parameters: Mapping[str, str]) -> list[str]:
     """The tags for sd-webui-additional-networks' fields of an infotext.
 
@@ -39,8 +32,10 @@ def _addnet(parameters: Mapping[str, str], number: int) -> str:
         f"AddNet Weight A {number}", parameters.get(f"AddNet Weight {number}", "1")
     )
     te = parameters.get(f"AddNet Weight B {number}", unet)
-    arguments = [_Named(None, te), _Named(None, unet)] if te != unet else [_Named(None, te)]
+    arguments: list[tuple[str | None, str]] = [(None, te)]
+    if te != unet:
+        arguments.append((None, unet))
     # Its old hashes of 8 digits are of another part of the file: only the long ones find one.
     if found and len(found[2]) >= 10:
-        arguments.append(_Named("hash", found[2].lower()))
+        arguments.append(("hash", found[2].lower()))
     return tag_text(found[1] if found else model, arguments)

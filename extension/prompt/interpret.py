@@ -17,6 +17,8 @@ from .reserved_characters import eaten
 from .split_tag import Item, split
 from .tags import Argument
 
+NOWHERE = Span(0, 0)
+
 
 @dataclass(frozen=True, slots=True)
 class Note:
@@ -34,6 +36,7 @@ class Interpretation:
     notes: tuple[Note, ...]
     kind: str = ""
     name: str = ""  # empty where the tag cannot be read: then a note tells why
+    name_span: Span = NOWHERE
     arguments: tuple[Argument, ...] = ()
     values: Mapping[str, Any] | None = None
     factors: tuple[Factor, ...] = ()
@@ -78,6 +81,7 @@ class _Reading:
             notes=tuple(self.notes),
             kind=items.kind,
             name=_name_of(name),
+            name_span=Span(name.start, name.end),
             arguments=tuple(arguments),
             values=self.values,
             factors=tuple(draft.factors),

@@ -73,9 +73,13 @@ def _tag(read: Interpretation, source: str, span: Span, spot: TagContext) -> Tag
     return Tag(
         kind=KINDS[read.kind.lower()],
         name=read.name,
-        arguments=tuple(_moved(argument, span.start) for argument in read.arguments),
+        arguments=tuple(
+            Argument(one.name, one.value, _moved(one.span, span.start), one.means)
+            for one in read.arguments
+        ),
         span=span,
         source=source,
+        name_span=_moved(read.name_span, span.start),
         written_kind=read.kind,
         part=spot.part or 0,
         values=read.values or {},
@@ -83,14 +87,13 @@ def _tag(read: Interpretation, source: str, span: Span, spot: TagContext) -> Tag
     )
 
 
-def _moved(argument: Argument, start: int) -> Argument:
-    span = Span(argument.span.start + start, argument.span.end + start)
-    return Argument(argument.name, argument.value, span, argument.means)
+def _moved(span: Span, start: int) -> Span:
+    return Span(span.start + start, span.end + start)
 
 
 def _problems(read: Interpretation, start: int) -> Iterator[Diagnostic]:
     for note in read.notes:
-        span = Span(note.span.start + start, note.span.end + start)
+        span = _moved(note.span, start)
         yield Diagnostic(f"column {span.start + 1}: {note.message}", span, note.severity)
 
 

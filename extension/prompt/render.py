@@ -1,49 +1,38 @@
-"""Tags → text: the canonical form, and edits that touch one tag and nothing else."""
+"""Tags → text: the canonical form, and a text with some of its spans written anew."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from typing import Protocol
+from collections.abc import Iterable
 
 from ..records import Span
 
-
-class Rendered(Protocol):
-    """An argument: `name` is None for a positional one."""
-
-    @property
-    def name(self) -> str | None: ...
-    @property
-    def value(self) -> str: ...
-    @property
-    def means(self) -> str | None: ...
-
-
-_SPECIAL = re.compile(r'[:<>="\\]')
+# Python and JavaScript disagree on a few blanks: what either cuts off is quoted by both.
+_BLANK_END = r"^[\s\ufeff]|[\s\ufeff]$|^$"
+_SPECIAL = re.compile(rf'[:<>="\\]|{_BLANK_END}')
+_SPECIAL_IN_VALUE = re.compile(r'[:<>"\\]|^$')
 
 
 def quoted(text: str, signs: re.Pattern[str] = _SPECIAL) -> str:
     """`text` as a name or positional value: in quotation marks where it would be misread."""
-    if text == text.strip() and text and not signs.search(text):
+    if not signs.search(text):
         return text
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-_VALUE = re.compile(r'[:<>"\\]')
+def quoted_value(text: str) -> str:
+    """`text` as the value of a named argument."""
+    return quoted(text.strip(), _SPECIAL_IN_VALUE)
 
 
 def argument(name: str | None, value: str) -> str:
     """`name=value`, or the value alone."""
-    if name is None:
-        return quoted(value.strip())
-    return f"{name}={quoted(value.strip(), _VALUE)}"
+    return quoted(value.strip()) if name is None else f"{name}={quoted_value(value)}"
 
 
-def tag_text(name: str, arguments: Iterable[Rendered] = (), kind: str = "lora") -> str:
-    """`<kind:name:…>`, which reads as exactly this."""
-    parts = [kind, quoted(name), *(argument(one.name, one.value) for one in arguments)]
-    return f"<{':'.join(parts)}>"
+def tag_text(name: str, arguments: Iterable[tuple[str | None, str]] = ()) -> str:
+    """`<lora:name:…>` with arguments of (name or None, value), which reads as exactly this."""
+    return f"<{':'.join(['lora', quoted(name), *(argument(*one) for one in arguments)])}>"
 
 
 def substituted(text: str, changes: Iterable[tuple[Span, str]]) -> str:
@@ -53,44 +42,3 @@ def substituted(text: str, changes: Iterable[tuple[Span, str]]) -> str:
         pieces += [text[position : span.start], new]
         position = span.end
     return "".join([*pieces, text[position:]])
-
-
-class _Edited:
-    """An argument that an edit makes."""
-
-    def __init__(self, name: str | None, value: str, means: str | None) -> None:
-        self.name = name
-        self.value = value
-        self.means = means
-
-
-def with_value(arguments: Sequence[Rendered], means: str, value: str | None) -> list[Rendered]:
-    """The arguments with one of them set, in the form it had; None takes it out.
-
-    Positional ones behind one that goes get their names: `a:1:0.5` without te is `unet=0.5`.
-    """
-    kept: list[Rendered] = []
-    gone = False
-    for one in arguments:
-        if one.means == means:
-            if value is not None:
-                kept.append(_Edited(one.name, value, means))
-                continue
-            gone = gone or one.name is None
-        elif gone and one.name is None and one.means:
-            kept.append(_Edited(one.means, one.value, one.means))
-        else:
-            kept.append(one)
-    if value is not None and not any(one.means == means for one in arguments):
-        kept.append(_Edited(means, value, means))
-    return kept
-
-
-def with_weight(arguments: Sequence[Rendered], value: str) -> list[Rendered]:
-    """The arguments with one weight for text encoder and UNet: the first positional one."""
-    rest = with_value(with_value(arguments, "te", None), "unet", None)
-    return [_Edited(None, value, "te"), *(_named(one) for one in rest)]
-
-
-def _named(one: Rendered) -> Rendered:
-    return one if one.name or not one.means else _Edited(one.means, one.value, one.means)

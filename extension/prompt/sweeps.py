@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from .render import substituted, tag_text, with_value, with_weight
+from . import edits
 from .tags import Prompt, Tag
 
 _WEIGHTS = frozenset({"te", "unet", "hr", "hrte", "hrunet"})
@@ -16,9 +16,8 @@ def resolve(prompt: Prompt, picture: int) -> str:
     `<lora:x:sweep=0;0.5;1>` is `<lora:x:0.5>` for picture 1 (and 4, 7, …). A tag with a weight of
     its own keeps it, and the sweep with one value: their product is the weight.
     """
-    return substituted(
-        prompt.source,
-        [(tag.span, _resolved(tag, picture)) for tag in prompt.tags if tag.sweep is not None],
+    return prompt.replace(
+        {tag: _resolved(tag, picture) for tag in prompt.tags if tag.sweep is not None}
     )
 
 
@@ -26,12 +25,9 @@ def _resolved(tag: Tag, picture: int) -> str:
     written = next(one.value for one in reversed(tag.arguments) if one.means == "sweep")
     values = [value.strip() for value in re.split(r"[;,]", written)]
     value = values[picture % len(values)]
-    arguments = with_value(tag.arguments, "seed", None)
-    if any(one.means in _WEIGHTS for one in arguments):
-        arguments = with_value(arguments, "sweep", value)
-    else:
-        arguments = with_weight(with_value(arguments, "sweep", None), value)
-    return tag_text(tag.name, arguments)
+    if any(one.means in _WEIGHTS for one in tag.arguments):
+        return edits.with_values(tag, {"seed": None, "sweep": value})
+    return edits.with_values(tag, {"seed": None, "sweep": None, "weight": value})
 
 
 def length(prompt: Prompt) -> int:

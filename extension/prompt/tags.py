@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..records import Diagnostic, Progress, Row, Span, Target
+from . import edits
 from .factor import Factor
-from .render import substituted, tag_text, with_value, with_weight
+from .render import substituted, tag_text
 from .schedules import Schedule
 
 
@@ -30,7 +31,9 @@ class Argument:
 class Tag:
     """`<lora:name:…>` in a prompt.
 
-    `source` is what the user wrote, at `span`. `part` says in which part of `a AND b` it stands.
+    `source` is what the user wrote, at `span`; in it the name with its blanks is at `name_span`.
+    `written_kind` is the kind as written (`lyco`), `kind` what it means. `part` says in which part
+    of `a AND b` the tag stands.
     """
 
     kind: str
@@ -38,6 +41,7 @@ class Tag:
     arguments: tuple[Argument, ...]
     span: Span
     source: str
+    name_span: Span
     written_kind: str = "lora"
     part: int = 0
     values: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
@@ -89,17 +93,18 @@ class Tag:
 
     def render(self) -> str:
         """The tag in its canonical form, which reads the same."""
-        return tag_text(self.name, self.arguments)
+        return tag_text(self.name, ((one.name, one.value) for one in self.arguments))
 
     def with_value(self, name: str, value: str | None) -> str:
-        """This tag's text with one argument set (None: without it); `weight` sets te and unet."""
-        if name == "weight" and value is not None:
-            return tag_text(self.name, with_weight(self.arguments, value))
-        return tag_text(self.name, with_value(self.arguments, name, value))
+        """This tag's text with one argument set, or without it (None); all else stays as written.
+
+        `weight` is one number for text encoder and UNet; `te` leaves the UNet's weight alone.
+        """
+        return edits.with_values(self, {name: value})
 
     def with_name(self, name: str) -> str:
         """This tag's text for another file."""
-        return tag_text(name, self.arguments)
+        return edits.with_name(self, name)
 
     def group(self, target: Target) -> Hashable:
         """Equal for two targets of one component: this tag's weight never tells them apart."""
@@ -120,7 +125,15 @@ class Prompt:
         return self.replace({tag: tag.render() for tag in self.tags})
 
     def replace(self, texts: Mapping[Tag, str]) -> str:
-        """The source with some tags written anew, and nothing else changed."""
-        return substituted(
-            self.source, [(tag.span, texts[tag]) for tag in self.tags if tag in texts]
-        )
+        """The source with some tags written anew, and nothing else changed.
+
+        A tag whose new text is empty goes with the blank before it, where it ends a word.
+        """
+        changed = [(tag, texts[tag]) for tag in self.tags if tag in texts]
+        return substituted(self.source, [(self._span(tag, text), text) for tag, text in changed])
+
+    def _span(self, tag: Tag, text: str) -> Span:
+        start, end = tag.span
+        alone = end == len(self.source) or self.source[end].isspace() or self.source[end] == ","
+        blank = not text and alone and self.source.endswith(" ", 0, start)
+        return Span(start - blank, end)

@@ -69,7 +69,7 @@ test("knows which number is which", () => {
       "<lora:a:0.5:unet= 0.9 >",
       [
         ["te", 0.5, "0.5"],
-        ["unet", 0.9, " 0.9 "],
+        ["unet", 0.9, "0.9"],
       ],
     ],
     ["<lora:a:unet=0.9>", [["unet", 0.9, "0.9"]]],

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 import torch
-from live_lora import parse
+from live_lora import Tag, parse
 from live_lora.hosts import webui
-from live_lora.hosts.webui import job_options, paste, tag_edits, wrapping, xyz
+from live_lora.hosts.webui import job_options, paste, wrapping, xyz
 from live_lora.session.session import StrictError
 from modules import (
     extra_networks,
@@ -410,7 +410,7 @@ class TestAxes:
             ("stop", "0.5", "x <lora:a:0.8:stop=0.5> <lora:b:1:0.2:stop=0.5>"),
             ("block preset", "a:INS", "x <lora:a:0.8:lbw=INS> <lora:b:1:0.2:stop=1>"),
             ("LoRA", "a:c", "x <lora:c:0.8> <lora:b:1:0.2:stop=1>"),
-            ("LoRA", "a:none", "x  <lora:b:1:0.2:stop=1>"),
+            ("LoRA", "a:none", "x <lora:b:1:0.2:stop=1>"),
         ],
     )
     def test_an_axis(self, host: StandIn, label: str, value: str, after: str) -> None:
@@ -423,9 +423,14 @@ class TestAxes:
         option.apply(p, value, [value])
         assert p.prompt == after
 
+    def test_a_named_tag_is_the_only_one_changed_in_all_prompts(self) -> None:
+        p = SimpleNamespace(prompt="<lora:a:0.8>", negative_prompt="<lora:b:1> <lora:a:2>")
+        xyz.applied(lambda tag, value: tag.with_value("weight", value))(p, "a: 0.5", [])
+        assert (p.prompt, p.negative_prompt) == ("<lora:a:0.5>", "<lora:b:1> <lora:a:0.5>")
+
     def test_nothing_to_change(self) -> None:
         with pytest.raises(xyz.NoTag, match="no LoRA tag"):
-            xyz.applied(tag_edits.weighted)(SimpleNamespace(prompt="x"), "0.5", [])
+            xyz.applied(Tag.with_name)(SimpleNamespace(prompt="x"), "0.5", [])
 
 
 def axis_option(label: str, type: Any, apply: Any, choices: Any = None) -> Any:

@@ -1,39 +1,54 @@
-"""Tags written anew: by hand of a program, from a sweep, from another program's infotext."""
+"""Edits of a prompt's text: tests/cases/edits.json, which the page's edits are held to as well.
+
+`set` is an argument and its value (null takes it out), `name` another file's name, `remove` takes
+the tag out. `gives` is the text then; `te` and `unet` are the weights that it says.
+"""
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from typing import Any
+
 import pytest
 from live_lora import parse
-from live_lora.prompt.additional_networks import additional_networks
-from live_lora.prompt.sweeps import length, resolve, same_seed
+from live_lora.prompt import Tag
+from live_lora.records import Progress, Row, Target
+
+TABLE = Path(__file__).parents[1] / "cases" / "edits.json"
+CASES = [
+    (group["about"], case)
+    for group in json.loads(TABLE.read_text("utf-8"))
+    for case in group["cases"]
+]
+
+TEXT = Target("text_encoder", "encoder_layers_0_self_attn_q_proj", "", "linear", (1, 1))
+IN01 = Target("unet", "down_blocks_0_attentions_0_proj_in", "", "linear", (1, 1))
 
 
-@pytest.mark.parametrize(
-    ("tag", "name", "value", "expected"),
-    [
-        ("<lora:a>", "te", "0.5", "<lora:a:te=0.5>"),
-        ("<lora:a:0.8>", "te", "0.5", "<lora:a:0.5>"),
-        ("<lora:a:0.8:0.9>", "unet", "0.5", "<lora:a:0.8:0.5>"),
-        ("<lora:a:0.8:0.9:4>", "te", None, "<lora:a:unet=0.9:dyn=4>"),
-        ("<lora:a:0.8:start=3>", "start", "0.25", "<lora:a:0.8:start=0.25>"),
-        ("<lora:a:0.8:start=3>", "start", None, "<lora:a:0.8>"),
-        ("<lora:a:0.8>", "lbw", "IN01@1;OUT03@0.5", "<lora:a:0.8:lbw=IN01@1;OUT03@0.5>"),
-        ("<lora:a:0.8:0.9:4:start=3>", "weight", "0.5", "<lora:a:0.5:dyn=4:start=3>"),
-        ("<lora:a:te=0.8:unet=1>", "weight", "0.5", "<lora:a:0.5>"),
-        ("<lyco:'a b':0.8>", "weight", "0.5", "<lora:'a b':0.5>"),
-        ('<lora:"a:b":0.8>', "weight", "0.5", '<lora:"a:b":0.5>'),
-        ("<lora:a:1:OUTD>", "weight", "0.5", "<lora:a:0.5:lbw=OUTD>"),
-    ],
-)
-def test_one_argument_set(tag: str, name: str, value: str | None, expected: str) -> None:
-    (found,) = parse(tag).tags
-    assert found.with_value(name, value) == expected
-    assert [found.source for found in parse(expected).tags] == [expected]
+def edited(tag: Tag, case: dict[str, Any]) -> str:
+    if "set" in case:
+        return tag.with_value(*case["set"])
+    return "" if case.get("remove") else tag.with_name(case["name"])
 
 
-def test_another_file_under_the_same_arguments() -> None:
-    (tag,) = parse("<lora:a:0.5:start=3>").tags
-    assert tag.with_name("b: c") == '<lora:"b: c":0.5:start=3>'
+def names(case: dict[str, Any]) -> str:
+    what = case.get("set") or case.get("name") or "remove"
+    return f"{case['prompt']} {what}"
+
+
+@pytest.mark.parametrize(("about", "case"), CASES, ids=[names(case) for _, case in CASES])
+def test_an_edit(about: str, case: dict[str, Any]) -> None:
+    prompt = parse(case["prompt"])
+    (tag,) = prompt.tags
+    text = prompt.replace({tag: edited(tag, case)})
+    assert text == case["gives"], about
+    for after in parse(text).tags:
+        assert after.name == case.get("name", tag.name)
+        assert after.written_kind == tag.written_kind
+        weights = [after.weight(target, Row(), Progress()) for target in (TEXT, IN01)]
+        assert weights == [case.get("te", weights[0]), case.get("unet", weights[1])]
+    assert len(parse(text).tags) == (0 if case.get("remove") else 1)
 
 
 def test_only_the_replaced_tag_changes() -> None:
@@ -44,40 +59,11 @@ def test_only_the_replaced_tag_changes() -> None:
         == "x  <lora: a : .5 >, [<lora:c>::3] <lora:broken:x> ("
     )
     assert prompt.render() == "x  <lora:a:.5>, [<lora:b>::3] <lora:broken:x> ("
+    assert prompt.replace({second: second.with_value("te", "2")}) == (
+        "x  <lora: a : .5 >, [<lyco:b:te=2:unet=1>::3] <lora:broken:x> ("
+    )
 
 
-def test_a_sweep_is_written_out_picture_by_picture() -> None:
-    prompt = parse("a <lora:x:sweep=0; .5;1:seed=same:start=2> <lora:y:0.8:sweep=1,0>")
-    assert [resolve(prompt, picture) for picture in range(4)] == [
-        "a <lora:x:0:start=2> <lora:y:0.8:sweep=1>",
-        "a <lora:x:.5:start=2> <lora:y:0.8:sweep=0>",
-        "a <lora:x:1:start=2> <lora:y:0.8:sweep=1>",
-        "a <lora:x:0:start=2> <lora:y:0.8:sweep=0>",
-    ]
-    assert length(prompt) == 3
-    assert same_seed(prompt)
-    assert not same_seed(parse("<lora:x:sweep=0;1>"))
-    assert length(parse("<lora:x>")) == 1
-
-
-def test_seed_without_a_sweep_is_told() -> None:
-    assert "only together with sweep=" in parse("<lora:x:seed=same>").problems[0].message
-
-
-def test_additional_networks() -> None:
-    fields = {
-        "AddNet Enabled": "True",
-        "AddNet Module 1": "LoRA",
-        "AddNet Model 1": "fox style(1a2b3c4d5e6f)",
-        "AddNet Weight A 1": "0.7",
-        "AddNet Weight B 1": "1",
-        "AddNet Model 2": "old(12345678)",
-        "AddNet Weight 2": "0.5",
-        "AddNet Model 3": "None",
-    }
-    assert additional_networks(fields) == [
-        "<lora:fox style:1:0.7:hash=1a2b3c4d5e6f>",
-        "<lora:old:0.5>",
-    ]
-    assert additional_networks({**fields, "AddNet Enabled": "False"}) == []
-    assert additional_networks({}) == []
+def test_tags_side_by_side_go_together() -> None:
+    prompt = parse("x <lora:a> <lora:b> y <lora:c>")
+    assert prompt.replace(dict.fromkeys(prompt.tags, "")) == "x y"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from live_lora import parse
-from live_lora.prompt import Argument, Prompt, caret
+from live_lora.prompt import Prompt, caret
 from live_lora.prompt.render import tag_text
 from live_lora.records import Progress, Row, Target
 
@@ -97,7 +97,7 @@ def test_without_schedules_only_tags_are_taken_out(text: str) -> None:
     st.lists(st.sampled_from([("te", "0.5"), (None, "0.7"), ("lbw", "OUTD;q@1")]), unique=True),
 )
 def test_every_name_can_be_written(name: str, arguments: list[tuple[str | None, str]]) -> None:
-    written = tag_text(name, [Argument(key, value, None) for key, value in arguments])  # type: ignore[arg-type]
+    written = tag_text(name, arguments)
     prompt = parse(f"a {written} b", schedules=False)
     assert prompt.text == "a  b"
     assert [tag.name for tag in prompt.tags] == [name]

@@ -3,7 +3,7 @@
 const ROOT = new URL("../", import.meta.url);
 
 /** An address under `live-lora/`, wherever the host has put it. */
-export function address(path) {
+function address(path) {
   return new URL(path, ROOT).href;
 }
 

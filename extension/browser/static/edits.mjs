@@ -2,15 +2,17 @@
  * What the page may do to a prompt, as edits of its text: pure functions from tags to edits.
  *
  * Each edit touches only the span it is about: blanks, commas and the user's own spelling stay.
+ * The program makes the same edits (prompt/edits.py); tests/cases/edits.json holds both to it.
  *
  * @typedef {{start: number, end: number, text: string}} Edit
  * @typedef {import("./tags.mjs").Tag} Tag
  * @typedef {import("./tags.mjs").Weight} Weight
  */
 
-import { ARGUMENTS } from "./tags.mjs";
+import { named, valueSpan } from "./tags.mjs";
 
-const NEEDS_QUOTES = new RegExp(`[<>:"\\\\]|^\\s|\\s$|^(?:${ARGUMENTS.join("|")})\\s*=`, "i");
+// Python and JavaScript disagree on a few blanks: what either cuts off is quoted by both.
+const NEEDS_QUOTES = /[<>:="\\]|^[\s\x1c-\x1f\x85]|[\s\x1c-\x1f\x85]$|^$/;
 
 /** A weight as people write it: at most four decimals, no trailing zeros, no minus zero. */
 export function formatNumber(value) {
@@ -18,7 +20,7 @@ export function formatNumber(value) {
 }
 
 /** A file's name as a tag may hold it: quoted where it has characters that the language uses. */
-export function writeName(name) {
+function writeName(name) {
   return NEEDS_QUOTES.test(name) ? `"${name.replace(/["\\]/g, "\\$&")}"` : name;
 }
 
@@ -27,7 +29,7 @@ export function writeTag(name, value) {
   return `<lora:${writeName(name)}:${formatNumber(value)}>`;
 }
 
-/** @param {Weight} weight @returns {Edit} the number's span alone, its blanks kept */
+/** @param {Weight} weight @returns {Edit} the number alone, the blanks around it stay */
 export function setWeight(weight, value) {
   return { start: weight.start, end: weight.end, text: weight.lead + formatNumber(value) };
 }
@@ -38,11 +40,16 @@ export function setName(tag, name) {
 }
 
 /** @param {Tag} tag @returns {Edit} off is `on=0` at the tag's end, on is nothing at all */
-export function setOn(tag, on) {
-  const written = tag.args.find((argument) => argument.key === "on");
+export function setOn(text, tag, on) {
+  const written = named(tag, "on");
   if (!written) return { start: tag.end - 1, end: tag.end - 1, text: on ? "" : ":on=0" };
-  if (on) return { start: written.from - 1, end: written.end, text: "" };
-  return { start: written.start, end: written.end, text: "0" };
+  if (on) return join(text, tag.args.filter(({ key }) => key === "on").map(removed));
+  return { ...valueSpan(written), text: "0" };
+}
+
+/** An argument goes with its colon. */
+function removed({ from, end }) {
+  return { start: from - 1, end, text: "" };
 }
 
 /**

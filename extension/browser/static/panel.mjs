@@ -79,7 +79,7 @@ export class ActivePanel {
     this.box.apply(
       join(
         text,
-        tags.map((tag) => setOn(tag, on)),
+        tags.map((tag) => setOn(text, tag, on)),
       ),
     );
   }

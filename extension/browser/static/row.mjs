@@ -3,7 +3,7 @@
 import { h, say, set } from "./dom.mjs";
 import { remove, setName, setOn, setWeight } from "./edits.mjs";
 import { picture } from "./picture.mjs";
-import { isOn, isStrength, weights } from "./tags.mjs";
+import { isOn, isStrength, weightOf, weights } from "./tags.mjs";
 import { WeightControl } from "./weight.mjs";
 
 const ROLES = { weight: "", te: "te", unet: "unet" };
@@ -54,7 +54,7 @@ export class ActiveRow {
   }
 
   turn() {
-    this.edit(setOn(this.tag, this.switch.checked));
+    this.edit(setOn(this.box.text, this.tag, this.switch.checked));
   }
 
   remove() {
@@ -92,17 +92,21 @@ export class ActiveRow {
 
   renderWeights(tag) {
     const found = weights(tag);
-    while (this.controls.length < found.length) this.addControl(this.controls.length);
+    while (this.controls.length < found.length) this.addControl();
     while (this.controls.length > found.length) this.controls.pop().element.remove();
     found.forEach((weight, at) => this.controls[at].render(weight, tag.name));
   }
 
-  addControl(at) {
-    const control = new LabelledWeight((value) =>
-      this.edit(setWeight(weights(this.tag)[at], value)),
-    );
+  addControl() {
+    const control = new LabelledWeight((role, value) => this.weigh(role, value));
     this.controls.push(control);
     this.weights.append(control.element);
+  }
+
+  /** Found again when it is written: the text may have changed since the slider was touched. */
+  weigh(role, value) {
+    const weight = weightOf(this.tag, role);
+    if (weight) this.edit(setWeight(weight, value));
   }
 
   renderFile({ row, candidates }) {
@@ -151,7 +155,7 @@ function unreadable(tag) {
 /** A weight with the part it is for; a value that is no plain number is shown as it stands. */
 class LabelledWeight {
   constructor(write) {
-    this.control = new WeightControl(write);
+    this.control = new WeightControl((value) => write(this.role, value));
     this.part = h("span", { class: "live-lora-part" });
     this.opaque = h("code", { class: "live-lora-opaque" });
     this.element = h(
@@ -164,6 +168,7 @@ class LabelledWeight {
   }
 
   render({ role, value, text }, name) {
+    this.role = role;
     say(this.part, ROLES[role]);
     this.part.hidden = !ROLES[role];
     this.control.name([name, ROLES[role], "weight"].filter(Boolean).join(" "));

@@ -86,17 +86,30 @@ export function weights(tag) {
   return [{ role: "weight", value: 1, text: "", start: tag.nameEnd, end: tag.nameEnd, lead: ":" }];
 }
 
+/** The strength of this role, or undefined where the tag does not say it apart. */
+export function weightOf(tag, role) {
+  return weights(tag).find((weight) => weight.role === role);
+}
+
 /** A number or a curve; in the second place, others write block weights. */
 export function isStrength(text) {
   return asNumber(text) !== null || /[@~]/.test(text);
 }
 
-function named(tag, key) {
+/** Of several arguments of one name the last counts. */
+export function named(tag, key) {
   return tag.args.findLast((argument) => argument.key === key);
 }
 
-function weight(role, { value, start, end }) {
-  return { role, value: asNumber(value), text: value.trim(), start, end, lead: "" };
+function weight(role, argument) {
+  const text = argument.value.trim();
+  return { role, value: asNumber(text), text, ...valueSpan(argument), lead: "" };
+}
+
+/** Where an argument's value stands, without the blanks around it. */
+export function valueSpan({ value, start }) {
+  const from = start + value.length - value.trimStart().length;
+  return { start: from, end: from + value.trim().length };
 }
 
 /** Null where no item can be the name. An `=` in the name is part of it. */

@@ -11,7 +11,7 @@ from ... import prompt as language
 from ...errors import LiveLoraError
 from ...library.lora_file import LoraFile
 from ...prompt import Tag, additional_networks
-from . import notices, tag_edits
+from . import notices
 from .infotext import HASHES, REMOVED, short_hash
 from .state import LIVE
 
@@ -41,20 +41,17 @@ def hashes_of(line: Any) -> dict[str, str]:
 
 def renamed(prompt: str, written: str, hashes: Mapping[str, str]) -> str:
     """`prompt` with every tag's name as this library knows the file."""
-    tags = language.parse(prompt).tags
+    parsed = language.parse(prompt)
     originals = language.parse(written).tags
-    if len(originals) != len(tags):
-        originals = tags
+    if len(originals) != len(parsed.tags):
+        originals = parsed.tags
     names = {
-        tag.span: name_here(original, hashes.get(original.name.translate(REMOVED)))
-        for tag, original in zip(tags, originals, strict=True)
+        tag: name_here(original, hashes.get(original.name.translate(REMOVED)))
+        for tag, original in zip(parsed.tags, originals, strict=True)
     }
-
-    def edit(tag: Tag) -> str:
-        name = names[tag.span]
-        return tag.source if name == tag.name else tag_edits.renamed(tag, name)
-
-    return tag_edits.every(prompt, edit)
+    return parsed.replace(
+        {tag: tag.with_name(name) for tag, name in names.items() if name != tag.name}
+    )
 
 
 def name_here(tag: Tag, short: str | None) -> str:
@@ -79,12 +76,17 @@ def _named(name: str) -> LoraFile | None:
 
 def with_tags(prompt: str, added: Sequence[str]) -> str:
     """The prompt with these tags; the builtin's, which know one weight only, are replaced."""
-    builtins = language.parse(prompt).tags
+    parsed = language.parse(prompt)
+    builtins = {tag.name: tag for tag in reversed(parsed.tags)}
+    replaced: dict[Tag, str] = {}
+    others = []
     for text in added:
         (tag,) = language.parse(text).tags
-        old = next((one for one in builtins if one.name == tag.name), None)
-        if old is not None:
-            prompt = prompt.replace(old.source, text)
+        if (old := builtins.get(tag.name)) is not None:
+            replaced[old] = text
         else:
-            prompt += ("" if prompt.endswith(">") else "\n") + text
+            others.append(text)
+    prompt = parsed.replace(replaced)
+    for text in others:
+        prompt += ("" if prompt.endswith(">") else "\n") + text
     return prompt

@@ -6,7 +6,7 @@ that finds no tag in the prompt says so.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from modules import scripts
@@ -14,11 +14,18 @@ from modules import scripts
 from ... import prompt as language
 from ...errors import LiveLoraError
 from ...prompt import Tag
-from . import tag_edits
 from .state import LIVE
 
 PREFIX = "[Live LoRA]"
-ARGUMENTS = {"te": "te", "unet": "unet", "start": "start", "stop": "stop", "block preset": "lbw"}
+ARGUMENTS = {
+    "weight": "weight",
+    "te": "te",
+    "unet": "unet",
+    "start": "start",
+    "stop": "stop",
+    "block preset": "lbw",
+}
+PROMPTS = ("prompt", "negative_prompt", "hr_prompt", "hr_negative_prompt")
 NO_LORA = "none"  # as a value of the axis "LoRA": the tag goes
 
 Edit = Callable[[Tag, str], str]  # with a value -> the tag's text
@@ -42,48 +49,36 @@ def _axes(option: Callable[..., Any]) -> list[Any]:
 
     return [
         axis("LoRA", _name, lambda: [entry.name for entry in LIVE.catalog().entries]),
-        axis("weight", tag_edits.weighted),
         *[axis(label, _argument(name)) for label, name in ARGUMENTS.items()],
     ]
 
 
 def _name(tag: Tag, value: str) -> str:
-    return "" if value.lower() == NO_LORA else tag_edits.renamed(tag, value)
+    return "" if value.lower() == NO_LORA else tag.with_name(value)
 
 
 def _argument(name: str) -> Edit:
-    return lambda tag, value: tag_edits.changed(tag, name, value)
+    return lambda tag, value: tag.with_value(name, value)
 
 
 def applied(edit: Edit) -> Callable[[Any, str, Any], None]:
     """What the plot script calls with a cell's copy of p and the axis's value."""
 
     def apply(p: Any, value: str, _: Any) -> None:
-        changed = 0
-        for field in ("prompt", "negative_prompt", "hr_prompt", "hr_negative_prompt"):
-            if isinstance(text := getattr(p, field, None), str):
-                text, count = change(text, edit, value)
-                setattr(p, field, text)
-                changed += count
-        if not changed:
+        texts = {field: getattr(p, field, None) for field in PROMPTS}
+        prompts = {k: language.parse(text) for k, text in texts.items() if isinstance(text, str)}
+        every = [tag for prompt in prompts.values() for tag in prompt.tags]
+        if not every:
             raise NoTag(f"no LoRA tag in the prompt for {value!r}: write one, the axis changes it")
+        name, value = _meant(value, every)
+        for field, prompt in prompts.items():
+            tags = [tag for tag in prompt.tags if name in (None, tag.name)]
+            setattr(p, field, prompt.replace({tag: edit(tag, value) for tag in tags}))
 
     return apply
 
 
-def change(prompt: str, edit: Edit, value: str) -> tuple[str, int]:
-    """The prompt with its tags changed, and how many were."""
-    names = {tag.name for tag in language.parse(prompt).tags}
-    wanted, separator, rest = value.partition(":")
-    only = wanted.strip() if separator and wanted.strip() in names else None
-    value = rest.strip() if only is not None else value
-    count = 0
-
-    def one(tag: Tag) -> str:
-        nonlocal count
-        if only is not None and tag.name != only:
-            return tag.source
-        count += 1
-        return edit(tag, value)
-
-    return tag_edits.every(prompt, one), count
+def _meant(value: str, tags: Sequence[Tag]) -> tuple[str | None, str]:
+    """Of `name: value`, both; of any other value no name, for all tags."""
+    name, colon, rest = (part.strip() for part in value.partition(":"))
+    return (name, rest) if colon and any(tag.name == name for tag in tags) else (None, value)
