@@ -60,7 +60,9 @@ def add_app(commands: Any) -> None:
     app = commands.add_parser("app", help="open the page")
     add_model(app)
     app.add_argument("--port", type=int, help="default: 7860, or the next one that is free")
-    app.add_argument("--no-browser", action="store_true", help="only say the page's address")
+    app.add_argument(
+        "--no-browser", action="store_true", help="print the page's address and open no browser"
+    )
     app.set_defaults(module="server")
 
 
@@ -78,7 +80,7 @@ def add_generate(commands: Any) -> None:
     generate.add_argument("--steps", type=at_least_one, default=20)
     generate.add_argument("--seed", type=int, help="default: a random one, which is printed")
     generate.add_argument("--size", type=size, metavar="WxH", help="default: the model's own")
-    generate.add_argument("--guidance", type=float, help="default: what the model is used to")
+    generate.add_argument("--guidance", type=float, help="default: the model's own")
     generate.add_argument("--strict", action="store_true", help="stop at a tag that cannot be used")
     add_model(generate)
     generate.set_defaults(module="generate")
@@ -100,7 +102,7 @@ def add_model(command: ArgumentParser) -> None:
     )
     command.add_argument("--device", help="cuda, mps or cpu; default: the best there is")
     command.add_argument(
-        "--prediction", choices=PREDICTIONS, help="default: what the checkpoint says of itself"
+        "--prediction", choices=PREDICTIONS, help="default: what the checkpoint says about itself"
     )
 
 

@@ -19,7 +19,7 @@ def title(model: str, device: str, notes: Sequence[str]) -> str:
 
 
 def ready() -> str:
-    return status("Ready. Put a LoRA into the prompt by a click on its card, below.")
+    return status("Ready. Click a LoRA's card below to put it into the prompt.")
 
 
 def working(text: str) -> str:

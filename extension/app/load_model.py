@@ -144,7 +144,7 @@ def _pipeline_class(path: Path) -> Any:
         return CLASSES[index["_class_name"]]
     except FileNotFoundError as error:
         raise FileError(
-            "other-file", path, "no diffusers folder: it has no model_index.json"
+            "other-file", path, "not a diffusers folder: it has no model_index.json"
         ) from error
     except (ValueError, TypeError) as error:
         raise FileError("damaged", path, f"its model_index.json cannot be read: {error}") from error

@@ -88,7 +88,9 @@ def listening(port: int | None) -> socket.socket:
                 raise LiveLoraError(f"port {port} cannot be used: {error.strerror}") from error
         else:
             return place
-    raise LiveLoraError(f"ports {PORT} to {PORT + TRIES - 1} are all in use: say --port")
+    raise LiveLoraError(
+        f"ports {PORT} to {PORT + TRIES - 1} are all in use: choose another with --port"
+    )
 
 
 def serve(app: FastAPI, place: socket.socket, ready: Callable[[], None]) -> None:

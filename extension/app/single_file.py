@@ -63,7 +63,10 @@ def predicts(path: Path, head: Header) -> tuple[Prediction, str]:
             return kind, f"the file's {key}"
     if V_NAME.search(path.stem):
         return "v_prediction", "the file's name"
-    return "epsilon", "nothing in the file: say --prediction v where pictures are brown noise"
+    return (
+        "epsilon",
+        "a guess: use --prediction v if pictures come out as brown noise",
+    )
 
 
 def _says(head: Header, key: str, values: tuple[str, ...]) -> bool:
@@ -88,7 +91,7 @@ def _family(path: Path, head: Header) -> str:
 def _what_instead(head: Header) -> str:
     if any("lora_" in key or key.endswith(".alpha") for key in head.tensors):
         return "this is a LoRA, not a checkpoint: put it into the folder that --lora-dir names"
-    return "no Stable Diffusion 1.x, 2.x or SDXL checkpoint: its UNet is not where theirs is"
+    return "not a Stable Diffusion 1.x, 2.x or SDXL checkpoint: it holds no UNet of theirs"
 
 
 def _check_parts(path: Path, head: Header) -> None:

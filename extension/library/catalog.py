@@ -131,7 +131,7 @@ class Catalog:
         """The named files that have this hash, else one that is known to have it."""
         if not is_hash(hash):
             raise ResolveError(
-                "hash", f"{hash!r} is no hash: write 6 to 64 hexadecimal digits", name
+                "hash", f"{hash!r} is not a hash: write 6 to 64 hexadecimal digits", name
             )
         found = {entry.hash: entry for entry in named if entry.hashes.match(hash)}
         if found:

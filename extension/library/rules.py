@@ -98,7 +98,7 @@ def is_metadata(value: object) -> bool:
 def tensor(key: str, value: object) -> TensorInfo:
     """One entry of the header, its size checked against its shape and dtype."""
     if not isinstance(value, dict):
-        raise Unsound(f"tensor {key!r} is not described by an object")
+        raise Unsound(f"tensor {key!r} is not described by a JSON object")
     if len(value) > 3 or type(value) is Repeated:
         _check_extras(key, value)
     dtype, shape, offsets = value.get("dtype"), value.get("shape"), value.get("data_offsets")
@@ -114,9 +114,9 @@ def tensor(key: str, value: object) -> TensorInfo:
 
 def _check_extras(key: str, value: dict[str, Any]) -> None:
     if isinstance(value, Repeated) and value.keys_twice & {"dtype", "shape", "data_offsets"}:
-        raise Unsound(f"tensor {key!r} is described twice over")
+        raise Unsound(f"tensor {key!r} is described twice")
     if _depth(value) > DEEPEST - 1:
-        raise Unsound(f"tensor {key!r} is described by too deep a nesting")
+        raise Unsound(f"tensor {key!r} is nested too deeply")
 
 
 def _are_counts(value: Any) -> TypeGuard[list[int]]:

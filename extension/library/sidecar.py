@@ -109,7 +109,7 @@ def write(path: Path, changes: Mapping[str, str | float | None]) -> None:
         ) from error
     except UnicodeEncodeError as error:
         raise FileError(
-            "sidecar", target, "cannot be written: there is half a character in it"
+            "sidecar", target, "cannot be written: it contains a lone surrogate"
         ) from error
 
 
@@ -135,7 +135,7 @@ def _json(path: Path, problems: list[str]) -> dict[str, Any]:
         problems.append(f"{path.name} cannot be read: {why}")
         return {}
     if not isinstance(content, dict):
-        problems.append(f"{path.name} is no JSON object")
+        problems.append(f"{path.name} is not a JSON object")
         return {}
     return content
 
@@ -194,7 +194,7 @@ def _existing(target: Path) -> dict[str, Any]:
     content = _json(target, problems)
     if problems:
         raise FileError(
-            "sidecar", target, f"is not changed, for {problems[0]}: mend or remove it first"
+            "sidecar", target, f"was not changed, because {problems[0]}: repair or remove it"
         )
     return content
 

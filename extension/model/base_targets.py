@@ -32,7 +32,7 @@ def base_named(name: str) -> str:
     plain = name.lower().replace("_", "-").replace(".", "").replace(" ", "-")
     found = ALIASES.get(plain, plain)
     if found not in BASES:
-        raise ValueError(f"{name!r} is no base model known here: choose one of {', '.join(BASES)}")
+        raise ValueError(f"{name!r} is not a known base model: choose one of {', '.join(BASES)}")
     return found
 
 

@@ -26,12 +26,12 @@ def test_family(tmp_path: Path, family: str, title: str) -> None:
 @pytest.mark.parametrize(
     ("name", "metadata", "keys", "prediction", "known_by"),
     [
-        ("model", {}, {}, "epsilon", "nothing"),
+        ("model", {}, {}, "epsilon", "a guess"),
         ("noob-v-pred-1.0", {}, {}, "v_prediction", "name"),
         ("animeVpred", {}, {}, "v_prediction", "name"),
         ("768-v-ema", {}, {}, "v_prediction", "name"),
         ("v2-1_768-ema-pruned", {}, {}, "v_prediction", "name"),
-        ("v1-5-pruned", {}, {}, "epsilon", "nothing"),
+        ("v1-5-pruned", {}, {}, "epsilon", "a guess"),
         ("x-vpred", {"modelspec.prediction_type": "epsilon"}, {}, "epsilon", "modelspec"),
         ("x", {"modelspec.prediction_type": "v"}, {}, "v_prediction", "modelspec"),
         ("x", {"ss_v_parameterization": "True"}, {}, "v_prediction", "ss_v_parameterization"),
@@ -62,7 +62,7 @@ def test_the_users_word_is_the_last(tmp_path: Path) -> None:
     ("shapes", "reason"),
     [
         ({"lora_unet_x.lora_down.weight": [4, 4]}, "this is a LoRA"),
-        ({"double_blocks.0.img_attn.qkv.weight": [9, 3]}, "no Stable Diffusion"),
+        ({"double_blocks.0.img_attn.qkv.weight": [9, 3]}, "not a Stable Diffusion"),
         (ldm_shapes("sd15") | {INPUT: [320, 9, 3, 3]}, "inpainting"),
         (ldm_shapes("sd15") | {INPUT: [320, 8, 3, 3]}, "pix2pix"),
         (ldm_shapes("sdxl") | {CONTEXT: [640, 1280]}, "refiner"),

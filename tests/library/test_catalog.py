@@ -345,7 +345,7 @@ def test_a_hash_that_is_not_known_says_how_much_is(tmp_path: Path) -> None:
     with pytest.raises(ResolveError, match=r"to use it all the same$"):
         catalog.find("x", hash="abcdef")
     for nonsense in ("", "abc", "xyzxyzxyz"):
-        with pytest.raises(ResolveError, match="is no hash"):
+        with pytest.raises(ResolveError, match="is not a hash"):
             catalog.find("x", hash=nonsense)
 
 

@@ -96,11 +96,11 @@ UNSOUND: dict[str, tuple[Any, bytes, str]] = {
     "control character": (b'{"__metadata__":{"a":"\x01"}}', b"", "not valid JSON"),
     "NaN": (b'{"a":{"dtype":NaN}}', b"", "NaN is not a JSON value"),
     "5000 brackets": (b"[" * 5000 + b"]" * 5000, b"", "not valid JSON|not a JSON object"),
-    "nesting of 128": (described(note=json.loads("[" * 126 + "]" * 126)), EIGHT, "nesting"),
+    "nesting of 128": (described(note=json.loads("[" * 126 + "]" * 126)), EIGHT, "nested"),
     "two metadata": (b'{"__metadata__":{},"__metadata__":{}}', b"", "two __metadata__"),
     "number in metadata": ({"__metadata__": {"a": 1}}, b"", "not text"),
     "metadata list": ({"__metadata__": ["a"]}, b"", "not text"),
-    "no object": ({"a": 1}, b"", "not described by an object"),
+    "no object": ({"a": 1}, b"", "not described by a JSON object"),
     "field twice": (
         b'{"a":{"dtype":"F32","dtype":"F32","shape":[2],"data_offsets":[0,8]}}',
         EIGHT,

@@ -125,7 +125,7 @@ def test_a_broken_sidecar_is_a_problem_and_is_not_overwritten(path: Path, case: 
     assert found.notes == ""
     assert len(found.problems) == 1
     assert found.problems[0].startswith("ink.v2.json ")
-    with pytest.raises(FileError, match="mend or remove it first"):
+    with pytest.raises(FileError, match="repair or remove it"):
         sidecar.write(path, {"notes": "new"})
     assert file.read_text() == BROKEN[case]
 
