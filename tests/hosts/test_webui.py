@@ -212,11 +212,15 @@ def test_another_checkpoint(host: StandIn, announced: bool) -> None:
 
 
 def test_the_refiner_switches_in_mid_sampling(host: StandIn) -> None:
-    """Other modules, and a setup_conds without activation: hooks go over to them."""
+    """Other modules, and a setup_conds without activation: hooks go over to them.
+
+    What the webui does activate, while it makes a model, are no networks for an empty prompt.
+    """
     other, seen = type(host.model)(3), []
 
     def refine(params: Any) -> None:
         if params.denoiser.step == 1 and sd_models.model_data.sd_model is not other:
+            extra_networks.activate(processing.Processing(""), {})
             sd_models.model_data.sd_model = other
             params.denoiser.p.setup_conds()
         every = other.model.diffusion_model.modules()

@@ -14,7 +14,7 @@ sys.path.insert(0, "repositories/generative-models")
 import torch
 from ldm.modules.diffusionmodules.model import Decoder, Encoder
 from ldm.modules.diffusionmodules.openaimodel import UNetModel
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from transformers import CLIPTextConfig, CLIPTextModel
 
 CLIP = "openai/clip-vit-large-patch14"
@@ -197,10 +197,22 @@ def sdxl(path: Path, seed: int) -> None:
     save(path, xl_config(unet), parts, seed)
 
 
+def copy_as_ckpt(source: Path, target: Path) -> None:
+    """The same weights under the configuration of another file: `X.ckpt` shares `X.yaml`.
+
+    The webui takes two checkpoints for one kind if their configurations are the same *file*, and
+    only then puts the weights into the modules that it has. Its unpickler knows torch's old
+    format alone.
+    """
+    tensors = load_file(source)
+    torch.save({"state_dict": tensors}, target, _use_new_zipfile_serialization=False)
+
+
 if __name__ == "__main__":
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True)
     sd1(folder / "small-a.safetensors", 0)
     sd1(folder / "small-b.safetensors", 1)
+    copy_as_ckpt(folder / "small-b.safetensors", folder / "small-a.ckpt")
     sd2(folder / "small-2.safetensors", 2)
     sdxl(folder / "small-xl.safetensors", 3)

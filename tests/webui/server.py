@@ -12,7 +12,8 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,9 @@ SETTINGS = {
     "live_previews_enable": False,
     "save_images_before_highres_fix": False,
     "CLIP_stop_at_last_layers": 1,
+    # Whatever else a test overrides: what config.json lacks, the webui does not give back.
+    "batch_cond_uncond": True,
+    "skip_early_cond": 0.0,
 }
 
 
@@ -176,9 +180,22 @@ class Webui:
             "scheduler": "Automatic",
             "do_not_save_grid": True,
         }
-        answer = self.post(path, **{**body, **options})
+        with self._given_back(options.get("override_settings", {})):
+            answer = self.post(path, **{**body, **options})
         pictures = [np.asarray(read_picture(one)).astype(int) for one in answer["images"]]
         return Picture(pictures, json.loads(answer["info"]), np.load(self.data / "samples.npy"))
+
+    @contextmanager
+    def _given_back(self, overrides: Mapping[str, Any]) -> Iterator[None]:
+        """No setting of one request may stay on for the tests after it."""
+        before = self.get("/sdapi/v1/options") if overrides else {}
+        try:
+            yield
+        finally:
+            after = self.get("/sdapi/v1/options") if overrides else {}
+            kept = {name: after[name] for name in overrides if after[name] != before[name]}
+            if kept:
+                raise RuntimeError(f"the webui keeps {kept}: add the defaults to SETTINGS")
 
     def img2img(self, prompt: str, picture: np.ndarray, **options: Any) -> Picture:
         """The same from a picture."""

@@ -112,9 +112,13 @@ def test_another_file_under_the_same_name_is_not_hidden_by_the_cond_cache(webui:
     assert second.farthest(first) > 3
 
 
-def test_another_checkpoint(webui: Webui, reference: Webui) -> None:
-    """The webui puts other weights into the same modules."""
-    override = {"override_settings": {"sd_model_checkpoint": "small-b"}}
+# The same weights, in the modules of small-a or in new ones.
+OTHERS = ["small-a.ckpt", "small-b.safetensors"]
+
+
+@pytest.mark.parametrize("other", OTHERS)
+def test_another_checkpoint(webui: Webui, reference: Webui, other: str) -> None:
+    override = {"override_settings": {"sd_model_checkpoint": other}}
     before = webui.txt2img(TAG)
     merged, hooked = reference.txt2img(TAG, **override), webui.txt2img(TAG, **override)
     assert hooked.farthest(before) > 20
@@ -136,13 +140,34 @@ def test_sd_2_and_sdxl(webui: Webui, reference: Webui, checkpoint: str, lora: st
     assert webui.txt2img("a red fox").farthest(reference.txt2img("a red fox")) == 0
 
 
-def test_the_refiner(webui: Webui, reference: Webui) -> None:
-    """Other weights in mid-sampling, and the prompt encoded again without a new activation."""
-    options = {"refiner_checkpoint": "small-b", "refiner_switch_at": 0.5, "steps": 4}
-    merged, hooked = reference.txt2img(TAG, **options), webui.txt2img(TAG, **options)
+REFINE = {"refiner_switch_at": 0.25, "steps": 4}  # one step, then three with the refiner
+
+
+@pytest.mark.parametrize("refiner", OTHERS)
+def test_the_refiner(webui: Webui, reference: Webui, refiner: str) -> None:
+    """Other weights in mid-sampling, and the prompt encoded again without a new activation.
+
+    The builtin's picture is of the refiner that takes over the modules: see the next test.
+    """
+    merged = reference.txt2img(TAG, refiner_checkpoint=OTHERS[0], **REFINE)
+    hooked = webui.txt2img(TAG, refiner_checkpoint=refiner, **REFINE)
     assert hooked.farthest(webui.txt2img(TAG, steps=4)) > 5
     assert hooked.farthest(merged) <= 2
     assert webui.txt2img("a red fox").farthest(reference.txt2img("a red fox")) == 0
+
+
+def test_the_builtin_loses_its_loras_to_a_refiner_with_modules_of_its_own(
+    webui: Webui, reference: Webui
+) -> None:
+    """So that picture is no reference for the refiner.
+
+    The webui encodes an empty prompt with every model that it makes, and activates no networks
+    for it; the builtin takes that for the picture's and draws the rest without.
+    """
+    options = {"refiner_checkpoint": OTHERS[1], **REFINE}
+    lost = reference.txt2img("a red fox <lora:unet-a:0.8>", **options)
+    assert webui.txt2img("a red fox <lora:unet-a:0.8:stop=0.3>", **options).farthest(lost) <= 2
+    assert webui.txt2img("a red fox <lora:unet-a:0.8>", **options).farthest(lost) > 5
 
 
 @pytest.mark.parametrize("error", [False, True])
