@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -45,6 +46,45 @@ def host(library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
 
 class TestRules(WebuiRules):
     """The rules."""
+
+
+def traced(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """What the webui calls of ours from now on, and by which way, each once."""
+    seen: list[tuple[str, str]] = []
+
+    def trace(owner: type, method: str, name: str, way: str) -> None:
+        original = getattr(owner, method)
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            if (name, way) not in seen:
+                seen.append((name, way))
+            return original(*args, **kwargs)
+
+        monkeypatch.setattr(owner, method, call)
+
+    for name in vars(webui.LiveLoraScript):
+        if "process" in name:
+            trace(webui.LiveLoraScript, name, name, "script")
+    for name in wrapping.WRAPPED:
+        trace(wrapping.Job, name, name, "wrapper")
+    for name in ("activate", "deactivate"):
+        trace(webui.extra_network.LiveNetwork, name, name, "network")
+    trace(wrapping.Job, "announce", "cfg_denoiser", "callback")
+    return seen
+
+
+def test_the_timeline_is_what_the_webui_calls(
+    host: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In `hosts/webui/__init__.py`, in its order; and each of our files stands there."""
+    assert webui.__doc__ is not None
+    written = re.findall(r"^ +(\w+) \((\w+)\)$", webui.__doc__, re.MULTILINE)
+    seen = traced(monkeypatch)
+    host.generate("a fox <lora:a:1>", hires=True, hr_prompt="a cat <lora:b:1>")
+    assert seen == written
+    folder = Path(str(webui.__file__)).parent
+    files = {path.name for path in folder.glob("*.py")} - {"__init__.py"}
+    assert set(re.findall(r"(?<!/)\b\w+\.py", webui.__doc__)) == files
 
 
 def comments(p: Any) -> str:

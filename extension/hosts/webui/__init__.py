@@ -1,6 +1,52 @@
 """The host of stable-diffusion-webui v1.10.1: everything it calls is registered here.
 
 Imported by scripts/live_lora.py alone, inside the webui: only there is a `modules` to import.
+
+At every start and Reload UI, `start` below registers the settings (options.py), the routes of the
+LoRA tab (tab_routes.py), the axes of the plot script (xyz.py) and what is done to pasted infotexts
+(paste.py). As long as the process lives, state.py keeps the library, and the core on the
+checkpoint that models.py finds.
+
+One generation is one call of the webui's process_images(p). This is what it calls, in its order.
+It gets to us by a *script*, the always-on one in script.py; by a *wrapper*, which stands on that p
+alone (wrapping.py) and leads to the method of its name in job.py; by the *network* registered as
+`lora` (extra_network.py); or by a *callback*, one of those below.
+
+    before_process (script)
+        puts the wrappers on p; takes over the prompts of an API request (job_options.py)
+    init (wrapper)
+        after all scripts' `process`, the last word on prompts and seeds: `sd_lora`, sweeps
+        (job_options.py)
+    for every batch:
+        parse_extra_network_prompts (wrapper)
+            takes our tags out of the prompts and puts a fingerprint of them into the key of the
+            cond cache (batch_tags.py); opens the files, for the first pass and for hires fix
+            (sampling_pass.py); shows problems (notices.py) and writes hashes (infotext.py)
+        activate (network)
+            only for a p that the script has not seen (fallback.py)
+        setup_conds (wrapper)
+            text encoders' hooks on, until it returns
+            get_conds_with_caching (wrapper)
+                encodes every picture's text with its own LoRAs (conds.py) and their embeddings
+                (bundled.py), unless the cache has the conds
+        sample (wrapper)
+            hooks on, until it returns or raises; then the report (notices.py, state.py)
+            process_before_every_sampling (script)
+                follows the sampler's steps (steps.py)
+            for every call of the UNet:
+                at the refiner's turn another checkpoint, and setup_conds again, without the
+                activation of ours: hooks go over to its modules
+                cfg_denoiser (callback)
+                    which rows come next and how far sampling is (batch_rows.py): weights move
+                    there, and the UNet's hooks find them moved
+            with hires fix: activate, with the tags of its own prompts
+            calculate_hr_conds (wrapper)
+                as setup_conds; then process_before_every_sampling and the calls again, the first
+                of which changes to the hooks of that pass
+    deactivate (network)
+        nothing: it is left out after an error, and where the last batch had no tags
+    postprocess (script)
+        takes the wrappers off
 """
 
 from __future__ import annotations

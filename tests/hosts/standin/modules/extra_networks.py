@@ -25,6 +25,9 @@ class ExtraNetwork:
     def __init__(self, name):
         self.name = name
 
+    def deactivate(self, p):
+        pass
+
 
 def register_extra_network(network):
     extra_network_registry[network.name] = network
@@ -53,3 +56,8 @@ def activate(p, data):
         network.activate(p, given[name])
     if p.scripts is not None:
         p.scripts.run("after_extra_networks_activate", p)
+
+
+def deactivate(p, data):
+    for network in extra_network_registry.values():
+        network.deactivate(p)

@@ -242,6 +242,8 @@ def process_images(p):
             p.setup_conds()
             samples += p.sample(conditioning=p.c, unconditional_conditioning=p.uc)
             infotexts += [infotext(p, i) for i in range(batch.start, min(batch.stop, len(given)))]
+    if not p.disable_extra_networks and p.extra_network_data:
+        extra_networks.deactivate(p, p.extra_network_data)
     run("postprocess", p, processed=None)
     return torch.stack(samples), infotexts
 
