@@ -3,6 +3,8 @@
     python install.py                the webui's call at each start: silent, adds what is missing
     python install.py app [options]  makes .venv, installs the app there and opens its page
     python install.py test [options] the same for ruff, mypy and, with the options, pytest
+    python install.py test --newest  the same with the newest of everything, in .venv-newest
+    python install.py lock [options] renews requirements/*.txt; --upgrade takes newer versions
 
 Inside the webui nothing is ever upgraded: lark, safetensors and torch are there already.
 """
@@ -14,13 +16,15 @@ import sys
 from importlib.util import find_spec
 
 ROOT = os.path.dirname(os.path.abspath(__file__))
-VENV = os.path.join(ROOT, ".venv")
-PYTHON = os.path.join(VENV, *(("Scripts", "python.exe") if os.name == "nt" else ("bin", "python")))
+REQUIREMENTS = os.path.join(ROOT, "requirements")
 # No dependencies of their own, so `--no-deps` cannot touch anything else in a webui.
 WEBUI_NEEDS = {"lark": "lark>=1.1.2", "safetensors": "safetensors>=0.4.2"}
-TORCH = "torch==2.13.0"  # the version the tests run with
+# Installs the 70 packages of the app in seconds, where pip takes most of a minute.
+UV = "uv==0.13.9"
 # On Linux, the torch of the default index brings gigabytes of CUDA along.
 TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
+# All of torch takes 10 s to compile; what is imported compiles itself, in one.
+NOT_COMPILED = "--no-compile"
 # The caller's (the webui's) packages must not leak into our environment.
 FOREIGN = (
     "PYTHONPATH",
@@ -30,13 +34,24 @@ FOREIGN = (
     "PIP_PREFIX",
     "__PYVENV_LAUNCHER__",
 )
+# Settings of pip that uv can be told in its own words …
+PIP_FOR_UV = {"index-url": "UV_DEFAULT_INDEX", "cert": "SSL_CERT_FILE"}
+# … and those that change nothing here: further places (all that is locked is on PyPI), limits on
+# versions (they are fixed), manners. Under any other setting pip does it all itself.
+PIP_FOR_NOTHING = {
+    *("extra-index-url", "find-links", "constraint", "prefer-binary", "compile", "no-compile"),
+    *("timeout", "default-timeout", "retries", "cache-dir", "no-cache-dir", "log", "config-file"),
+    *("disable-pip-version-check", "no-python-version-warning", "no-warn-script-location"),
+    *("no-input", "no-color", "progress-bar", "quiet", "verbose", "root-user-action"),
+    *("require-virtualenv", "break-system-packages"),
+}
 
 
 def main(arguments: list[str]) -> int:
     """The exit status of the command that the arguments name."""
     if not arguments:
         return complete_webui()
-    commands = {"app": app, "test": test}
+    commands = {"app": app, "test": test, "lock": lock}
     if arguments[0] not in commands:
         print(__doc__)
         return 0 if arguments[0] in ("-h", "--help") else 2
@@ -64,74 +79,123 @@ def complete_webui() -> int:
 
 def app(options: list[str]) -> int:
     """Opens the page."""
-    prepare("app")
-    return call(PYTHON, "-m", "live_lora.app.cli", "app", *options, env=environment())
+    return call(prepared("app").python, "-m", "live_lora.app.cli", "app", *options)
 
 
 def test(options: list[str]) -> int:
     """Lint, format, types and tests; the last line is pytest's where all is well."""
-    prepare("test")
-    checks = (
-        ("ruff", "check", "."),
-        ("ruff", "format", "--check", "."),
-        ("mypy",),
-        ("pytest", *options),
-    )
-    failed = []
-    for check in checks:
-        print(f"{' '.join(check[:2])} …", flush=True)
-        if call(PYTHON, "-m", *check, env=environment(), cwd=ROOT):
-            failed.append(" ".join(check[:2]))
-    if failed:
-        print(f"live-lora: not passed: {', '.join(failed)}", file=sys.stderr)
-    return 1 if failed else 0
+    if "--newest" not in options:
+        return call(prepared("test").python, "-m", "tools.checks", *options, cwd=ROOT)
+    newest = Environment(".venv-newest")
+    newest.make()
+    newest.add_torch("torch")
+    newest.install(("--editable", f"{ROOT}[test]"))
+    others = [option for option in options if option != "--newest"]
+    return call(newest.python, "-m", "tools.newest", *others, cwd=ROOT)
 
 
-def prepare(extra: str) -> None:
-    """Makes .venv hold what `extra` of pyproject.toml asks for; instant where it does already."""
-    if sys.version_info < (3, 10):
-        raise SetupError(f"needs Python 3.10 or newer, this is {sys.version.split()[0]}")
-    stamp = os.path.join(VENV, f"live-lora-{extra}")
-    if works(PYTHON) and read(stamp) == fingerprint():
-        return
-    print(f"Setting up {VENV}: the first time takes a few minutes", flush=True)
-    make_venv()
-    install_torch()
-    pip("--editable", f"{ROOT}[{extra}]")
+def lock(options: list[str]) -> int:
+    """Writes down the versions that `app` and `test` install."""
+    return call(prepared("test").python, "-m", "tools.lock", *options, cwd=ROOT)
+
+
+def prepared(extra: str) -> Environment:
+    """.venv, holding what is locked for `extra`; instant where it does already."""
+    venv = Environment(".venv")
+    stamp = os.path.join(venv.folder, f"live-lora-{extra}")
+    if venv.works() and read(stamp) == fingerprint():
+        return venv
+    print(f"Setting up {venv.folder}: the first time takes a minute or so", flush=True)
+    if not venv.works():
+        venv.make()
+    locked = os.path.join(REQUIREMENTS, f"{extra}.txt")
+    project = ("--no-build-isolation", "--editable", ROOT)  # setuptools is in the lock
+    venv.install(("--no-deps", "--requirement", locked), ("--no-deps", *project))
+    # torch last: what it needs is there by then, in the versions that are locked.
+    venv.add_torch(read(os.path.join(REQUIREMENTS, "torch.txt")).strip())
     with open(stamp, "w", encoding="utf-8") as file:
         file.write(fingerprint())
+    return venv
 
 
-def make_venv() -> None:
-    """An environment of our own, made anew where its Python has gone."""
-    if works(PYTHON):
-        return
-    if find_spec("ensurepip") is None:
-        raise SetupError(
-            "this Python cannot make environments: ensurepip is missing. On Debian and Ubuntu: "
-            f"sudo apt install python3.{sys.version_info[1]}-venv"
+class Environment:
+    """A folder that `venv` makes, and what is installed into it."""
+
+    def __init__(self, name: str) -> None:
+        self.folder = os.path.join(ROOT, name)
+        program = ("Scripts", "python.exe") if os.name == "nt" else ("bin", "python")
+        self.python = os.path.join(self.folder, *program)
+
+    def works(self) -> bool:
+        """Whether its Python is there and starts."""
+        return (
+            os.path.exists(self.python)
+            and call(self.python, "-m", "pip", "--version", quiet=True) == 0
         )
-    if call(sys.executable, "-m", "venv", "--clear", VENV, env=environment()):
-        raise SetupError(f"could not make the environment {VENV}")
+
+    def make(self) -> None:
+        """The folder, empty whatever was in it."""
+        if sys.version_info < (3, 10):
+            raise SetupError(f"needs Python 3.10 or newer, this is {sys.version.split()[0]}")
+        if find_spec("ensurepip") is None:
+            raise SetupError(
+                "this Python cannot make environments: ensurepip is missing. On Debian and Ubuntu: "
+                f"sudo apt install python3.{sys.version_info[1]}-venv"
+            )
+        if call(sys.executable, "-m", "venv", "--clear", self.folder):
+            raise SetupError(f"could not make the environment {self.folder}")
+
+    def install(self, *steps: tuple[str, ...]) -> None:
+        """By uv; by pip where uv cannot be had, would act differently, or fails."""
+        variables = self.variables_for_uv()
+        by_uv = (
+            variables is not None and call(self.python, "-m", "pip", "install", UV, quiet=True) == 0
+        )
+        for step in steps:
+            uv = ("-m", "uv", "pip", "install", "--python", self.python)
+            if by_uv and call(self.python, *uv, *step, variables=variables) == 0:
+                continue
+            if by_uv:
+                print("uv could not: now pip, which takes longer", flush=True)
+            self.pip(*step)
+
+    def pip(self, *requirements: str) -> None:
+        """`pip install`."""
+        if call(self.python, "-m", "pip", "install", *requirements):
+            raise SetupError("pip could not install what is needed: its message is above")
+
+    def variables_for_uv(self) -> dict[str, str] | None:
+        """What makes uv do as pip is set to; None where only pip can."""
+        settings = pip_settings(output(self.python, "-m", "pip", "config", "list"))
+        if not settings.keys() <= PIP_FOR_UV.keys() | PIP_FOR_NOTHING:
+            return None
+        return {PIP_FOR_UV[name]: settings[name] for name in settings if name in PIP_FOR_UV}
+
+    def add_torch(self, torch: str) -> None:
+        """torch for this machine; one that is there already, of whatever build, is kept."""
+        if call(self.python, "-c", "import torch", quiet=True) == 0:
+            return
+        if sys.platform == "linux" and not has_nvidia():
+            # Without retries, since there is another way; without its errors for the same reason.
+            quick = ("--index-url", TORCH_CPU_INDEX, "--timeout", "15", "--retries", "0")
+            command = ("-m", "pip", "install", NOT_COMPILED, *quick, torch)
+            if call(self.python, *command, hide_errors=True) == 0:
+                return
+            told = ("-m", "tools.torch_download", torch)
+            call(self.python, *told, cwd=ROOT, variables=self.variables_for_uv())
+        self.pip(NOT_COMPILED, torch)
 
 
-def install_torch() -> None:
-    """torch for this machine; one that is there already, of whatever build, is kept."""
-    if call(PYTHON, "-c", "import torch", env=environment(), quiet=True) == 0:
-        return
-    if sys.platform != "linux":
-        pip("torch")
-    elif has_nvidia() or not installed_cpu_build():
-        pip(TORCH)
+def pip_settings(listed: str) -> dict[str, str]:
+    """What `pip config list` shows, of that which holds for `pip install`."""
+    import re
+    from ast import literal_eval
 
-
-def installed_cpu_build() -> bool:
-    """Whether PyTorch's own index could be reached; without retries, since there is another way."""
-    quick = ("--index-url", TORCH_CPU_INDEX, "--timeout", "15", "--retries", "0")
-    if call(PYTHON, "-m", "pip", "install", *quick, TORCH, env=environment()) == 0:
-        return True
-    print("PyTorch's CPU builds cannot be had from here: taking the usual one", flush=True)
-    return False
+    settings = {}
+    for section in ("global", "install", ":env:"):  # each overrides the one before
+        for name, value in re.findall(rf"^{section}\.([\w-]+)=(.*)$", listed, re.MULTILINE):
+            settings[name] = str(literal_eval(value))
+    return settings
 
 
 def has_nvidia() -> bool:
@@ -141,28 +205,14 @@ def has_nvidia() -> bool:
     return os.path.exists("/proc/driver/nvidia/version") or which("nvidia-smi") is not None
 
 
-def pip(*requirements: str) -> None:
-    """`pip install` in our environment."""
-    if call(PYTHON, "-m", "pip", "install", *requirements, env=environment()):
-        raise SetupError("pip could not install what is needed: its message is above")
-
-
-def works(python: str) -> bool:
-    """Whether this interpreter is there and starts."""
-    return os.path.exists(python) and call(python, "-m", "pip", "--version", quiet=True) == 0
-
-
-def environment() -> dict[str, str]:
-    """The caller's variables without those that would let its packages in."""
-    return {name: value for name, value in os.environ.items() if name not in FOREIGN}
-
-
 def fingerprint() -> str:
     """Changes when the environment has to be looked at again."""
     from hashlib import sha256
 
-    listed = (read(os.path.join(ROOT, name)) for name in ("pyproject.toml", "install.py"))
-    return sha256("\0".join((ROOT, *listed)).encode()).hexdigest()
+    names = sorted(name for name in os.listdir(REQUIREMENTS) if name.endswith(".txt"))
+    paths = [os.path.join(REQUIREMENTS, name) for name in names]
+    paths += [os.path.join(ROOT, name) for name in ("pyproject.toml", "install.py")]
+    return sha256("\0".join((ROOT, *map(read, paths))).encode()).hexdigest()
 
 
 def read(path: str) -> str:
@@ -174,13 +224,34 @@ def read(path: str) -> str:
 
 
 def call(
-    *command: str, env: dict[str, str] | None = None, cwd: str | None = None, quiet: bool = False
+    *command: str,
+    variables: dict[str, str] | None = None,
+    cwd: str | None = None,
+    quiet: bool = False,
+    hide_errors: bool = False,
 ) -> int:
     """The exit status of a program."""
     import subprocess
 
     out = subprocess.DEVNULL if quiet else None
-    return subprocess.run(command, env=env, cwd=cwd, stdout=out, stderr=out, check=False).returncode
+    errors = subprocess.DEVNULL if quiet or hide_errors else None
+    known = {**environment(), **(variables or {})}
+    return subprocess.run(command, env=known, cwd=cwd, stdout=out, stderr=errors).returncode
+
+
+def output(*command: str) -> str:
+    """What a program prints; nothing where it fails."""
+    import subprocess
+
+    done = subprocess.run(
+        command, env=environment(), capture_output=True, text=True, encoding="utf-8"
+    )
+    return done.stdout if done.returncode == 0 else ""
+
+
+def environment() -> dict[str, str]:
+    """The caller's variables without those that would let its packages in."""
+    return {name: value for name, value in os.environ.items() if name not in FOREIGN}
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .session.report import Report as Report
     from .session.run import Run as Run
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _PUBLIC = {
     ".errors": ("LiveLoraError",),

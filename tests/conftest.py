@@ -6,6 +6,10 @@ import importlib.util
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pytest
 
 # The models here are tiny: a second thread only waits, and on a busy machine waits long.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -30,3 +34,22 @@ def mount() -> None:
 
 mount()
 sys.path.append(str(ROOT))  # the tools are no part of the package
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A deprecation that our code meets is an error; those between other libraries are not."""
+    tests = "|".join(sorted(map(module, (ROOT / "tests").rglob("*.py"))))
+    for kind in ("DeprecationWarning", "PendingDeprecationWarning", "FutureWarning"):
+        config.addinivalue_line("filterwarnings", f"default::{kind}")
+        config.addinivalue_line(
+            "filterwarnings", rf"error::{kind}:(live_lora|tools|install|{tests})(\.|$)"
+        )
+
+
+def module(path: Path) -> str:
+    """The name under which pytest imports a file."""
+    packages = [path.stem]
+    while (path.parent / "__init__.py").exists():
+        path = path.parent
+        packages.insert(0, path.name)
+    return ".".join(packages)

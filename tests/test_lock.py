@@ -1,0 +1,72 @@
+"""requirements/*.txt: what is installed is what is tested."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from tools import lock, newest
+from tools.locked import installed, locked
+
+ROOT = Path(__file__).parent.parent
+
+
+def lines(name: str) -> list[str]:
+    """The packages of a file, with the Pythons and systems that they are for."""
+    text = (ROOT / "requirements" / name).read_text(encoding="utf-8")
+    return [line.removesuffix(" \\") for line in text.splitlines() if line[:1].isalnum()]
+
+
+def test_the_environment_is_what_is_locked() -> None:
+    """Only an environment of `install.py test` must be; there, `install.py` has left a mark."""
+    if not Path(sys.prefix, "live-lora-test").exists():
+        pytest.skip(f"{sys.prefix} was not made by `python install.py test`")
+    here = installed()
+    assert {name: here.get(name) for name in locked()} == locked()
+
+
+def test_the_app_has_the_versions_that_are_tested() -> None:
+    assert set(lines("app.txt")) < set(lines("test.txt"))
+
+
+@pytest.mark.parametrize("name", ["app.txt", "test.txt"])
+def test_every_file_that_may_be_installed_is_known_by_its_hash(name: str) -> None:
+    text = (ROOT / "requirements" / name).read_text(encoding="utf-8")
+    assert len(re.findall(r"^\w.*\\\n    --hash=sha256:", text, re.MULTILINE)) == len(lines(name))
+
+
+def test_torch_and_its_cuda_are_not_in_it() -> None:
+    names = {line.split("=")[0] for line in lines("test.txt")}
+    assert {"numpy", "sympy"} <= names, "what torch needs everywhere is"
+    cuda = set(lines("cuda.txt")) | {"torch", "live-lora"}
+    assert not {name for name in names if name in cuda or name.startswith("nvidia")}
+
+
+def test_renewing_takes_the_options_and_stops_at_the_first_failure(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen = []
+
+    def fail(command: tuple[str, ...]) -> object:
+        seen.append(command)
+        return lock.subprocess.CompletedProcess(command, 2)
+
+    monkeypatch.setattr(lock.subprocess, "run", fail)
+    assert lock.main(["--upgrade"]) == 2
+    assert len(seen) == 1
+    assert seen[0][-1] == "--upgrade"
+
+
+def test_what_the_newest_change_is_a_table() -> None:
+    old = {"gradio": "6.31.0", "numpy": "2.4.6", "toml": "0.10.2"}
+    new = {"gradio": "7.0", "numpy": "2.4.6", "tomli": "3", "pip": "26", "live-lora": "0.2.0"}
+    assert newest.table(old, new) == [
+        "3 packages differ from requirements/test.txt:",
+        "  gradio  6.31.0 → 7.0",
+        "  toml    0.10.2 → none",
+        "  tomli     none → 3",
+    ]
+    assert newest.table(old, old) == ["Nothing is newer than the lock."]
