@@ -40,10 +40,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """A deprecation that our code meets is an error; those between other libraries are not."""
     tests = "|".join(sorted(map(module, (ROOT / "tests").rglob("*.py"))))
     for kind in ("DeprecationWarning", "PendingDeprecationWarning", "FutureWarning"):
-        config.addinivalue_line("filterwarnings", f"default::{kind}")
-        config.addinivalue_line(
-            "filterwarnings", rf"error::{kind}:(live_lora|tools|install|{tests})(\.|$)"
-        )
+        ours = rf"error::{kind}:(live_lora|tools|install|{tests})(\.|$)"
+        config.addinivalue_line("filterwarnings", ours)
 
 
 def module(path: Path) -> str:

@@ -11,6 +11,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
+from .. import __version__
 from ..errors import LiveLoraError
 from ..model.base_targets import base_named
 from .single_file import Prediction
@@ -47,6 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def parser() -> ArgumentParser:
     """Every command and option."""
     top = ArgumentParser("live-lora", description="LoRA files, applied live.")
+    top.add_argument("--version", action="version", version=f"live-lora {__version__}")
     commands = top.add_subparsers(metavar="command", required=True)
     add_app(commands)
     add_generate(commands)
