@@ -14,20 +14,27 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from .records import Kind, Shape
+
 
 @dataclass(slots=True)
 class Layer:
-    """The base layer as algorithms see it: its weight and its operation without bias.
+    """The base layer as algorithms see it: W, and its operation without bias.
 
-    `weight` is (o, i), (o, i, kh, kw) or, for a norm, (c,). `base(x)` is Wx (for a norm: the
-    normalised x without weight and bias). `stride`, `padding`, `dilation`, `groups` are the
-    convolution's, neutral for a linear layer.
+    `shape` is (o, i), (o, i / groups, kh, kw) or, for a norm, (c,); `dtype` and `device` are those
+    W is stored in. `base(x)` is Wx in the shape of the layer's output; for a norm it is the
+    normalised x, before weight and bias. `channel_dim` is where the channels of inputs and
+    outputs are. `stride`, `padding`, `dilation` and `groups` are a convolution's.
     """
 
-    kind: Literal["linear", "conv", "norm"]
-    weight: Tensor
-    bias: Tensor | None
+    kind: Kind
+    shape: Shape
+    read: Callable[[], Tensor]  # W's values; ModuleError where the host does not give them
+    bias: Tensor | None  # (o,)
     base: Callable[[Tensor], Tensor]
+    dtype: torch.dtype
+    device: torch.device
+    channel_dim: int = -1
     stride: tuple[int, ...] = (1, 1)
     padding: tuple[int, ...] | str = (0, 0)
     dilation: tuple[int, ...] = (1, 1)
@@ -36,8 +43,30 @@ class Layer:
     padding_mode: str = "zeros"
     border: tuple[int, ...] = (0, 0, 0, 0)
 
+    @classmethod
+    def of(
+        cls,
+        kind: Kind,
+        weight: Tensor,
+        bias: Tensor | None,
+        base: Callable[[Tensor], Tensor],
+        **settings: Any,
+    ) -> Layer:
+        """A layer whose weight is a plain tensor."""
+        settings.setdefault("channel_dim", -3 if kind == "conv" else -1)
+        shape = tuple(weight.shape)
+        return cls(kind, shape, lambda: weight, bias, base, weight.dtype, weight.device, **settings)
+
+    @property
+    def weight(self) -> Tensor:
+        """W's values, in `shape`. Raises ModuleError where a quantised layer does not give them.
+
+        What only asks for the shape, dtype or device asks the layer: reading may be slow.
+        """
+        return self.read()
+
     def apply(self, x: Tensor, weight: Tensor) -> Tensor:
-        """`weight` in the place of W: (…, i) → (…, o) or (n, i, h, w) → (n, o, h', w')."""
+        """`weight` in place of W: (…, i) → (…, o) or (n, i, h, w) → (n, o, h', w')."""
         if self.kind != "conv":
             return F.linear(x, weight)
         padding = self.padding
@@ -46,8 +75,18 @@ class Layer:
         return F.conv2d(x, weight, None, self.stride, padding, self.dilation, self.groups)
 
     def pointwise(self, x: Tensor, weight: Tensor) -> Tensor:
-        """A (o, r) matrix on the channels of x, stride 1."""
+        """A matrix (o, r) on the channels of x, at stride 1: (…, r) → (…, o)."""
         return F.conv2d(x, weight[..., None, None]) if self.kind == "conv" else F.linear(x, weight)
+
+    def along(self, vector: Tensor, values: Tensor) -> Tensor:
+        """(c,) so that it broadcasts over inputs or outputs `values` of c channels."""
+        return along(vector, values, self.channel_dim)
+
+
+def along(vector: Tensor, values: Tensor, channel_dim: int) -> Tensor:
+    """(c,) so that it broadcasts over values (…, c, …) whose channels are that dimension."""
+    behind = values.dim() - 1 - channel_dim % values.dim()
+    return vector.view(-1, *[1] * behind)
 
 
 @dataclass(slots=True)

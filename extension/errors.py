@@ -42,6 +42,7 @@ Code = Literal[
     "no-layer",  # the model has no such layer
     "kind",  # the layer is of a kind that the algorithm does not change
     "shape",  # the layer's weight has another shape
+    "base-weights",  # it needs the layer's own values, which the host does not give
 ]
 
 

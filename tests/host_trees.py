@@ -12,7 +12,7 @@ from typing import Any
 from unittest.mock import patch
 
 import torch
-from live_lora.engine.sites import find_sites
+from live_lora.engine.layers import find_sites
 from live_lora.model.layer_names import layer_key
 from live_lora.records import Component, Target
 from torch import nn
@@ -120,7 +120,7 @@ def host(name: str) -> Targets:
             key = layer_key(component, site.path)
             assert key is not None, site.path
             assert (component, key) not in targets, site.path
-            shape = tuple(site.weight.shape)
+            shape = site.shape
             target = Target(component, key, site.path, site.kind, shape, site.bias is not None)
             targets[component, key] = target
     return targets

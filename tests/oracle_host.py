@@ -13,7 +13,7 @@ from live_lora import network
 from live_lora.deltas import Layer
 from live_lora.engine.hooks import hooked
 from live_lora.engine.layer_patch import CachedDelta, LayerPatch, Term
-from live_lora.engine.sites import Site, find_sites
+from live_lora.engine.layers import Site, find_sites
 from live_lora.engine.weight_table import WeightTable
 from live_lora.model.layer_names import layer_key
 from live_lora.records import Target
@@ -93,7 +93,7 @@ def sites(roots: dict[str, nn.Module]) -> dict[tuple[str, str], tuple[str, Site]
 def targets(places: dict[tuple[str, str], tuple[str, Site]]) -> dict[tuple[str, str], Target]:
     """The same as the targets a network is matched with."""
     return {
-        place: Target(place[0], place[1], path, site.kind, tuple(site.weight.shape))
+        place: Target(place[0], place[1], path, site.kind, site.shape)
         for place, (path, site) in places.items()
     }
 

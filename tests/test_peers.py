@@ -124,7 +124,7 @@ def test_pefts_boft_of_two_stages() -> None:
 
 
 def _linear(weight: Tensor) -> Any:
-    return Layer("linear", weight, None, lambda x: x @ weight.t())
+    return Layer.of("linear", weight, None, lambda x: x @ weight.t())
 
 
 Module = Callable[[str, nn.Module], nn.Module]

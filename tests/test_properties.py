@@ -14,7 +14,7 @@ from live_lora.algorithms import Algorithm
 from live_lora.deltas import Delta
 from live_lora.engine.hooks import hooked
 from live_lora.engine.layer_patch import CachedDelta, LayerPatch, Term
-from live_lora.engine.sites import find_sites
+from live_lora.engine.layers import find_sites
 from live_lora.engine.weight_table import WeightTable
 from live_lora.records import Row
 from torch import Tensor, nn

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from ..deltas import Layer, LowRank
-from .sites import Kind
+from ..records import Kind
 
 
 def add(out: Tensor, change: Tensor, scale: float | Tensor) -> None:

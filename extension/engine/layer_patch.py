@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..deltas import Delta, InputMap, Layer, LowRank
 from .adding import add, add_low_rank
-from .sites import Kind, Site, channels
+from .layers import Site
 from .weight_table import RowWeights, WeightTable, runs
 
 
@@ -178,11 +178,7 @@ class LayerPatch:
 
     def _add_bias(self, delta: Delta, out: Tensor, scale: float | Tensor) -> None:
         if delta.bias is not None:
-            add(out, channels(delta.bias, out, self._shape_kind(out)).expand_as(out), scale)
-
-    def _shape_kind(self, out: Tensor) -> Kind:
-        images = self.layer.kind == "conv" or (self.layer.kind == "norm" and out.dim() == 4)
-        return "conv" if images else "linear"
+            add(out, self.layer.along(delta.bias, out).expand_as(out), scale)
 
     def _base_product(self, x: Tensor, out: Tensor) -> Tensor:
         """Wx of the original x, without bias; a second product only where the input was changed."""
@@ -194,7 +190,7 @@ class LayerPatch:
         elif bias is None:
             return out.clone()
         elif bias.device == out.device:
-            return out - channels(bias, out, self._shape_kind(out)).to(out.dtype)
+            return out - self.layer.along(bias, out).to(out.dtype)
         return self.layer.base(x)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import torch
 
 from ..engine.layer_patch import CachedDelta
-from ..engine.sites import Site
+from ..engine.layers import Site
 from ..errors import ModuleError
 from ..library.lora_file import LoraFile
 from ..network import Match, Module, Network, Unused, load
@@ -72,9 +72,7 @@ class BoundNetwork:
         layer = sites[target.id].layer()
         try:
             algorithm = module.build(read, rank=self.rank)
-            delta = algorithm.runtime(
-                layer, dtype=working_dtype(layer.weight.dtype), device=layer.weight.device
-            )
+            delta = algorithm.runtime(layer, dtype=working_dtype(layer.dtype), device=layer.device)
         except ModuleError as error:
             self.failed[target.id] = Unused.because(module.prefix, error)
             return

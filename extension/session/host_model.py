@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from torch import nn
 
-from ..engine.sites import Site, find_sites
+from ..engine.layers import Site, find_sites
 from ..model.layer_names import layer_key
 from ..network.base_model import base_of
 from ..records import Component, Target, TargetKey
@@ -31,7 +31,7 @@ class HostModel:
         # PEFT, where somebody has wrapped the model with it, moves each layer one level down.
         key = layer_key(component, site.path.replace(".base_layer", ""))
         if key is not None:
-            shape = tuple(site.weight.shape)
+            shape = site.shape
             target = Target(component, key, site.path, site.kind, shape, site.bias is not None)
             self.targets[target.id] = target
             self.sites[target.id] = site

@@ -6,7 +6,7 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..engine.layer_patch import LayerPatch, Term
-from ..engine.sites import Site
+from ..engine.layers import Site
 from ..engine.weight_table import WeightFunction, WeightTable
 from ..records import Progress, Row, Target, TargetKey
 from .cache import BoundNetwork

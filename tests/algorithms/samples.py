@@ -11,7 +11,7 @@ import torch
 from live_lora import algorithms
 from live_lora.algorithms import Algorithm, Settings
 from live_lora.deltas import Delta, InputMap, Layer
-from live_lora.engine.sites import Site, find_sites
+from live_lora.engine.layers import Site, find_sites
 from torch import Tensor, nn
 
 Tensors = dict[str, Tensor]

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pytest
 import torch
-from live_lora.deltas import LowRank
+from live_lora.deltas import Layer, LowRank
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -165,10 +165,8 @@ def test_a_base_in_few_bits_is_read_as_it_is(dtype: torch.dtype) -> None:
     host = nn.Linear(16, 24, bias=False).double().requires_grad_(False)
     made = tensors("dora by rows", (24, 16))
     low = host.weight.data.to(dtype)
-    layer = site_of(host).layer()
-    layer.weight = low.double()
-    want = algorithm(made).delta(layer)
-    layer.weight = low
+    want = algorithm(made).delta(Layer.of("linear", low.double(), None, host))
+    layer = Layer.of("linear", low, None, host)
     got = algorithm(made).delta(layer)
     assert got.dtype == torch.float32
     assert torch.allclose(got, want.float(), atol=1e-5)

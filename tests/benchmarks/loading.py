@@ -23,7 +23,7 @@ import conftest  # noqa: F401  mounts the package
 import host_trees
 import torch
 from live_lora import network
-from live_lora.engine.sites import find_sites
+from live_lora.engine.layers import find_sites
 from live_lora.model import layer_names
 from safetensors.torch import load_file, save_file
 

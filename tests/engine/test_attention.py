@@ -9,7 +9,8 @@ import torch
 from live_lora.deltas import LowRank
 from live_lora.engine.hooks import hooked
 from live_lora.engine.layer_patch import CachedDelta, LayerPatch, Term
-from live_lora.engine.sites import PROJECTIONS, find_sites
+from live_lora.engine.layers import find_sites
+from live_lora.engine.layers.attention import PROJECTIONS
 from live_lora.engine.weight_table import WeightTable
 from live_lora.records import Row
 from torch import Tensor, nn

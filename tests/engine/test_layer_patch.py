@@ -10,7 +10,7 @@ import torch
 from live_lora.deltas import Delta, Dense, InputMap, Layer, LowRank, OutputMap
 from live_lora.engine.hooks import hooked
 from live_lora.engine.layer_patch import CachedDelta, LayerPatch, Term
-from live_lora.engine.sites import find_sites
+from live_lora.engine.layers import find_sites
 from live_lora.engine.weight_table import WeightTable
 from live_lora.records import Progress, Row
 from torch import Tensor, nn

@@ -40,8 +40,8 @@ def test_the_three_together_are_the_whole(tmp_path: Path, algorithm: str) -> Non
     match = found.match(host("sdxl sgm"))
     assert not found.unused
     assert [target.key[-6:] for target, _ in match.matched] == ["q_proj", "k_proj", "v_proj"]
-    layer = Layer("linear", torch.zeros(WIDTH, WIDTH), None, nn.Identity())
-    whole = Layer("linear", torch.zeros(3 * WIDTH, WIDTH), None, nn.Identity())
+    layer = Layer.of("linear", torch.zeros(WIDTH, WIDTH), None, nn.Identity())
+    whole = Layer.of("linear", torch.zeros(3 * WIDTH, WIDTH), None, nn.Identity())
     with found.open() as read:
         thirds = [module.build(read).delta(layer) for _, module in match.matched]
         _, module = match.matched[0]

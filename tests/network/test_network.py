@@ -71,8 +71,8 @@ def layer_of(target: Target) -> Layer:
     torch.manual_seed(1)
     weight = torch.randn(target.shape)
     if target.kind == "conv":
-        return Layer("conv", weight, None, nn.Identity(), padding=(1, 1))
-    return Layer(target.kind, weight, None, nn.Identity())
+        return Layer.of("conv", weight, None, nn.Identity(), padding=(1, 1))
+    return Layer.of(target.kind, weight, None, nn.Identity())
 
 
 def rank_matrix(value: float) -> Tensor:

@@ -1,0 +1,60 @@
+"""Linear layers: nn.Linear, and the classes that hosts have in its place."""
+
+from __future__ import annotations
+
+from typing import ClassVar, cast
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ...records import Kind, Shape
+from .whole_module import ModuleSite, integers, is_leaf, unpacked, weight_of
+
+
+class LinearSite(ModuleSite):
+    """y = W x + b, (…, i) → (…, o).
+
+    A linear layer is not always an nn.Linear: Forge's is a class of its own, and its weight may be
+    packed. It is known by `in_features` and `out_features`, or by its name and a matrix.
+    """
+
+    __slots__ = ()
+    kind: ClassVar[Kind] = "linear"
+
+    @classmethod
+    def claims(cls, module: nn.Module) -> bool:
+        """nn.Linear or what works like one; not before its weight is there."""
+        return _sizes(module) is not None and (isinstance(module, nn.Linear) or is_leaf(module))
+
+    @property
+    def shape(self) -> Shape:
+        """(o, i)."""
+        sizes = _sizes(self.module)
+        assert sizes is not None
+        return sizes
+
+    def base(self, x: Tensor) -> Tensor:
+        """Wx, (…, i) → (…, o)."""
+        weight = cast(Tensor, self.module.weight)
+        plain = type(self.module).forward is nn.Linear.forward
+        if plain and weight.dtype == x.dtype and weight.device == x.device:
+            return F.linear(x, weight)
+        return self.forward_without_bias(x)
+
+
+def _sizes(module: nn.Module) -> Shape | None:
+    """(o, i), from the matrix where it is one and else from what the module says of itself."""
+    weight = weight_of(module)
+    if weight is None:
+        return None
+    declared = integers(module, "out_features", "in_features")
+    known = isinstance(module, nn.Linear)
+    if not unpacked(weight):
+        return declared
+    if weight.dim() != 2:
+        return declared if known else None
+    named = any("Linear" in kind.__name__ for kind in type(module).__mro__)
+    shape = tuple(weight.shape)
+    # A matrix that contradicts the sizes is stored in some other order.
+    agreed = known or (named if declared is None else declared == shape)
+    return shape if agreed else None
