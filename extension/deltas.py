@@ -96,6 +96,8 @@ class Delta:
     # "x": D needs x only. "wx": Wx too. "input": D acts on the layer's input (see InputMap).
     reads: ClassVar[Literal["x", "wx", "input"]] = "x"
     bias: Tensor | None = field(default=None, kw_only=True)
+    # Made from the layer's own weights, so that another checkpoint needs another delta.
+    from_base: bool = field(default=False, kw_only=True)
 
     def __call__(self, layer: Layer, x: Tensor, wx: Tensor | None = None) -> Tensor:
         """The change of the layer's output at weight 1, without `bias`."""

@@ -37,7 +37,7 @@ class Registry(Generic[Member]):
         """Registers a member with its claims. TypeError where another has one of them."""
         for claim in claims:
             owner = self.owners.setdefault(claim, member)
-            if owner is not member:
+            if owner != member:
                 raise TypeError(f"{member!r} and {owner!r} both claim the {self.what} {claim!r}")
         self.members.append(member)
 

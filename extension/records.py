@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -9,6 +10,7 @@ Component = Literal["unet", "text_encoder", "text_encoder_2"]
 Side = Literal["cond", "uncond"]
 Kind = Literal["linear", "conv", "norm"]
 Shape = tuple[int, ...]
+Shapes = Mapping[str, Shape]  # of tensors, by their keys in a file or their slots in a module
 TargetKey = tuple[str, str]  # component, canonical key
 
 COMPONENTS: tuple[Component, ...] = ("unet", "text_encoder", "text_encoder_2")

@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 import torch
+from algorithms.samples import bias_change
 from live_lora import network
 from live_lora.deltas import Layer
 from live_lora.engine.hooks import hooked
@@ -130,7 +131,7 @@ def run_merged(loaded: network.Network, m: float) -> Iterator[tuple[str, Tensor]
 
 def merge(algorithm: object, layer: Layer, module: nn.Module, m: float) -> None:
     """W + m ΔW and b + m Δb, into the module."""
-    bias = algorithm.bias_delta(layer)
+    bias = bias_change(algorithm, layer)
     module.weight.data += m * algorithm.delta(layer)
     if bias is not None:
         start = torch.zeros_like(bias) if module.bias is None else module.bias.data

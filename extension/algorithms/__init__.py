@@ -9,7 +9,7 @@ from ..discovery import import_all
 from .base import Algorithm as Algorithm
 from .base import Settings as Settings
 from .registry import choose as choose
-from .registry import split as split
-from .registry import suffix_table as suffix_table
+from .suffixes import split as split
+from .suffixes import suffix_table as suffix_table
 
 import_all(__name__, __path__)

@@ -1,4 +1,11 @@
-"""What every algorithm is: tensors of one module in, the change of one layer out."""
+"""What every algorithm is: the tensors of one module in, the change of one layer out.
+
+A module on its way, of a kohya LoRA for example:
+    `choose` finds the algorithm by the slots {up, down, alpha} (registry.py), `Lora` (lora.py);
+    `outline`, from the header's shapes alone, tells whether it fits a layer;
+    `Lora(tensors)` holds the tensors, and `runtime(layer)` gives the Delta that the engine runs
+    beside the layer (deltas.py), `delta(layer)` the same as ΔW.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +18,15 @@ import torch
 from torch import Tensor
 
 from ..deltas import Delta, Dense, Layer
+from ..discovery import Registry
 from ..errors import ModuleError
-from ..records import Kind, Target
-from . import residual
-from .registry import SHARED, Shape, register
+from ..records import Kind, Shape, Shapes, Target
+from . import residual, weight_shapes
+from .channels import vector
 from .sanity import demand_finite, demand_sane, sound
+from .suffixes import claim
 from .values import ComputeSpec, demand_float, demand_size, scalar, working
+from .watched_layer import WatchedLayer
 
 # Slots whose tensors are numbers about the module, not weights: any dtype will do.
 NUMBERS = frozenset({"alpha", "scale", "on_input", "bias_indices", "bias_size", "oft_scaled"})
@@ -27,8 +37,8 @@ class Settings:
     """What is known about a module from outside its tensors.
 
     `alpha` is the metadata's, used where the module has no alpha tensor; with `rslora` it is
-    divided by √r in the place of r. `rank` is the rank wanted at use time (dyn=): the first so
-    many columns, not rescaled. `config` is the PEFT configuration of the component, where known,
+    divided by √r instead of r. `rank` is the rank wanted at use time (dyn=): the first so many
+    columns, not rescaled. `config` is the PEFT configuration of the component, where known,
     `format` the name of the keys' dialect.
     """
 
@@ -40,36 +50,37 @@ class Settings:
 
 
 class Algorithm:
-    """One module of a file. Subclasses declare `name`, `suffixes`, `required`, override `change`
-    and, where the factors are cheaper than a dense ΔW, `form`.
+    """One module of a file. A subclass declares `name`, `suffixes` and `required`, says what it
+    fits (`check`, `delta_shape`), and computes `delta_weight`; where something is cheaper than a
+    dense ΔW, `factored_delta` too.
 
-    Raises ModuleError where the tensors do not fit each other. Only shapes and dtypes are looked
-    at until `delta` or `runtime`, so that tensors on the meta device will do for a look.
+    All of them raise ModuleError where the tensors fit neither each other nor the layer. Only
+    shapes and dtypes are looked at until `delta` or `runtime`: tensors on the meta device will do.
     """
 
     name: ClassVar[str] = ""
     family: ClassVar[str] = ""  # algorithms of one family may claim the same slots
     suffixes: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     required: ClassVar[frozenset[str]] = frozenset()
-    needs_base: bool = False  # what `runtime` gives depends on the layer's weight
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         if "name" in vars(cls):
-            register(cls)
+            claim(cls.family or cls.name, cls.suffixes)
+            ALGORITHMS.add(cls, [cls.name])
 
     @classmethod
-    def claims(cls, shapes: Mapping[str, Shape]) -> bool:
+    def claims(cls, shapes: Shapes) -> bool:
         """Do these slots make this algorithm?"""
         return cls.required <= shapes.keys()
 
     @classmethod
-    def covers(cls, shapes: Mapping[str, Shape]) -> set[str]:
+    def covers(cls, shapes: Shapes) -> set[str]:
         """Which of these slots it uses, of those that are not shared by all."""
-        return {slot for slot in shapes if slot in cls.suffixes and slot not in SHARED}
+        return shapes.keys() & cls.suffixes.keys()
 
     @classmethod
-    def outline(cls, shapes: Mapping[str, Shape], settings: Settings | None = None) -> Algorithm:
+    def outline(cls, shapes: Shapes, settings: Settings | None = None) -> Algorithm:
         """The algorithm without values, for `rank` and `fit`; alpha is the settings' alone."""
         for slot, shape in shapes.items():
             demand_size(slot, shape)
@@ -80,9 +91,8 @@ class Algorithm:
         self.tensors = dict(tensors)
         self.settings = settings or Settings()
         if self.settings.rank is not None and self.settings.rank < 1:
-            raise ModuleError(
-                "rank", f"cannot be cut to rank {self.settings.rank}: at least 1 is left"
-            )
+            reason = f"cannot be cut to rank {self.settings.rank}: at least 1 is left"
+            raise ModuleError("rank", reason)
         self.shapes = {slot: tuple(tensor.shape) for slot, tensor in self.tensors.items()}
         for slot, tensor in self.tensors.items():
             if slot not in NUMBERS:
@@ -91,7 +101,7 @@ class Algorithm:
         self.check()
 
     def check(self) -> None:
-        """Raises ModuleError where the tensors do not fit each other."""
+        """Do the tensors fit each other?"""
 
     @property
     def rank(self) -> int | None:
@@ -116,9 +126,8 @@ class Algorithm:
         if tensor is not None and not tensor.is_meta:
             value = scalar("alpha", tensor)
         if value is not None and not (math.isfinite(value) and value > 0):
-            raise ModuleError(
-                "alpha", f"alpha is {value:g}, and the scale alpha / rank would make no sense"
-            )
+            reason = f"alpha is {value:g}, and the scale alpha / rank would make no sense"
+            raise ModuleError("alpha", reason)
         return value
 
     @property
@@ -133,59 +142,74 @@ class Algorithm:
         return alpha / (math.sqrt(rank) if root else rank)
 
     def fit(self, target: Target) -> None:
-        """Raises ModuleError with the reason when this cannot go on `target`."""
+        """Can this go on `target`?"""
         self.fit_shape(target.kind, target.shape)
 
     def fit_shape(self, kind: Kind, shape: Shape) -> None:
-        """Raises ModuleError when it cannot go on a weight of this kind and shape."""
-        raise NotImplementedError
+        """Can it go on a weight of this kind and shape? As it is for all that add to W."""
+        weight_shapes.refuse_norm(kind)
+        weight_shapes.check(self.delta_shape(), kind, shape)
+        residual.check(self.tensors, kind, shape)
 
     def delta(self, layer: Layer) -> Tensor:
         """ΔW at weight 1, in W's shape, in float64 where W is float64 and else in float32."""
         self.fit_shape(layer.kind, tuple(layer.weight.shape))
-        place = ComputeSpec(working(layer.weight.dtype), layer.weight.device)
+        spec = ComputeSpec(working(layer.weight.dtype), layer.weight.device)
         with sound(self.tensors):
-            change = self.change(layer, place)
-        demand_finite(change, self.tensors)
-        return change
-
-    def bias_delta(self, layer: Layer) -> Tensor | None:
-        """What is added to the layer's bias at weight 1: (o,), or None."""
-        return self.bias_change(
-            layer, ComputeSpec(working(layer.weight.dtype), layer.weight.device)
-        )
+            made = self.delta_weight(WatchedLayer(layer), spec)
+        demand_finite(made, self.tensors)
+        return made
 
     def runtime(
         self, layer: Layer, *, dtype: torch.dtype, device: torch.device | str | None = None
     ) -> Delta:
-        """The cheapest form of the change: built in float32 (or float64), then cast to `dtype`."""
-        self.fit_shape(layer.kind, tuple(layer.weight.shape))
-        place = ComputeSpec(working(dtype), torch.device(device or layer.weight.device), dtype)
+        """The cheapest Delta: built in float32 (or float64), then cast to `dtype`.
+
+        Its `from_base` is true if the layer's weights were read for it.
+        """
+        watched = WatchedLayer(layer)
+        self.fit_shape(watched.kind, watched.shape)
+        spec = ComputeSpec(working(dtype), torch.device(device or watched.device), dtype)
         with sound(self.tensors):
-            built = self.form(layer, place)
-            built.bias = self.bias_change(layer, place)
-        built = built.to(place.device, dtype)
+            built = self.runtime_delta(watched, spec)
+            built.bias = self.bias_delta(watched, spec)
+        built = built.to(spec.device, dtype)
         demand_sane(built, dtype, self.tensors)
+        built.from_base = watched.was_read
         return built
 
-    def change(self, layer: Layer, place: ComputeSpec) -> Tensor:
-        """ΔW in W's shape, at this place's dtype and device: the one method to override."""
+    def delta_shape(self) -> Shape:
+        """The shape of ΔW by the file's tensors: (o, i[, kh, kw]), or flattened (o, i·kh·kw)."""
         raise NotImplementedError
 
-    def form(self, layer: Layer, place: ComputeSpec) -> Delta:
-        """The Delta, before the cast; dense where a subclass has nothing cheaper."""
-        return Dense(self.change(layer, place))
+    def delta_weight(self, layer: WatchedLayer, spec: ComputeSpec) -> Tensor:
+        """ΔW in W's shape, in the spec's dtype and on its device."""
+        raise NotImplementedError
 
-    def bias_change(self, layer: Layer, place: ComputeSpec) -> Tensor | None:
-        """`diff_b`, where the file has one."""
-        if "diff_b" not in self.tensors:
-            return None
-        return residual.bias("diff_b", self.get("diff_b", place), layer)
+    def factored_delta(self, layer: WatchedLayer, spec: ComputeSpec) -> Delta | None:
+        """What is cheaper than ΔW x, before the cast; None where nothing is."""
+        return None
 
-    def get(self, slot: str, place: ComputeSpec) -> Tensor:
+    def runtime_delta(self, layer: WatchedLayer, spec: ComputeSpec) -> Delta:
+        """The factored one, else ΔW: factors would mix what groups of channels keep apart."""
+        factored = self.factored_delta(layer, spec) if layer.groups == 1 else None
+        return Dense(self.delta_weight(layer, spec)) if factored is None else factored
+
+    def bias_delta(self, layer: WatchedLayer, spec: ComputeSpec) -> Tensor | None:
+        """What is added to the layer's bias: (o,) of `diff_b`, where the file has one."""
+        return self.bias_of("diff_b", layer, spec) if "diff_b" in self.tensors else None
+
+    def bias_of(self, slot: str, layer: WatchedLayer, spec: ComputeSpec) -> Tensor:
+        """The slot's tensor as (o,), from any shape with o elements."""
+        return vector(slot, self.get(slot, spec), layer.outputs, "outputs")
+
+    def get(self, slot: str, spec: ComputeSpec) -> Tensor:
         """The slot's tensor, for computing with."""
-        return place.of(self.tensors[slot])
+        return spec.of(self.tensors[slot])
 
     def shape(self, slot: str) -> Shape:
         """The shape of the slot's tensor."""
         return self.shapes[slot]
+
+
+ALGORITHMS: Registry[type[Algorithm]] = Registry("name")  # every algorithm, by its name

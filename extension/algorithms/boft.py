@@ -7,20 +7,19 @@ channels go back. R is made and constrained as in OFT, over the blocks of all st
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from ..deltas import Delta, Dense, Layer, OutputMap
+from ..deltas import Delta, Layer, OutputMap
 from ..errors import ModuleError
-from ..records import Kind
+from ..records import Kind, Shape, Shapes
 from .channels import back, last, vector
 from .oft import Oft
-from .registry import Shape
 from .rotation import blockwise, bounded, cayley, skewed
 from .values import ComputeSpec
+from .watched_layer import WatchedLayer
 
 MOST_STAGES = 32
 
@@ -70,12 +69,11 @@ class Boft(Oft):
     family = "oft_blocks"
 
     @classmethod
-    def claims(cls, shapes: Mapping[str, Shape]) -> bool:
+    def claims(cls, shapes: Shapes) -> bool:
         """Blocks in two dimensions."""
         return len(shapes.get("oft_blocks", ())) == 4
 
     def check(self) -> None:
-        """Raises ModuleError where blocks are not square and even, or the stages too many."""
         stages, count, block, width = self.size()
         if block != width or block % 2:
             raise ModuleError(
@@ -85,7 +83,6 @@ class Boft(Oft):
             raise ModuleError("form", f"has {stages} stages for {count} blocks of {block}")
 
     def fit_shape(self, kind: Kind, shape: Shape) -> None:
-        """Raises ModuleError where K · b is not the layer's number of outputs."""
         _, count, block, _ = self.size()
         if kind == "norm" or count * block != shape[0]:
             raise ModuleError(
@@ -94,22 +91,20 @@ class Boft(Oft):
         if "rescale" in self.tensors:
             vector("rescale", self.tensors["rescale"], shape[0], "outputs")
 
-    def map(self, outputs: int, place: ComputeSpec) -> Butterfly:
+    def map(self, outputs: int, spec: ComputeSpec) -> Butterfly:
         """The stages as (R − I)ᵀ, and ρ − 1."""
-        skew = bounded(skewed(self.get("oft_blocks", place)), (self.alpha or 0.0) * outputs)
-        stages = cayley(skew, place).mT
+        skew = bounded(skewed(self.get("oft_blocks", spec)), (self.alpha or 0.0) * outputs)
+        stages = cayley(skew, spec).mT
         if "rescale" not in self.tensors:
             return Butterfly(stages)
-        return Butterfly(stages, self.get("rescale", place).flatten() - 1)
+        return Butterfly(stages, self.get("rescale", spec).flatten() - 1)
 
-    def change(self, layer: Layer, place: ComputeSpec) -> Tensor:
+    def delta_weight(self, layer: WatchedLayer, spec: ComputeSpec) -> Tensor:
         """The butterfly on the rows of W."""
-        weight = place.of(layer.weight)
-        turned = self.map(weight.shape[0], place).change(weight.flatten(1).t())
+        weight = spec.of(layer.weight)
+        turned = self.map(layer.outputs, spec).change(weight.flatten(1).t())
         return turned.t().reshape(weight.shape)
 
-    def form(self, layer: Layer, place: ComputeSpec) -> Delta:
-        """The butterfly on Wx; dense in a convolution of groups, as in OFT."""
-        if layer.groups != 1:
-            return Dense(self.change(layer, place))
-        return self.map(layer.weight.shape[0], place)
+    def factored_delta(self, layer: WatchedLayer, spec: ComputeSpec) -> Delta | None:
+        """The butterfly on Wx."""
+        return self.map(layer.outputs, spec)

@@ -16,16 +16,15 @@ from torch import Tensor
 
 from ..deltas import Delta, Dense, InputMap, Layer, OutputMap
 from ..errors import ModuleError
-from ..records import Kind
+from ..records import Kind, Shape, Shapes
 from . import weight_shapes
-from .additive import Additive
 from .base import Algorithm, Settings
 from .channels import along, columns, rows
 from .loha import Loha
 from .lokr import Lokr
 from .lora import Lora
-from .registry import Shape
 from .values import ComputeSpec
+from .watched_layer import WatchedLayer
 
 LENGTHS = ("magnitude", "dora_scale")
 
@@ -60,12 +59,23 @@ class InputDora(InputMap):
         return self.inner(layer, shifted)
 
 
+def lengths(whole: Tensor, by_output: bool, dtype: torch.dtype) -> Tensor:
+    """‖V‖ of the rows (o,) or of the columns (i,) of V (o, i, …), summed in `dtype`."""
+    rest = tuple(axis for axis in range(whole.dim()) if axis != (0 if by_output else 1))
+    length: Tensor = torch.linalg.vector_norm(whole, dim=rest, dtype=dtype)
+    return length
+
+
+def gain_of(magnitude: Tensor, length: Tensor) -> Tensor:
+    """d / ‖V‖ − 1, of the same shape; a row of zeros stays one, whatever its length should be."""
+    return torch.where(length > 0, magnitude / length - 1, 0.0)
+
+
 class Dora(Algorithm):
     """An additive algorithm with lengths beside it. Subclasses say `of` which."""
 
     family = "dora"
-    of: ClassVar[type[Additive]]
-    needs_base = True
+    of: ClassVar[type[Algorithm]]
     suffixes: ClassVar = {
         "dora_scale": ("dora_scale",),
         "magnitude": (
@@ -83,17 +93,16 @@ class Dora(Algorithm):
         super().__init__(tensors, settings=settings)
 
     @classmethod
-    def claims(cls, shapes: Mapping[str, Shape]) -> bool:
+    def claims(cls, shapes: Shapes) -> bool:
         """Lengths, and all that the algorithm below needs."""
         return any(slot in shapes for slot in LENGTHS) and cls.of.claims(shapes)
 
     @classmethod
-    def covers(cls, shapes: Mapping[str, Shape]) -> set[str]:
+    def covers(cls, shapes: Shapes) -> set[str]:
         """The lengths, and what the algorithm below uses."""
         return cls.of.covers(shapes) | (set(LENGTHS) & set(shapes))
 
     def check(self) -> None:
-        """Raises ModuleError where two trainers' lengths are in one module."""
         if all(slot in self.tensors for slot in LENGTHS):
             raise ModuleError(
                 "ambiguous", "holds dora_scale and a magnitude vector: which one is meant?"
@@ -121,47 +130,51 @@ class Dora(Algorithm):
         return size == outputs and not (len(shape) > 1 and shape[0] == 1 and size > 1)
 
     def fit_shape(self, kind: Kind, shape: Shape) -> None:
-        """Raises ModuleError when the algorithm below does not fit, or the lengths do not."""
         weight_shapes.refuse_norm(kind)
         self.inner.fit_shape(kind, shape)
         self.by_output(shape[0], self._width(shape))
 
     def _width(self, shape: Shape) -> int:
         """The input channels that it was made for: 4 of an inpainting model's 9."""
-        return weight_shapes.inputs(self.inner.made()[1:], shape[1:])[0]
+        return weight_shapes.inputs(self.inner.delta_shape()[1:], shape[1:])[0]
 
-    def gain(self, layer: Layer, place: ComputeSpec) -> tuple[Tensor, Tensor, bool]:
-        """d / ‖V‖ − 1, V itself, and whether they are of the outputs."""
-        shape = tuple(layer.weight.shape)
-        width = self._width(shape)
-        whole = (place.of(layer.weight) + self.inner.change(layer, place))[:, :width]
-        outputs = self.by_output(shape[0], width)
-        rest = tuple(axis for axis in range(whole.dim()) if axis != (0 if outputs else 1))
-        norm = torch.linalg.vector_norm(whole, dim=rest, dtype=place.widest)
-        lengths = self.get(self.slot, place).flatten().to(norm.dtype)
-        # A row of zeros stays one, whatever its length should be.
-        gain = torch.where(norm > 0, lengths / norm - 1, 0.0)
-        return gain.to(place.dtype), whole, outputs
+    def delta_shape(self) -> Shape:
+        """That of the algorithm below."""
+        return self.inner.delta_shape()
 
-    def change(self, layer: Layer, place: ComputeSpec) -> Tensor:
-        """V ∘ d / ‖V‖ − W."""
-        gain, whole, outputs = self.gain(layer, place)
-        scaled = whole * (rows(gain, whole) if outputs else columns(gain, whole))
-        inner = self.inner.change(layer, place)
-        inner[:, : whole.shape[1]] += scaled
-        return inner
+    def gain(
+        self, layer: WatchedLayer, product: Tensor, spec: ComputeSpec
+    ) -> tuple[Tensor, Tensor, bool]:
+        """d / ‖V‖ − 1, V = W + product itself, and whether the gain is of the outputs."""
+        width = self._width(layer.shape)
+        whole = (spec.of(layer.weight) + product)[:, :width]
+        by_output = self.by_output(layer.outputs, width)
+        length = lengths(whole, by_output, spec.widest)
+        magnitude = self.get(self.slot, spec).flatten().to(length.dtype)
+        return gain_of(magnitude, length).to(spec.dtype), whole, by_output
 
-    def form(self, layer: Layer, place: ComputeSpec) -> Delta:
+    def delta_weight(self, layer: WatchedLayer, spec: ComputeSpec) -> Tensor:
+        """V ∘ d / ‖V‖ − W = product + V ∘ gain."""
+        product = self.inner.delta_weight(layer, spec)
+        gain, whole, by_output = self.gain(layer, product, spec)
+        product[:, : whole.shape[1]] += whole * (
+            rows(gain, whole) if by_output else columns(gain, whole)
+        )
+        return product
+
+    def runtime_delta(self, layer: WatchedLayer, spec: ComputeSpec) -> Delta:
         """The form of the algorithm below, on a scaled x or under a scaled output."""
-        if weight_shapes.narrowed(self.inner.made(), tuple(layer.weight.shape)):
-            return Dense(self.change(layer, place))
-        gain, _, outputs = self.gain(layer, place)
-        inner = self.inner.form(layer, place)
-        return OutputDora(inner, gain) if outputs else InputDora(inner, gain.repeat(layer.groups))
+        if weight_shapes.narrowed(self.delta_shape(), layer.shape):
+            return Dense(self.delta_weight(layer, spec))
+        gain, _, by_output = self.gain(layer, self.inner.delta_weight(layer, spec), spec)
+        inner = self.inner.runtime_delta(layer, spec)
+        if by_output:
+            return OutputDora(inner, gain)
+        return InputDora(inner, gain.repeat(layer.groups))
 
-    def bias_change(self, layer: Layer, place: ComputeSpec) -> Tensor | None:
+    def bias_delta(self, layer: WatchedLayer, spec: ComputeSpec) -> Tensor | None:
         """What the algorithm below adds to the bias."""
-        return self.inner.bias_change(layer, place)
+        return self.inner.bias_delta(layer, spec)
 
 
 class DoraOfLora(Dora):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -10,12 +9,17 @@ import torch
 from torch import Tensor
 
 from ..deltas import Delta, Dense, Layer, OutputMap
-from ..records import Kind
+from ..records import Kind, Shape, Shapes
 from . import weight_shapes
 from .base import Algorithm
 from .channels import OutputScale
-from .registry import Shape
 from .values import ComputeSpec
+from .watched_layer import WatchedLayer
+
+
+def whole(change: Tensor, layer: WatchedLayer) -> Delta:
+    """ΔW as it is; on a norm layer a scale of the normalised input."""
+    return OutputScale(change) if layer.kind == "norm" else Dense(change)
 
 
 class Full(Algorithm):
@@ -26,17 +30,15 @@ class Full(Algorithm):
     suffixes: ClassVar = {"diff": ("diff", "diff.weight")}
 
     def fit_shape(self, kind: Kind, shape: Shape) -> None:
-        """Raises ModuleError when `diff` cannot go on a weight of this kind and shape."""
         weight_shapes.check(self.shape("diff"), kind, shape)
 
-    def change(self, layer: Layer, place: ComputeSpec) -> Tensor:
+    def delta_weight(self, layer: WatchedLayer, spec: ComputeSpec) -> Tensor:
         """`diff`."""
-        return weight_shapes.onto(self.get("diff", place), tuple(layer.weight.shape))
+        return weight_shapes.onto(self.get("diff", spec), layer.shape)
 
-    def form(self, layer: Layer, place: ComputeSpec) -> Delta:
-        """Dense; on a norm layer a scale of the normalised input."""
-        change = self.change(layer, place)
-        return OutputScale(change) if layer.kind == "norm" else Dense(change)
+    def runtime_delta(self, layer: WatchedLayer, spec: ComputeSpec) -> Delta:
+        """ΔW, whatever the layer is."""
+        return whole(self.delta_weight(layer, spec), layer)
 
 
 class Replaced(Algorithm):
@@ -45,21 +47,18 @@ class Replaced(Algorithm):
     name = "set"
     required = frozenset({"set_weight"})
     suffixes: ClassVar = {"set_weight": ("set_weight",)}
-    needs_base = True
 
     def fit_shape(self, kind: Kind, shape: Shape) -> None:
-        """Raises ModuleError when W' has not W's shape."""
         weight_shapes.check(self.shape("set_weight"), kind, shape)
 
-    def change(self, layer: Layer, place: ComputeSpec) -> Tensor:
+    def delta_weight(self, layer: WatchedLayer, spec: ComputeSpec) -> Tensor:
         """W' − W."""
-        weight = place.of(layer.weight)
-        return self.get("set_weight", place).reshape(weight.shape) - weight
+        weight = spec.of(layer.weight)
+        return self.get("set_weight", spec).reshape(weight.shape) - weight
 
-    def form(self, layer: Layer, place: ComputeSpec) -> Delta:
-        """Dense; on a norm layer a scale of the normalised input."""
-        change = self.change(layer, place)
-        return OutputScale(change) if layer.kind == "norm" else Dense(change)
+    def runtime_delta(self, layer: WatchedLayer, spec: ComputeSpec) -> Delta:
+        """ΔW, whatever the layer is."""
+        return whole(self.delta_weight(layer, spec), layer)
 
 
 @dataclass(slots=True)
@@ -80,18 +79,17 @@ class BiasOnly(Algorithm):
     suffixes: ClassVar = {}
 
     @classmethod
-    def claims(cls, shapes: Mapping[str, Shape]) -> bool:
+    def claims(cls, shapes: Shapes) -> bool:
         """Only where nothing is beside it."""
         return "diff_b" in shapes and set(shapes) <= {"diff_b", "alpha", "scale"}
 
     def fit_shape(self, kind: Kind, shape: Shape) -> None:
-        """Raises ModuleError when the layer has another number of outputs."""
         weight_shapes.check(self.shape("diff_b"), "norm", shape[:1])
 
-    def change(self, layer: Layer, place: ComputeSpec) -> Tensor:
+    def delta_weight(self, layer: WatchedLayer, spec: ComputeSpec) -> Tensor:
         """Zeros."""
-        return torch.zeros(layer.weight.shape, dtype=place.dtype, device=place.device)
+        return torch.zeros(layer.shape, dtype=spec.dtype, device=spec.device)
 
-    def form(self, layer: Layer, place: ComputeSpec) -> Delta:
+    def runtime_delta(self, layer: WatchedLayer, spec: ComputeSpec) -> Delta:
         """Nothing but the bias."""
         return Nothing()

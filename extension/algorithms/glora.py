@@ -15,12 +15,11 @@ from torch.nn import functional as F
 
 from ..deltas import Delta, Layer, LowRank
 from ..errors import ModuleError
-from ..records import Kind
-from . import weight_shapes
-from .additive import Additive
-from .factored import Factors
-from .registry import Shape
+from ..records import Kind, Shape
+from . import lora, residual, weight_shapes
+from .base import Algorithm
 from .values import ComputeSpec
+from .watched_layer import WatchedLayer
 
 
 @dataclass(slots=True)
@@ -38,13 +37,17 @@ class TwoPaths(Delta):
         return through_w + layer.pointwise(layer.apply(x, self.down), self.up)
 
 
-class Glora(Additive):
+def delta_weight(weight: Tensor, a1: Tensor, a2: Tensor, b: Tensor) -> Tensor:
+    """W a1 a2 + b, without the scale: (o, i, …), (i, r), (r, i) and b1 b2 in W's shape."""
+    return torch.einsum("oi...,ir,rj->oj...", weight, a1, a2) + b
+
+
+class Glora(Algorithm):
     """`a1`, `a2`, `b1`, `b2` in either order, perhaps with the core `bm` (r, r, kh, kw) in b."""
 
     name = "glora"
     required = frozenset({"a1", "a2", "b1", "b2"})
     suffixes: ClassVar = {slot: (f"{slot}.weight",) for slot in ("a1", "a2", "b1", "b2", "bm")}
-    needs_base = True
 
     @property
     def renamed(self) -> bool:
@@ -59,7 +62,6 @@ class Glora(Additive):
         return ("a2", "a1", "b2", "b1") if self.renamed else ("a1", "a2", "b1", "b2")
 
     def check(self) -> None:
-        """Raises ModuleError where the ranks differ."""
         for slot in ("a1", "a2", "b1", "b2"):
             if len(self.shape(slot)) < 2:
                 raise ModuleError("form", f"{slot} should be a matrix and is {self.shape(slot)}")
@@ -69,23 +71,22 @@ class Glora(Additive):
         b2 = self.shape(self.named()[3])
         if a1[::-1] != a2:
             raise ModuleError("rank", f"a1 {a1} and a2 {a2} do not fit each other")
-        core = self.shape("bm") if "bm" in self.tensors else (b1[1], b1[1])
-        if core[:2] != (b1[1], b2[0]) or len(core) not in (2, 4):
-            raise ModuleError("rank", f"b1 has rank {b1[1]}, b2 {b2[0]}")
+        core = self.shape("bm") if "bm" in self.tensors else (b1[1], b1[1], 1, 1)
+        if core[:2] != (b1[1], b2[0]) or len(core) != 4:
+            raise ModuleError("rank", f"b1 has rank {b1[1]}, b2 {b2[0]}, with a core {core}")
 
     @property
     def rank(self) -> int:
         """r."""
         return self.shape(self.named()[1])[0]
 
-    def made(self) -> Shape:
+    def delta_shape(self) -> Shape:
         """(o, i[, kh, kw])."""
         _, _, b1, b2 = self.named()
         kernel = self.shape("bm")[2:] if "bm" in self.tensors else self.shape(b2)[2:]
         return (self.shape(b1)[0], self.shape(b2)[1], *kernel)
 
     def fit_shape(self, kind: Kind, shape: Shape) -> None:
-        """Raises ModuleError when it cannot go on a weight of this kind and shape."""
         super().fit_shape(kind, shape)
         inputs = self.shape(self.named()[1])[1]
         if inputs != shape[1] and not (
@@ -93,30 +94,40 @@ class Glora(Additive):
         ):
             raise ModuleError("shape", f"a has {inputs} inputs, the layer has {shape[1]}")
 
-    def parts(self, place: ComputeSpec, channels: int) -> tuple[Tensor, Tensor, Factors]:
-        """a1 (i, r), a2 (r, i) for i = `channels`, and the factors of b, at the used rank."""
-        used = self.used_rank
-        a1, a2, b1, b2 = (self.get(slot, place) for slot in self.named())
-        mid = self.get("bm", place)[:used, :used] if "bm" in self.tensors else None
-        b = Factors(b2[:used], weight_shapes.matrix(b1)[:, :used], mid)
-        a1, a2 = weight_shapes.matrix(a1)[:, :used], weight_shapes.matrix(a2)[:used]
+    def a(self, spec: ComputeSpec, channels: int) -> tuple[Tensor, Tensor]:
+        """a1 (i, r) and a2 (r, i) for i = `channels`, at the used rank."""
+        a1, a2 = (weight_shapes.matrix(self.get(slot, spec)) for slot in self.named()[:2])
+        a1, a2 = a1[:, : self.used_rank], a2[: self.used_rank]
         more = channels - a1.shape[0]  # an inpainting model's, of which the file knows nothing
-        return F.pad(a1, (0, 0, 0, more)), F.pad(a2, (0, more)), b.folded()
+        return F.pad(a1, (0, 0, 0, more)), F.pad(a2, (0, more))
 
-    def product(self, layer: Layer, place: ComputeSpec) -> Tensor:
-        """W a1 a2 + b1 b2, in W's shape."""
-        weight = place.of(layer.weight)
-        a1, a2, b = self.parts(place, weight.shape[1])
-        through_w = torch.einsum("oi...,ir,rj->oj...", weight, a1, a2)
-        return through_w + weight_shapes.onto(b.dense(), tuple(weight.shape))
+    def b(self, spec: ComputeSpec) -> tuple[Tensor, Tensor]:
+        """b2 as a down (r, i[, kh, kw]) and b1 as an up (o, r), at the used rank."""
+        used = self.used_rank
+        up, down = (self.get(slot, spec) for slot in self.named()[2:])
+        mid = self.get("bm", spec)[:used, :used] if "bm" in self.tensors else None
+        return lora.folded(down[:used], mid), weight_shapes.matrix(up)[:, :used]
 
-    def short_form(self, layer: Layer, place: ComputeSpec) -> Delta:
+    def delta_weight(self, layer: WatchedLayer, spec: ComputeSpec) -> Tensor:
+        """s · (W a1 a2 + b1 b2 + residual)."""
+        weight = spec.of(layer.weight)
+        b = weight_shapes.onto(lora.delta_weight(*self.b(spec)), layer.shape)
+        product = delta_weight(weight, *self.a(spec, weight.shape[1]), b)
+        return residual.added(product, self.tensors, layer.shape, spec) * self.scale
+
+    def factored_delta(self, layer: WatchedLayer, spec: ComputeSpec) -> Delta | None:
         """Rank 2r with W a1 multiplied out; for kernels the two paths beside each other."""
-        weight = place.of(layer.weight)
-        a1, a2, b = self.parts(place, weight.shape[1])
+        if "bias" in self.tensors:
+            return None
+        weight = spec.of(layer.weight)
+        a1, a2 = self.a(spec, weight.shape[1])
+        down, up = self.b(spec)
         wa = torch.einsum("oi...,ir->or...", weight, a1) * self.scale
-        down, up = weight_shapes.onto(b.down, tuple(weight.shape)), b.up * self.scale
-        if wa.shape[2:].numel() != 1:
-            return TwoPaths(a2, wa, down, up)
-        joined = torch.cat([a2.reshape(-1, *weight.shape[1:]), down])
-        return LowRank(joined, torch.cat([weight_shapes.matrix(wa), up], 1))
+        down, up = weight_shapes.onto(down, layer.shape), up * self.scale
+        delta: Delta
+        if wa.shape[2:].numel() == 1:
+            down = torch.cat([a2.reshape(-1, *layer.shape[1:]), down])
+            delta = LowRank(down, torch.cat([weight_shapes.matrix(wa), up], 1))
+        else:
+            delta = TwoPaths(a2, wa, down, up)
+        return residual.beside(delta, self.tensors, self.scale, layer.shape, spec)

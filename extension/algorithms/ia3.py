@@ -10,14 +10,24 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from ..deltas import Delta, Layer
+from ..deltas import Delta
 from ..errors import ModuleError
-from ..records import Kind
+from ..records import Kind, Shape
 from .base import Algorithm
 from .channels import InputScale, OutputScale, columns, rows, vector
-from .registry import Shape
 from .values import ComputeSpec, scalar
+from .watched_layer import WatchedLayer
 from .weight_shapes import refuse_norm
+
+
+def delta_weight(weight: Tensor, gain: Tensor, by_output: bool) -> Tensor:
+    """gain ∘ W, in W's shape (o, i, …): by rows with `gain` (o,), else by columns with (i,)."""
+    return weight * (rows(gain, weight) if by_output else columns(gain, weight))
+
+
+def scaled(gain: Tensor, by_output: bool, groups: int) -> Delta:
+    """The same beside the layer: a scale of Wx, or of x, whose channels are those of all groups."""
+    return OutputScale(gain) if by_output else InputScale(gain.repeat(groups))
 
 
 class Ia3(Algorithm):
@@ -33,7 +43,6 @@ class Ia3(Algorithm):
         return scalar("on_input", self.tensors["on_input"]) != 0
 
     def fit_shape(self, kind: Kind, shape: Shape) -> None:
-        """Raises ModuleError where the layer has another number of channels."""
         refuse_norm(kind)
         if self.tensors["on_input"].is_meta:
             self._fit_either(shape)
@@ -47,12 +56,11 @@ class Ia3(Algorithm):
         if size not in shape[:2]:
             raise ModuleError("shape", f"weight has {size} values, the layer {shape[0]} outputs")
 
-    def change(self, layer: Layer, place: ComputeSpec) -> Tensor:
+    def delta_weight(self, layer: WatchedLayer, spec: ComputeSpec) -> Tensor:
         """v ∘ W."""
-        weight, v = place.of(layer.weight), self.get("weight", place).flatten()
-        return weight * (columns(v, weight) if self.on_input else rows(v, weight))
+        v = self.get("weight", spec).flatten()
+        return delta_weight(spec.of(layer.weight), v, not self.on_input)
 
-    def form(self, layer: Layer, place: ComputeSpec) -> Delta:
+    def runtime_delta(self, layer: WatchedLayer, spec: ComputeSpec) -> Delta:
         """A scale of Wx, or of x."""
-        v = self.get("weight", place).flatten()
-        return InputScale(v.repeat(layer.groups)) if self.on_input else OutputScale(v)
+        return scaled(self.get("weight", spec).flatten(), not self.on_input, layer.groups)

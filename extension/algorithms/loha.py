@@ -7,20 +7,32 @@ while r²(i·k² + o) < o·i·k², in memory as in time.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from ..deltas import Delta, Dense, Layer, LowRank
+from ..deltas import Delta, Layer, LowRank
 from ..errors import ModuleError
-from . import weight_shapes
-from .additive import Additive
-from .registry import Shape
+from ..records import Shape
+from . import lora, residual, weight_shapes
+from .base import Algorithm
 from .values import ComputeSpec
+from .watched_layer import WatchedLayer
 
 FACTORS = ("hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b")
+Half = tuple[Tensor, Tensor, Tensor | None]  # A (o, r), B (r, n), core (r, r, kh, kw)
+
+
+def delta_weight(first: Half, second: Half) -> Tensor:
+    """(A1 B1) ∘ (A2 B2), without the scale: (o, n), or (o, n, kh, kw) with cores.
+
+    A (o, r), B (r, n) with n = i·kh·kw, or a core (r, r, kh, kw) between A and B (r, i).
+    """
+    (a1, b1, t1), (a2, b2, t2) = first, second
+    return lora.delta_weight(b1, a1, t1).mul_(lora.delta_weight(b2, a2, t2))
 
 
 def row_products(first: Tensor, second: Tensor) -> Tensor:
@@ -48,7 +60,7 @@ class HadamardTucker(Delta):
         return layer.pointwise(layer.apply(layer.pointwise(x, self.down), core), self.up)
 
 
-class Loha(Additive):
+class Loha(Algorithm):
     """`_a` (o, r), `_b` (r, i·kh·kw); with `hada_t*` (r, r, kh, kw) `_a` (r, o) and `_b` (r, i)."""
 
     name = "loha"
@@ -63,7 +75,6 @@ class Loha(Additive):
         return "hada_t1" in self.tensors
 
     def check(self) -> None:
-        """Raises ModuleError where the two halves, or their ranks, do not fit each other."""
         if ("hada_t2" in self.tensors) != self.tucker:
             raise ModuleError("incomplete", "has a core for one half of LoHa only")
         first, second = self._half("1"), self._half("2")
@@ -90,49 +101,46 @@ class Loha(Additive):
         """r, the rows of `hada_w1_b`: ΔW itself has rank r²."""
         return self.shape("hada_w1_b")[0]
 
-    def made(self) -> Shape:
+    def delta_shape(self) -> Shape:
         """(o, i·kh·kw), with cores (o, i, kh, kw)."""
         return self._half("1")
 
-    def half(self, which: str, place: ComputeSpec) -> tuple[Tensor, Tensor, Tensor | None]:
-        """A as (o, r), B as (r, n) and the core of one half, at the used rank.
-
-        A core without a kernel is multiplied into B.
-        """
+    def half(self, which: str, spec: ComputeSpec) -> Half:
+        """A, B and the core of one half, at the used rank; a core of 1x1 is multiplied into B."""
         used = self.used_rank
-        a = weight_shapes.matrix(self.get(f"hada_w{which}_a", place))
-        b = weight_shapes.matrix(self.get(f"hada_w{which}_b", place))[:used]
+        a = weight_shapes.matrix(self.get(f"hada_w{which}_a", spec))
+        b = weight_shapes.matrix(self.get(f"hada_w{which}_b", spec))[:used]
         if not self.tucker:
             return a[:, :used], b, None
-        core = self.get(f"hada_t{which}", place)[:used, :used]
+        core = self.get(f"hada_t{which}", spec)[:used, :used]
         if core.shape[2:].numel() == 1:
             return a[:used].t(), weight_shapes.matrix(core) @ b, None
         return a[:used].t(), b, core
 
-    def product(self, layer: Layer, place: ComputeSpec) -> Tensor:
-        """(A1 B1) ∘ (A2 B2), in place."""
-        return self._dense("1", place).mul_(self._dense("2", place))
+    def delta_weight(self, layer: WatchedLayer, spec: ComputeSpec) -> Tensor:
+        """s · ((A1 B1) ∘ (A2 B2) + residual)."""
+        product = delta_weight(self.half("1", spec), self.half("2", spec))
+        return residual.added(product, self.tensors, layer.shape, spec) * self.scale
 
-    def _dense(self, which: str, place: ComputeSpec) -> Tensor:
-        a, b, core = self.half(which, place)
-        if core is None:
-            return a @ b
-        inner = torch.einsum("pqhw,qi->pihw", core, b)
-        return (a @ inner.flatten(1)).reshape(a.shape[0], *inner.shape[1:])
-
-    def short_form(self, layer: Layer, place: ComputeSpec) -> Delta:
+    def factored_delta(self, layer: WatchedLayer, spec: ComputeSpec) -> Delta | None:
         """Rank r², unless the dense ΔW is smaller."""
-        shape = tuple(layer.weight.shape)
-        a1, b1, t1 = self.half("1", place)
-        a2, b2, t2 = self.half("2", place)
+        if "bias" in self.tensors:
+            return None
+        low = self._low_rank(layer.shape, spec)
+        if low is None:
+            return None
+        return residual.beside(low, self.tensors, self.scale, layer.shape, spec)
+
+    def _low_rank(self, shape: Shape, spec: ComputeSpec) -> Delta | None:
+        (a1, b1, t1), (a2, b2, t2) = self.half("1", spec), self.half("2", spec)
         cores = sum(core.numel() for core in (t1, t2) if core is not None)
         ranks = a1.shape[1] * a2.shape[1]
-        if ranks * (a1.shape[0] + b1.shape[1]) + cores >= layer.weight.numel():
-            return Dense(self.change(layer, place))
+        if ranks * (a1.shape[0] + b1.shape[1]) + cores >= math.prod(shape):
+            return None
         up = row_products(a1.t() * self.scale, a2.t()).t()
         down = row_products(b1, b2)
         if t1 is None or t2 is None:
             return LowRank(weight_shapes.onto(down, shape), up)
         if t1.shape[2:] != shape[2:] or b1.shape[1] != shape[1]:
-            return Dense(self.change(layer, place))
+            return None
         return HadamardTucker(down, up, t1, t2)

@@ -8,25 +8,33 @@ is there: LyCORIS). PEFT's configuration knows r and α where the tensors do not
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from ..deltas import Delta, Dense, Layer
+from ..deltas import Delta
 from ..errors import ModuleError
-from . import weight_shapes
-from .additive import Additive
-from .factored import Factors
+from ..records import Shape, Shapes
+from . import lora, residual, weight_shapes
+from .base import Algorithm
 from .kron import Kron
-from .registry import Shape
 from .values import ComputeSpec
+from .watched_layer import WatchedLayer
 
 SLOTS = ("lokr_w1", "lokr_w1_a", "lokr_w1_b", "lokr_w2", "lokr_w2_a", "lokr_w2_b", "lokr_t2")
 
 
-class Lokr(Additive):
+def delta_weight(w1: Tensor, w2: Tensor) -> Tensor:
+    """w1 ⊗ w2, without the scale: (a·b, c·d·kh·kw).
+
+    `w1` (a, c), `w2` (b, d[, kh, kw]): kernels are the last part of w2's columns, so that they
+    stay together.
+    """
+    return torch.kron(w1, w2.flatten(1).contiguous())
+
+
+class Lokr(Algorithm):
     """`lokr_w1` (a, c) or `_a` (a, r) `_b` (r, c); `lokr_w2` (b, d[, kh, kw]) or `_a` (b, r)
     `_b` (r, d·kh·kw), with the core `lokr_t2` (r, r, kh, kw) `_a` (r, b) and `_b` (r, d).
     """
@@ -36,7 +44,7 @@ class Lokr(Additive):
     suffixes: ClassVar = {slot: (slot, f"{slot}.{{name}}") for slot in SLOTS}
 
     @classmethod
-    def claims(cls, shapes: Mapping[str, Shape]) -> bool:
+    def claims(cls, shapes: Shapes) -> bool:
         """Both halves, each whole or in two factors."""
         return all(
             half in shapes or {f"{half}_a", f"{half}_b"} <= shapes.keys()
@@ -49,7 +57,6 @@ class Lokr(Additive):
         return "lokr_t2" in self.tensors and "lokr_w2" not in self.tensors
 
     def check(self) -> None:
-        """Raises ModuleError where the ranks within a half differ."""
         self._first()
         self._second()
 
@@ -100,58 +107,60 @@ class Lokr(Additive):
             return alpha / rank if alpha and rank and "alpha" not in self.tensors else 1.0
         return super().scale
 
-    def made(self) -> Shape:
+    def delta_shape(self) -> Shape:
         """(a·b, c·d[, kh, kw])."""
         (a, c), (b, d, *kernel) = self._first(), self._second()
         return (a * b, c * d, *kernel)
 
-    def first(self, place: ComputeSpec) -> tuple[Tensor, ...]:
+    def first(self, spec: ComputeSpec) -> tuple[Tensor, ...]:
         """w1 (a, c), or its down (r, c) and up (a, r) at the used rank."""
         if "lokr_w1" in self.tensors:
-            return (weight_shapes.matrix(self.get("lokr_w1", place)),)
+            return (weight_shapes.matrix(self.get("lokr_w1", spec)),)
         used = self.settings.rank
-        up = weight_shapes.matrix(self.get("lokr_w1_a", place))[:, :used]
-        down = weight_shapes.matrix(self.get("lokr_w1_b", place))[:used]
+        up = weight_shapes.matrix(self.get("lokr_w1_a", spec))[:, :used]
+        down = weight_shapes.matrix(self.get("lokr_w1_b", spec))[:used]
         smaller = down.numel() + up.numel() < up.shape[0] * down.shape[1]
         return (down, up) if smaller else (up @ down,)
 
-    def second(self, place: ComputeSpec) -> tuple[Tensor, Tensor | None, Tensor | None]:
+    def second(self, spec: ComputeSpec) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """w2 (b, d[, …]); or its down (r, d[, …]), up (b, r) and core at the used rank."""
         if "lokr_w2" in self.tensors:
-            return self.get("lokr_w2", place), None, None
+            return self.get("lokr_w2", spec), None, None
         used = self.settings.rank
         a, b = (
-            weight_shapes.matrix(self.get("lokr_w2_a", place)),
-            self.get("lokr_w2_b", place)[:used],
+            weight_shapes.matrix(self.get("lokr_w2_a", spec)),
+            self.get("lokr_w2_b", spec)[:used],
         )
         if not self.tucker:
             return b, a[:, :used], None
-        core = self.get("lokr_t2", place)[:used, :used]
+        core = self.get("lokr_t2", spec)[:used, :used]
         if core.shape[2:].numel() == 1:
             return weight_shapes.matrix(core) @ weight_shapes.matrix(b), a[:used].t(), None
         return b, a[:used].t(), core
 
-    def product(self, layer: Layer, place: ComputeSpec) -> Tensor:
-        """w1 ⊗ w2; kernels are the last part of w2's columns, so that they stay in their place."""
-        w1 = self.first(place)
-        whole, up, core = self.second(place)
+    def delta_weight(self, layer: WatchedLayer, spec: ComputeSpec) -> Tensor:
+        """s · (w1 ⊗ w2 + residual)."""
+        w1 = self.first(spec)
+        w2, up, core = self.second(spec)
         if up is not None:
-            whole = Factors(whole, up, core).dense()
-        first = w1[0] if len(w1) == 1 else w1[1] @ w1[0]
-        return torch.kron(first, whole.flatten(1).contiguous()).reshape(self.made())
+            w2 = lora.delta_weight(w2, up, core)
+        product = delta_weight(w1[0] if len(w1) == 1 else w1[1] @ w1[0], w2)
+        product = product.reshape(self.delta_shape())
+        return residual.added(product, self.tensors, layer.shape, spec) * self.scale
 
-    def short_form(self, layer: Layer, place: ComputeSpec) -> Delta:
+    def factored_delta(self, layer: WatchedLayer, spec: ComputeSpec) -> Delta | None:
         """Kron, where W's inputs are just c·d."""
-        rest = tuple(layer.weight.shape[1:])
-        if weight_shapes.inputs(self.made()[1:], rest) != rest:
-            return Dense(self.change(layer, place))
-        w1 = self.first(place)
-        down, up, core = self.second(place)
+        rest = layer.shape[1:]
+        if "bias" in self.tensors or weight_shapes.inputs(self.delta_shape()[1:], rest) != rest:
+            return None
+        w1 = self.first(spec)
+        down, up, core = self.second(spec)
         channels = rest[0] // w1[0].shape[1]
         kernel = rest[1:] if core is None else (1,) * len(rest[1:])
         down = down.reshape(-1, channels, *kernel)
         early = layer.kind == "linear" and _early(w1, down, up)
-        return Kron((*w1[:-1], w1[-1] * self.scale), down, up, core, early=early)
+        kron = Kron((*w1[:-1], w1[-1] * self.scale), down, up, core, early=early)
+        return residual.beside(kron, self.tensors, self.scale, layer.shape, spec)
 
 
 def _early(w1: tuple[Tensor, ...], down: Tensor, up: Tensor | None) -> bool:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from ..deltas import Delta, Layer
+from ..deltas import Delta
 from ..errors import ModuleError
-from ..records import Kind
-from . import residual
+from ..records import Kind, Shape, Shapes
 from .base import Algorithm
 from .channels import OutputScale
-from .registry import Shape
 from .values import ComputeSpec
+from .watched_layer import WatchedLayer
 
 
 class Norm(Algorithm):
@@ -26,12 +24,11 @@ class Norm(Algorithm):
     suffixes: ClassVar = {"w_norm": ("w_norm",), "b_norm": ("b_norm",)}
 
     @classmethod
-    def claims(cls, shapes: Mapping[str, Shape]) -> bool:
+    def claims(cls, shapes: Shapes) -> bool:
         """One of the two is enough."""
         return "w_norm" in shapes or "b_norm" in shapes
 
     def fit_shape(self, kind: Kind, shape: Shape) -> None:
-        """Raises ModuleError where the layer is no norm, or has other channels."""
         if kind != "norm":
             raise ModuleError("kind", f"is for a norm, the layer is {kind}")
         for slot in self.covers(dict.fromkeys(self.tensors, ())):
@@ -40,20 +37,20 @@ class Norm(Algorithm):
                     "shape", f"{slot} is {self.shape(slot)}, the layer has {shape[0]} channels"
                 )
 
-    def change(self, layer: Layer, place: ComputeSpec) -> Tensor:
+    def delta_weight(self, layer: WatchedLayer, spec: ComputeSpec) -> Tensor:
         """`w_norm`, or zeros."""
         if "w_norm" not in self.tensors:
-            return torch.zeros(layer.weight.shape, dtype=place.dtype, device=place.device)
-        return self.get("w_norm", place).flatten()
+            return torch.zeros(layer.shape, dtype=spec.dtype, device=spec.device)
+        return self.get("w_norm", spec).flatten()
 
-    def form(self, layer: Layer, place: ComputeSpec) -> Delta:
+    def runtime_delta(self, layer: WatchedLayer, spec: ComputeSpec) -> Delta:
         """A scale of the normalised input."""
-        return OutputScale(self.change(layer, place))
+        return OutputScale(self.delta_weight(layer, spec))
 
-    def bias_change(self, layer: Layer, place: ComputeSpec) -> Tensor | None:
+    def bias_delta(self, layer: WatchedLayer, spec: ComputeSpec) -> Tensor | None:
         """`b_norm`, and `diff_b` where there is one."""
-        total = super().bias_change(layer, place)
+        total = super().bias_delta(layer, spec)
         if "b_norm" in self.tensors:
-            own = residual.bias("b_norm", self.get("b_norm", place), layer)
+            own = self.bias_of("b_norm", layer, spec)
             total = own if total is None else total + own
         return total

@@ -7,21 +7,26 @@ LyCORIS 2.0 wrote R itself, with ρ in it, as `oft_diag`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from ..deltas import Delta, Dense, Layer, OutputMap
+from ..deltas import Delta, Layer, OutputMap
 from ..errors import ModuleError
-from ..records import Kind
+from ..records import Kind, Shape, Shapes
 from .base import Algorithm
 from .channels import back, last, vector
-from .registry import Shape
 from .rotation import blockwise, bounded, cayley, skewed
 from .values import ComputeSpec
+from .watched_layer import WatchedLayer
+
+
+def delta_weight(weight: Tensor, blocks: Tensor) -> Tensor:
+    """Σ_n W[k, n] blocks[k, n, m] on the rows of W (o, …); `blocks` (K, n, m) are ρ ∘ R less I."""
+    turned = blockwise(weight.flatten(1).t(), blocks)
+    return turned.t().reshape(weight.shape)
 
 
 @dataclass(slots=True)
@@ -43,18 +48,16 @@ class Rotation(Algorithm):
         """(K, n, n)."""
         raise NotImplementedError
 
-    def blocks(self, outputs: int, place: ComputeSpec) -> Tensor:
+    def blocks(self, outputs: int, spec: ComputeSpec) -> Tensor:
         """(K, n, m): what is added to W or Wx."""
         raise NotImplementedError
 
     def check(self) -> None:
-        """Raises ModuleError where the blocks are not square."""
         size = self.size()
         if len(size) != 3 or size[1] != size[2]:
             raise ModuleError("form", f"should have square blocks (K, n, n) and has {size}")
 
     def fit_shape(self, kind: Kind, shape: Shape) -> None:
-        """Raises ModuleError where K · n is not the layer's number of outputs."""
         count, block, _ = self.size()
         if kind == "norm" or count * block != shape[0]:
             raise ModuleError(
@@ -63,17 +66,13 @@ class Rotation(Algorithm):
         if "rescale" in self.tensors:
             vector("rescale", self.tensors["rescale"], shape[0], "outputs")
 
-    def change(self, layer: Layer, place: ComputeSpec) -> Tensor:
+    def delta_weight(self, layer: WatchedLayer, spec: ComputeSpec) -> Tensor:
         """The blocks on the rows of W."""
-        weight = place.of(layer.weight)
-        turned = blockwise(weight.flatten(1).t(), self.blocks(weight.shape[0], place))
-        return turned.t().reshape(weight.shape)
+        return delta_weight(spec.of(layer.weight), self.blocks(layer.outputs, spec))
 
-    def form(self, layer: Layer, place: ComputeSpec) -> Delta:
-        """The blocks on Wx; in a convolution of groups they would mix what W keeps apart."""
-        if layer.groups != 1:
-            return Dense(self.change(layer, place))
-        return OutputRotation(self.blocks(layer.weight.shape[0], place))
+    def factored_delta(self, layer: WatchedLayer, spec: ComputeSpec) -> Delta | None:
+        """The blocks on Wx."""
+        return OutputRotation(self.blocks(layer.outputs, spec))
 
 
 class Oft(Rotation):
@@ -85,7 +84,7 @@ class Oft(Rotation):
     suffixes: ClassVar = {"oft_blocks": ("oft_blocks",), "rescale": ("rescale",)}
 
     @classmethod
-    def claims(cls, shapes: Mapping[str, Shape]) -> bool:
+    def claims(cls, shapes: Shapes) -> bool:
         """Blocks in one dimension; in two they are BOFT."""
         return len(shapes.get("oft_blocks", ())) in (2, 3)
 
@@ -101,13 +100,13 @@ class Oft(Rotation):
         """(K, n, n)."""
         return self.shape("oft_blocks")
 
-    def blocks(self, outputs: int, place: ComputeSpec) -> Tensor:
+    def blocks(self, outputs: int, spec: ComputeSpec) -> Tensor:
         """ρ_m R[k, n, m] − δ_nm."""
-        skew = bounded(skewed(self.get("oft_blocks", place)), (self.alpha or 0.0) * outputs)
-        turned = cayley(skew, place)
+        skew = bounded(skewed(self.get("oft_blocks", spec)), (self.alpha or 0.0) * outputs)
+        turned = cayley(skew, spec)
         if "rescale" not in self.tensors:
             return turned
-        factor = self.get("rescale", place).reshape(turned.shape[0], 1, -1)
+        factor = self.get("rescale", spec).reshape(turned.shape[0], 1, -1)
         return turned * factor + torch.diag_embed(factor[:, 0] - 1)
 
 
@@ -122,7 +121,7 @@ class OldOft(Rotation):
         """(K, n, n)."""
         return self.shape("oft_diag")
 
-    def blocks(self, outputs: int, place: ComputeSpec) -> Tensor:
+    def blocks(self, outputs: int, spec: ComputeSpec) -> Tensor:
         """R − I."""
-        turned = self.get("oft_diag", place)
-        return turned - torch.eye(turned.shape[-1], dtype=place.dtype, device=place.device)
+        turned = self.get("oft_diag", spec)
+        return turned - torch.eye(turned.shape[-1], dtype=spec.dtype, device=spec.device)

@@ -13,15 +13,15 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from ..deltas import Delta, Dense, Layer, OutputMap
+from ..deltas import Delta, Layer, OutputMap
 from ..errors import ModuleError
-from ..records import Kind
+from ..records import Kind, Shape
 from .base import Algorithm
 from .boft import MOST_STAGES
 from .channels import along, back, last, rows, vector
-from .registry import Shape
 from .rotation import blockwise, cayley
 from .values import ComputeSpec
+from .watched_layer import WatchedLayer
 
 
 @dataclass(slots=True)
@@ -61,6 +61,15 @@ def permutation(size: int, blocks: int, run: int) -> Tensor:
     return (torch.arange(0, size, group)[:, None] + inner).flatten()
 
 
+def delta_weight(weight: Tensor, turn: ScaledRotation) -> Tensor:
+    """s ∘ W Mᵀ − W, in W's shape (o, i, …)."""
+    # W Mᵀ by rows is M on the columns: the stages the other way, each block transposed.
+    order = None if turn.order is None else turn.order.flip(0)
+    mirrored = ScaledRotation(turn.stages.mT.flip(0), turn.gain, order)
+    added = mirrored.turned(weight.flatten(1)).reshape(weight.shape)
+    return added + rows(turn.gain, weight) * (weight + added)
+
+
 class PeftBoft(Algorithm):
     """`boft_R` (m, K, b, b), `boft_s` (o, 1) or (1, o)."""
 
@@ -70,10 +79,8 @@ class PeftBoft(Algorithm):
         "boft_R": ("boft_R", "boft_R.{name}"),
         "boft_s": ("boft_s", "boft_s.{name}"),
     }
-    needs_base = True  # for kernels
 
     def check(self) -> None:
-        """Raises ModuleError where blocks are not square, or the stages too many for them."""
         shape = self.shape("boft_R")
         if len(shape) != 4 or shape[2] != shape[3]:
             raise ModuleError("form", f"boft_R should be (m, K, b, b) and is {shape}")
@@ -82,39 +89,30 @@ class PeftBoft(Algorithm):
             raise ModuleError("form", f"has {stages} stages for {count} blocks of {block}")
 
     def fit_shape(self, kind: Kind, shape: Shape) -> None:
-        """Raises ModuleError where K · b is not i · kh · kw."""
         _, count, block, _ = self.shape("boft_R")
         columns = math.prod(shape[1:])
         if kind == "norm" or count * block != columns:
             raise ModuleError("shape", f"has {count} blocks of {block}, the layer {columns} inputs")
         vector("boft_s", self.tensors["boft_s"], shape[0], "outputs")
 
-    def map(self, place: ComputeSpec) -> ScaledRotation:
+    def map(self, spec: ComputeSpec) -> ScaledRotation:
         """The stages and their permutations; with one stage there are none."""
-        raw = self.get("boft_R", place)
+        raw = self.get("boft_R", spec)
         stages, count, block, _ = raw.shape
         size = count * block
         # The transform of −S: (I − S)(I + S)⁻¹ − I.
-        turned = cayley((raw.mT - raw) / 2, place)
-        gain = self.get("boft_s", place).flatten() - 1
+        turned = cayley((raw.mT - raw) / 2, spec)
+        gain = self.get("boft_s", spec).flatten() - 1
         if stages == 1:
             return ScaledRotation(turned, gain)
         steps = range(stages)
         order = torch.stack([permutation(size, count // 2**t, block // 2) for t in steps])
-        return ScaledRotation(turned, gain, order.to(place.device))
+        return ScaledRotation(turned, gain, order.to(spec.device))
 
-    def change(self, layer: Layer, place: ComputeSpec) -> Tensor:
+    def delta_weight(self, layer: WatchedLayer, spec: ComputeSpec) -> Tensor:
         """s ∘ W Mᵀ − W."""
-        weight = place.of(layer.weight)
-        turn = self.map(place)
-        # W Mᵀ by rows is M on the columns: the stages the other way, each block transposed.
-        order = None if turn.order is None else turn.order.flip(0)
-        mirrored = ScaledRotation(turn.stages.mT.flip(0), turn.gain, order)
-        added = mirrored.turned(weight.flatten(1)).reshape(weight.shape)
-        return added + rows(turn.gain, weight) * (weight + added)
+        return delta_weight(spec.of(layer.weight), self.map(spec))
 
-    def form(self, layer: Layer, place: ComputeSpec) -> Delta:
-        """On x and Wx; a kernel's columns are no channels, so that it is dense."""
-        if math.prod(layer.weight.shape[2:]) != 1 or layer.groups != 1:
-            return Dense(self.change(layer, place))
-        return self.map(place)
+    def factored_delta(self, layer: WatchedLayer, spec: ComputeSpec) -> Delta | None:
+        """On x and Wx; a kernel's columns are no channels."""
+        return self.map(spec) if math.prod(layer.shape[2:]) == 1 else None

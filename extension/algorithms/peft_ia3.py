@@ -6,13 +6,13 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from ..deltas import Delta, Layer
+from ..deltas import Delta
 from ..errors import ModuleError
-from ..records import Kind
+from ..records import Kind, Shape
 from .base import Algorithm
-from .channels import InputScale, OutputScale, columns, rows
-from .registry import Shape
+from .ia3 import delta_weight, scaled
 from .values import ComputeSpec
+from .watched_layer import WatchedLayer
 from .weight_shapes import refuse_norm
 
 
@@ -25,7 +25,6 @@ class PeftIa3(Algorithm):
     name = "peft_ia3"
     required = frozenset({"ia3_l"})
     suffixes: ClassVar = {"ia3_l": ("ia3_l", "ia3_l.{name}")}
-    needs_base = True  # the bias
 
     def by_output(self, shape: Shape) -> bool:
         """Does it scale the output of a layer of this shape? ModuleError where it fits neither."""
@@ -38,30 +37,25 @@ class PeftIa3(Algorithm):
         return size == shape[0] and not (matrix_of_inputs and size > 1)
 
     def fit_shape(self, kind: Kind, shape: Shape) -> None:
-        """Raises ModuleError where the layer has another number of channels."""
         refuse_norm(kind)
         self.by_output(shape)
 
-    def gain(self, place: ComputeSpec) -> Tensor:
+    def gain(self, spec: ComputeSpec) -> Tensor:
         """l − 1."""
-        return self.get("ia3_l", place).flatten() - 1
+        return self.get("ia3_l", spec).flatten() - 1
 
-    def change(self, layer: Layer, place: ComputeSpec) -> Tensor:
+    def delta_weight(self, layer: WatchedLayer, spec: ComputeSpec) -> Tensor:
         """(l − 1) ∘ W."""
-        weight, gain = place.of(layer.weight), self.gain(place)
-        outputs = self.by_output(tuple(weight.shape))
-        return weight * (rows(gain, weight) if outputs else columns(gain, weight))
+        return delta_weight(spec.of(layer.weight), self.gain(spec), self.by_output(layer.shape))
 
-    def form(self, layer: Layer, place: ComputeSpec) -> Delta:
+    def runtime_delta(self, layer: WatchedLayer, spec: ComputeSpec) -> Delta:
         """A scale of Wx, or of x."""
-        gain = self.gain(place)
-        outputs = self.by_output(tuple(layer.weight.shape))
-        return OutputScale(gain) if outputs else InputScale(gain.repeat(layer.groups))
+        return scaled(self.gain(spec), self.by_output(layer.shape), layer.groups)
 
-    def bias_change(self, layer: Layer, place: ComputeSpec) -> Tensor | None:
+    def bias_delta(self, layer: WatchedLayer, spec: ComputeSpec) -> Tensor | None:
         """(l − 1) ∘ b, where the output is scaled."""
-        total = super().bias_change(layer, place)
-        if layer.bias is None or not self.by_output(tuple(layer.weight.shape)):
+        total = super().bias_delta(layer, spec)
+        if not self.by_output(layer.shape) or layer.bias is None:
             return total
-        own = self.gain(place) * place.of(layer.bias)
+        own = self.gain(spec) * spec.of(layer.bias)
         return own if total is None else total + own

@@ -17,14 +17,14 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from ..deltas import Delta, Dense, InputMap, Layer
+from ..deltas import Delta, InputMap, Layer
 from ..errors import ModuleError
-from ..records import Kind
+from ..records import Kind, Shape
 from .base import Algorithm
 from .channels import back, last
-from .registry import Shape
 from .rotation import blockwise
 from .values import ComputeSpec
+from .watched_layer import WatchedLayer
 
 TERMS = 5
 PEFTS = frozenset({"PEFT", "diffusers", "bare"})  # dialects that PEFT's users write
@@ -39,6 +39,11 @@ class InputRotation(InputMap):
     def shift(self, layer: Layer, x: Tensor) -> Tensor:
         """x R."""
         return x + back(layer, blockwise(last(layer, x), self.blocks))
+
+
+def delta_weight(weight: Tensor, blocks: Tensor) -> Tensor:
+    """W (R − I)ᵀ in blocks of W's columns (o, i·kh·kw); `blocks` (K, n, m) are R − I."""
+    return blockwise(weight.flatten(1), blocks.mT).reshape(weight.shape)
 
 
 def neumann(skew: Tensor, terms: int) -> Tensor:
@@ -62,10 +67,8 @@ class PeftOft(Algorithm):
         "oft_R": ("oft_R.weight", "oft_R.{name}.weight"),
         "oft_scaled": ("oft_R.scaled_oft", "oft_R.{name}.scaled_oft"),
     }
-    needs_base = True  # for kernels
 
     def check(self) -> None:
-        """Raises ModuleError where the columns are no triangle of a matrix."""
         shape = self.shape("oft_R")
         block = self.block
         if len(shape) != 2 or block * (block - 1) // 2 != shape[1]:
@@ -84,7 +87,6 @@ class PeftOft(Algorithm):
         return "peft_type" in self.settings.config or self.settings.format in PEFTS
 
     def fit_shape(self, kind: Kind, shape: Shape) -> None:
-        """Raises ModuleError where K · n is not i · kh · kw."""
         count, columns = self.shape("oft_R")[0], math.prod(shape[1:])
         shared = count == 1 and columns % self.block == 0
         if kind == "norm" or not (count * self.block == columns or shared):
@@ -92,9 +94,9 @@ class PeftOft(Algorithm):
                 "shape", f"has {count} blocks of {self.block}, the layer {columns} inputs"
             )
 
-    def blocks(self, layer: Layer, place: ComputeSpec) -> Tensor:
+    def blocks(self, layer: WatchedLayer, spec: ComputeSpec) -> Tensor:
         """R − I, (K, n, n) or one for all, so that x' = x + x (R − I)."""
-        triangles = self.get("oft_R", place)
+        triangles = self.get("oft_R", spec)
         skew = self._constrained(self._skew(triangles))
         if "oft_scaled" in self.tensors:
             skew = skew / (2 * math.sqrt(self.block - 1))
@@ -125,14 +127,12 @@ class PeftOft(Algorithm):
         turned: Tensor = torch.linalg.solve(identity + skew, -2 * skew, left=False)
         return turned
 
-    def change(self, layer: Layer, place: ComputeSpec) -> Tensor:
-        """W (R − I)ᵀ in blocks of its columns."""
-        weight = place.of(layer.weight)
-        blocks = self.blocks(layer, place).mT
-        return blockwise(weight.flatten(1), blocks).reshape(weight.shape)
+    def delta_weight(self, layer: WatchedLayer, spec: ComputeSpec) -> Tensor:
+        """W (R − I)ᵀ."""
+        return delta_weight(spec.of(layer.weight), self.blocks(layer, spec))
 
-    def form(self, layer: Layer, place: ComputeSpec) -> Delta:
-        """The blocks on x; a kernel's columns are no channels, so that it is dense."""
-        if math.prod(layer.weight.shape[2:]) != 1 or layer.groups != 1:
-            return Dense(self.change(layer, place))
-        return InputRotation(self.blocks(layer, place))
+    def factored_delta(self, layer: WatchedLayer, spec: ComputeSpec) -> Delta | None:
+        """The blocks on x; a kernel's columns are no channels."""
+        if math.prod(layer.shape[2:]) != 1:
+            return None
+        return InputRotation(self.blocks(layer, spec))

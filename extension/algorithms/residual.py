@@ -1,7 +1,7 @@
-"""What LyCORIS' extraction leaves beside the factors: a residual of W's size, dense or sparse.
+"""What LyCORIS' extraction leaves beside the factors: a residual R of W's size, dense or sparse.
 
-Also biases (o,). Source of the sparse form: COO indices (dims, n) and values (n,) of the residual
-in W's shape; like the dense one it is part of ΔW before the scale.
+ΔW = s · (product + R). The sparse form is COO: `bias_indices` (dims, n) and `bias_values` (n,) in a
+tensor of the shape `bias_size`.
 """
 
 from __future__ import annotations
@@ -15,25 +15,19 @@ from torch import Tensor
 
 from ..deltas import Delta, Layer
 from ..errors import ModuleError
-from ..records import Kind
-from .registry import Shape
+from ..records import Kind, Shape
+from . import weight_shapes
 from .values import ComputeSpec
 
 SPARSE = ("bias_indices", "bias_values", "bias_size")
 
 
-def present(tensors: Mapping[str, Tensor]) -> bool:
-    """Is there a residual beside the factors?"""
-    return "bias" in tensors or any(slot in tensors for slot in SPARSE)
-
-
 def check(tensors: Mapping[str, Tensor], kind: Kind, shape: Shape) -> None:
-    """Raises ModuleError where the residual has not W's size."""
+    """Raises ModuleError where there is a residual that has not W's size."""
     dense = tensors.get("bias")
     if dense is not None and dense.numel() != math.prod(shape):
-        raise ModuleError(
-            "shape", f"bias has shape {tuple(dense.shape)}, the {kind} layer's weight {shape}"
-        )
+        reason = f"bias has shape {tuple(dense.shape)}, the {kind} layer's weight {shape}"
+        raise ModuleError("shape", reason)
     missing = [slot for slot in SPARSE if slot not in tensors]
     if missing and len(missing) < len(SPARSE):
         raise ModuleError("incomplete", f"has a sparse bias without {', '.join(missing)}")
@@ -41,9 +35,30 @@ def check(tensors: Mapping[str, Tensor], kind: Kind, shape: Shape) -> None:
         indices, values = tensors["bias_indices"], tensors["bias_values"]
         fits = indices.dim() == 2 and indices.shape[1] == values.numel()
         if not fits or indices.shape[0] != tensors["bias_size"].numel():
-            raise ModuleError(
-                "form", "bias_indices, bias_values and bias_size do not fit each other"
-            )
+            reason = "bias_indices, bias_values and bias_size do not fit each other"
+            raise ModuleError("form", reason)
+
+
+def added(
+    product: Tensor, tensors: Mapping[str, Tensor], shape: Shape, spec: ComputeSpec
+) -> Tensor:
+    """product + R, in W's `shape`."""
+    made = weight_shapes.onto(product, shape)
+    if "bias" in tensors:
+        return made + spec.of(tensors["bias"]).reshape(shape)
+    if "bias_size" in tensors:
+        return made + filled(*sparse(tensors, shape, spec), shape)
+    return made
+
+
+def beside(
+    delta: Delta, tensors: Mapping[str, Tensor], scale: float, shape: Shape, spec: ComputeSpec
+) -> Delta:
+    """The delta with s · R where R is sparse; one as large as W leaves nothing to be gained."""
+    if "bias_size" not in tensors:
+        return delta
+    places, values = sparse(tensors, shape, spec)
+    return Beside(delta, places, values * scale)
 
 
 @dataclass(slots=True)
@@ -58,32 +73,24 @@ class Beside(Delta):
     values: Tensor
 
     def __call__(self, layer: Layer, x: Tensor, wx: Tensor | None = None) -> Tensor:
-        """inner(x) + residual · x."""
-        residual = _filled(self.places, self.values, layer.weight.shape)
+        """inner(x) + s · R x."""
+        residual = filled(self.places, self.values, layer.weight.shape)
         return self.inner(layer, x, wx) + layer.apply(x, residual)
 
 
-def dense(tensors: Mapping[str, Tensor], shape: Shape, place: ComputeSpec) -> Tensor:
-    """The residual in W's shape."""
-    if "bias" in tensors:
-        return place.of(tensors["bias"]).reshape(shape)
-    return _filled(*sparse(tensors, shape, place), shape)
-
-
-def sparse(
-    tensors: Mapping[str, Tensor], shape: Shape, place: ComputeSpec
-) -> tuple[Tensor, Tensor]:
+def sparse(tensors: Mapping[str, Tensor], shape: Shape, spec: ComputeSpec) -> tuple[Tensor, Tensor]:
     """Places (n,) in the flat W, int32, and the values there."""
     if any(tensors[slot].is_floating_point() for slot in ("bias_size", "bias_indices")):
         raise ModuleError("dtype", "bias_size and bias_indices should be integers")
     size = tuple(int(n) for n in tensors["bias_size"].flatten().tolist())
     if min(size, default=0) < 1 or math.prod(size) != math.prod(shape):
         raise ModuleError("shape", f"bias_size is {size}, the layer's weight is {shape}")
-    flat = _flat(tensors["bias_indices"].to(place.device, torch.int64), size)
-    return flat.to(torch.int32), place.of(tensors["bias_values"]).flatten()
+    flat = _flat(tensors["bias_indices"].to(spec.device, torch.int64), size)
+    return flat.to(torch.int32), spec.of(tensors["bias_values"]).flatten()
 
 
-def _filled(places: Tensor, values: Tensor, shape: Shape) -> Tensor:
+def filled(places: Tensor, values: Tensor, shape: Shape) -> Tensor:
+    """Zeros in this shape but for the values (n,) at their places (n,) in the flat tensor."""
     made = values.new_zeros(math.prod(shape))
     return made.index_add_(0, places, values).reshape(shape)
 
@@ -96,13 +103,3 @@ def _flat(indices: Tensor, size: Shape) -> Tensor:
             raise ModuleError("form", f"bias_indices point outside bias_size {size}")
         flat = flat * extent + along
     return flat
-
-
-def bias(slot: str, tensor: Tensor, layer: Layer) -> Tensor:
-    """A change of the layer's bias: (o,), from any shape with o elements."""
-    if tensor.numel() != layer.weight.shape[0]:
-        outputs = layer.weight.shape[0]
-        raise ModuleError(
-            "shape", f"{slot} has shape {tuple(tensor.shape)}, the layer has {outputs} outputs"
-        )
-    return tensor.flatten()

@@ -11,12 +11,12 @@ from torch import Tensor
 from .values import ComputeSpec
 
 
-def cayley(skew: Tensor, place: ComputeSpec) -> Tensor:
+def cayley(skew: Tensor, spec: ComputeSpec) -> Tensor:
     """(I + Q)(I − Q)⁻¹ − I = 2Q (I − Q)⁻¹ of skew-symmetric blocks Q (…, n, n)."""
-    exact = place.exact(skew)
+    exact = spec.exact(skew)
     identity = torch.eye(exact.shape[-1], dtype=exact.dtype, device=exact.device)
     turned: Tensor = torch.linalg.solve(identity - exact, 2 * exact, left=False)
-    return place.of(turned)
+    return spec.of(turned)
 
 
 def skewed(blocks: Tensor) -> Tensor:

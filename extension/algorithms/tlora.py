@@ -11,30 +11,30 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from ..deltas import Layer
+from ..deltas import Delta
 from ..errors import ModuleError
-from ..records import Kind
-from . import weight_shapes
-from .factored import Factored, Factors
-from .registry import Shape
+from ..records import Kind, Shape
+from . import lora, residual, weight_shapes
+from .base import Algorithm
 from .values import ComputeSpec
+from .watched_layer import WatchedLayer
 
 
-def strongest(weight: Tensor, rank: int, place: ComputeSpec) -> tuple[Tensor, Tensor]:
+def strongest(weight: Tensor, rank: int, spec: ComputeSpec) -> tuple[Tensor, Tensor]:
     """U (o, r) and Uᵀ W (r, i) (or W V and Vᵀ) of the r greatest singular values, in their order.
 
     By the eigenvectors of the smaller Gram matrix in float64: for 1280 x 5120 it takes 1.6 s of
     one core where an SVD in float32 takes 7.4 s, for a square W as long.
     """
-    exact = place.exact(weight)
+    exact = spec.exact(weight)
     wide = exact.shape[0] <= exact.shape[1]
     gram = exact @ exact.t() if wide else exact.t() @ exact
     vectors = torch.linalg.eigh(gram).eigenvectors.flip(-1)[:, :rank]
     pair = (vectors, vectors.t() @ exact) if wide else (exact @ vectors, vectors.t())
-    return place.of(pair[0]), place.of(pair[1])
+    return spec.of(pair[0]), spec.of(pair[1])
 
 
-class Tlora(Factored):
+class Tlora(Algorithm):
     """`q` (r, i), `p` (o, r), `lambda` (1, r), all of them also as 1x1 convolutions."""
 
     name = "tlora"
@@ -44,10 +44,8 @@ class Tlora(Factored):
         "p_layer": ("p_layer.weight",),
         "lambda_layer": ("lambda_layer",),
     }
-    needs_base = True
 
     def check(self) -> None:
-        """Raises ModuleError where the ranks differ."""
         q = weight_shapes.matrix_shape("q_layer", self.shape("q_layer"))
         p = weight_shapes.matrix_shape("p_layer", self.shape("p_layer"))
         ranks = {q[0], p[1], self.tensors["lambda_layer"].numel()}
@@ -59,25 +57,35 @@ class Tlora(Factored):
         """The rows of q."""
         return self.shape("q_layer")[0]
 
-    def made(self) -> Shape:
+    def delta_shape(self) -> Shape:
         """(o, i)."""
         return (self.shape("p_layer")[0], self.shape("q_layer")[1])
 
     def fit_shape(self, kind: Kind, shape: Shape) -> None:
-        """Raises ModuleError for kernels too: LyCORIS writes such files and cannot run them."""
+        """Not for kernels: LyCORIS writes such files and cannot run them."""
         super().fit_shape(kind, shape)
-        if self.made()[1] != torch.Size(shape[1:]).numel():
+        if self.delta_shape()[1] != torch.Size(shape[1:]).numel():
             raise ModuleError(
                 "shape", "is T-LoRA for a kernel or other inputs, which nothing defines"
             )
 
-    def factors(self, layer: Layer, place: ComputeSpec) -> Factors:
-        """Rank 2r: [P diag(λ), −P₀ diag(λ₀)] [Q; Q₀]."""
+    def factors(self, layer: WatchedLayer, spec: ComputeSpec) -> tuple[Tensor, Tensor]:
+        """down and up of rank 2r: [Q; Q₀] and [P diag(λ), −P₀ diag(λ₀)]."""
         used = self.used_rank
-        q = weight_shapes.matrix(self.get("q_layer", place))[:used]
-        p = (
-            weight_shapes.matrix(self.get("p_layer", place))
-            * self.get("lambda_layer", place).flatten()
-        )
-        start, onto = strongest(layer.weight.flatten(1), q.shape[0], place)
-        return Factors(torch.cat([q, onto]), torch.cat([p[:, :used], -start], 1))
+        q, p = (weight_shapes.matrix(self.get(slot, spec)) for slot in ("q_layer", "p_layer"))
+        p = p * self.get("lambda_layer", spec).flatten()
+        start, onto = strongest(layer.weight.flatten(1), q[:used].shape[0], spec)
+        return torch.cat([q[:used], onto]), torch.cat([p[:, :used], -start], 1)
+
+    def delta_weight(self, layer: WatchedLayer, spec: ComputeSpec) -> Tensor:
+        """s · (P diag(λ) Q − P₀ diag(λ₀) Q₀ + residual)."""
+        product = lora.delta_weight(*self.factors(layer, spec))
+        return residual.added(product, self.tensors, layer.shape, spec) * self.scale
+
+    def factored_delta(self, layer: WatchedLayer, spec: ComputeSpec) -> Delta | None:
+        """LowRank of rank 2r."""
+        if "bias" in self.tensors:
+            return None
+        down, up = self.factors(layer, spec)
+        low = lora.low_rank(down, up * self.scale, None, layer.shape)
+        return residual.beside(low, self.tensors, self.scale, layer.shape, spec)

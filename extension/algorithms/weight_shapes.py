@@ -13,8 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..errors import ModuleError
-from ..records import Kind
-from .registry import Shape
+from ..records import Kind, Shape
 
 LATENT = 4
 WIDENED = (8, 9)  # pix2pix, inpainting

@@ -77,7 +77,7 @@ class BoundNetwork:
             self.failed[target.id] = Unused.because(module.prefix, error)
             return
         self.deltas[target.id] = CachedDelta(delta, *_where(delta.tensors()))
-        if algorithm.needs_base:
+        if delta.from_base:
             self.of_base.add(target.id)
 
     def forget_base(self) -> None:

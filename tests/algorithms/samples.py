@@ -332,11 +332,23 @@ def add(layer: Layer, delta: Delta, x: Tensor, m: float) -> Tensor:
     return m * change
 
 
+def bias_change(made: Algorithm, layer: Layer) -> Tensor | None:
+    """What the bias changes by at weight 1, by the formulas of the trainers."""
+    tensors = {slot: tensor.double().flatten() for slot, tensor in made.tensors.items()}
+    parts = [tensors[slot] for slot in ("diff_b", "b_norm") if slot in tensors]
+    if "up_bias" in tensors:
+        parts.append(made.scale * tensors["up_bias"])
+    outputs = made.name == "peft_ia3" and made.by_output(tuple(layer.weight.shape))
+    if outputs and layer.bias is not None:
+        parts.append((tensors["ia3_l"] - 1) * layer.bias)
+    return sum(parts) if parts else None
+
+
 def merged(host: nn.Module, made: Algorithm, layer: Layer, m: float) -> nn.Module:
     """The layer with W + m ΔW and b + m Δb."""
     changed = copy.deepcopy(host)
     changed.weight.data += m * made.delta(layer)
-    bias = made.bias_delta(layer)
+    bias = bias_change(made, layer)
     if bias is not None:
         start = torch.zeros_like(bias) if changed.bias is None else changed.bias.data
         changed.bias = nn.Parameter(start + m * bias, requires_grad=False)

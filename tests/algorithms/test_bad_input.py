@@ -90,7 +90,7 @@ CASES: dict[str, tuple[Tensors, str, str]] = {
                    "linear with bias", "which one"),
     "dora of oft": (tensors("oft", LINEAR) | {"dora_scale": torch.ones(24, 1)},
                     "linear with bias", "dora_scale beside a whole oft"),
-    "bias of another size": (lora(diff_b=torch.ones(7)), "linear with bias", "diff_b has shape"),
+    "bias of another size": (lora(diff_b=torch.ones(7)), "linear with bias", "diff_b has 7 values"),
     "sparse residual": (lora(bias_values=torch.ones(3)), "linear with bias", "sparse bias without"),
     "residual elsewhere": (
         tensors("lora with a sparse residual", LINEAR)
@@ -100,6 +100,8 @@ CASES: dict[str, tuple[Tensors, str, str]] = {
         tensors("tlora", (16, 8)), "conv 3x3", "kernel"),
     "glora ranks": (
         tensors("glora", LINEAR) | {"b1": torch.ones(24, 3)}, "linear with bias", "rank"),
+    "glora core of a matrix": (
+        tensors("glora", LINEAR) | {"bm": torch.ones(2, 2)}, "linear with bias", "core (2, 2)"),
     "unknown": ({"set_weight": torch.ones(3)}, "linear with bias", "weight of shape (3,)"),
 }  # fmt: skip
 

@@ -1,0 +1,44 @@
+"""A layer while a delta is built for it, and whether the delta depends on its weights."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ..deltas import Layer
+from ..records import Kind, Shape
+
+
+class WatchedLayer:
+    """What a layer is, and its values, whose reading is remembered in `was_read`.
+
+    A delta that was built without a look at them is good for every checkpoint; one of which W is
+    a part (DoRA's lengths, say) has to be built anew for each.
+    """
+
+    __slots__ = ("_layer", "device", "groups", "kind", "shape", "was_read")
+
+    def __init__(self, layer: Layer) -> None:
+        self._layer = layer
+        self.kind: Kind = layer.kind
+        self.shape: Shape = tuple(layer.weight.shape)  # (o, i), (o, i, kh, kw) or (c,)
+        self.device: torch.device = layer.weight.device
+        self.groups: int = layer.groups
+        self.was_read = False
+
+    @property
+    def outputs(self) -> int:
+        """o, or c of a norm."""
+        return self.shape[0]
+
+    @property
+    def weight(self) -> Tensor:
+        """W, in `shape`."""
+        self.was_read = True
+        return self._layer.weight
+
+    @property
+    def bias(self) -> Tensor | None:
+        """(o,), or None; whether there is one depends on the checkpoint as well."""
+        self.was_read = True
+        return self._layer.bias
