@@ -70,3 +70,9 @@ def test_what_the_newest_change_is_a_table() -> None:
         "  tomli     none → 3",
     ]
     assert newest.table(old, old) == ["Nothing is newer than the lock."]
+
+
+def test_the_commit_hook_lints_as_the_tests_do() -> None:
+    hooks = (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8")
+    ruff = next(line for line in lines("test.txt") if line.startswith("ruff=="))
+    assert f"rev: v{ruff.removeprefix('ruff==')} " in hooks
