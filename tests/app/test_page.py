@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 import pytest
 from live_lora.app import html, server
 from live_lora.errors import LiveLoraError
+from live_lora.network import Unused
 from live_lora.records import Diagnostic, Span
 from live_lora.session.report import NetworkReport, PromptDiagnostic, Report
 
@@ -52,7 +53,7 @@ def network(**facts: object) -> NetworkReport:
         html.working(EVIL),
         html.report(
             Report(
-                [network(misfit=EVIL, unused=((EVIL, EVIL),))],
+                [network(misfit=EVIL, unused=(Unused(EVIL, "unknown-key", EVIL),))],
                 [
                     PromptDiagnostic(Diagnostic(EVIL)),
                     PromptDiagnostic(Diagnostic(EVIL, Span(0, 4)), source=EVIL),
