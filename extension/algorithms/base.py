@@ -153,8 +153,8 @@ class Algorithm:
 
     def delta(self, layer: Layer) -> Tensor:
         """ΔW at weight 1, in W's shape, in float64 where W is float64 and else in float32."""
-        self.fit_shape(layer.kind, tuple(layer.weight.shape))
-        spec = ComputeSpec(working(layer.weight.dtype), layer.weight.device)
+        self.fit_shape(layer.kind, layer.shape)
+        spec = ComputeSpec(working(layer.dtype), layer.device)
         with sound(self.tensors):
             made = self.delta_weight(WatchedLayer(layer), spec)
         demand_finite(made, self.tensors)
@@ -168,8 +168,8 @@ class Algorithm:
         Its `from_base` is true if the layer's weights were read for it.
         """
         watched = WatchedLayer(layer)
-        self.fit_shape(watched.kind, watched.shape)
-        spec = ComputeSpec(working(dtype), torch.device(device or watched.device), dtype)
+        self.fit_shape(layer.kind, layer.shape)
+        spec = ComputeSpec(working(dtype), torch.device(device or layer.device), dtype)
         with sound(self.tensors):
             built = self.runtime_delta(watched, spec)
             built.bias = self.bias_delta(watched, spec)

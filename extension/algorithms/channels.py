@@ -11,24 +11,14 @@ from ..deltas import InputMap, Layer, OutputMap
 from ..errors import ModuleError
 
 
-def images(layer: Layer, values: Tensor) -> bool:
-    """Are these (n, c, h, w)? Else the channels are the last axis."""
-    return layer.kind == "conv" or (layer.kind == "norm" and values.dim() == 4)
-
-
-def along(vector: Tensor, layer: Layer, values: Tensor) -> Tensor:
-    """(c,) so that it broadcasts over `values`."""
-    return vector.view(-1, 1, 1) if images(layer, values) else vector
-
-
 def last(layer: Layer, values: Tensor) -> Tensor:
     """`values` with the channels as the last axis."""
-    return values.movedim(1, -1) if images(layer, values) else values
+    return values.movedim(layer.channel_dim, -1)
 
 
 def back(layer: Layer, values: Tensor) -> Tensor:
-    """The reverse of `last`, for a linear layer or a convolution."""
-    return values.movedim(-1, 1) if layer.kind == "conv" else values
+    """The reverse of `last`."""
+    return values.movedim(-1, layer.channel_dim)
 
 
 def rows(vector: Tensor, weight: Tensor) -> Tensor:
@@ -59,7 +49,7 @@ class OutputScale(OutputMap):
     def __call__(self, layer: Layer, x: Tensor, wx: Tensor | None = None) -> Tensor:
         """gain ∘ Wx."""
         assert wx is not None
-        return along(self.gain, layer, wx) * wx
+        return layer.along(self.gain, wx) * wx
 
 
 @dataclass(slots=True)
@@ -70,4 +60,4 @@ class InputScale(InputMap):
 
     def shift(self, layer: Layer, x: Tensor) -> Tensor:
         """(1 + gain) ∘ x, in one rounding."""
-        return torch.addcmul(x, x, along(self.gain, layer, x))
+        return torch.addcmul(x, x, layer.along(self.gain, x))

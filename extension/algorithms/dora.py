@@ -19,7 +19,7 @@ from ..errors import ModuleError
 from ..records import Kind, Shape, Shapes
 from . import weight_shapes
 from .base import Algorithm, Settings
-from .channels import along, columns, rows
+from .channels import columns, rows
 from .loha import Loha
 from .lokr import Lokr
 from .lora import Lora
@@ -40,7 +40,7 @@ class OutputDora(OutputMap):
         """gain ∘ (Wx + inner(x)) + inner(x)."""
         assert wx is not None
         added = self.inner(layer, x, wx)
-        return torch.addcmul(added, along(self.gain, layer, wx), wx + added)
+        return torch.addcmul(added, layer.along(self.gain, wx), wx + added)
 
 
 @dataclass(slots=True)
@@ -52,7 +52,7 @@ class InputDora(InputMap):
 
     def shift(self, layer: Layer, x: Tensor) -> Tensor:
         """x ∘ d / ‖V‖."""
-        return torch.addcmul(x, x, along(self.gain, layer, x))
+        return torch.addcmul(x, x, layer.along(self.gain, x))
 
     def after(self, layer: Layer, shifted: Tensor) -> Tensor:
         """inner(x')."""

@@ -18,7 +18,7 @@ from ..errors import ModuleError
 from ..records import Kind, Shape
 from .base import Algorithm
 from .boft import MOST_STAGES
-from .channels import along, back, last, rows, vector
+from .channels import back, last, rows, vector
 from .rotation import blockwise, cayley
 from .values import ComputeSpec
 from .watched_layer import WatchedLayer
@@ -50,7 +50,7 @@ class ScaledRotation(OutputMap):
         """s ∘ W (Mᵀ x) − Wx."""
         assert wx is not None
         added = layer.base(back(layer, self.turned(last(layer, x))))
-        return torch.addcmul(added, along(self.gain, layer, wx), wx + added)
+        return torch.addcmul(added, layer.along(self.gain, wx), wx + added)
 
 
 def permutation(size: int, blocks: int, run: int) -> Tensor:

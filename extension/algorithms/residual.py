@@ -74,7 +74,7 @@ class Beside(Delta):
 
     def __call__(self, layer: Layer, x: Tensor, wx: Tensor | None = None) -> Tensor:
         """inner(x) + s · R x."""
-        residual = filled(self.places, self.values, layer.weight.shape)
+        residual = filled(self.places, self.values, layer.shape)
         return self.inner(layer, x, wx) + layer.apply(x, residual)
 
 

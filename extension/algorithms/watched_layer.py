@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from ..deltas import Layer
@@ -16,13 +15,12 @@ class WatchedLayer:
     a part (DoRA's lengths, say) has to be built anew for each.
     """
 
-    __slots__ = ("_layer", "device", "groups", "kind", "shape", "was_read")
+    __slots__ = ("_layer", "groups", "kind", "shape", "was_read")
 
     def __init__(self, layer: Layer) -> None:
         self._layer = layer
         self.kind: Kind = layer.kind
-        self.shape: Shape = tuple(layer.weight.shape)  # (o, i), (o, i, kh, kw) or (c,)
-        self.device: torch.device = layer.weight.device
+        self.shape: Shape = layer.shape  # (o, i), (o, i, kh, kw) or (c,)
         self.groups: int = layer.groups
         self.was_read = False
 
@@ -33,7 +31,7 @@ class WatchedLayer:
 
     @property
     def weight(self) -> Tensor:
-        """W, in `shape`."""
+        """W, in `shape`. ModuleError where a quantised layer does not give its values."""
         self.was_read = True
         return self._layer.weight
 
