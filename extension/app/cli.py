@@ -65,6 +65,12 @@ def add_app(commands: Any) -> None:
     app.add_argument(
         "--no-browser", action="store_true", help="print the page's address and open no browser"
     )
+    app.add_argument(
+        "--output-dir",
+        type=Path,
+        metavar="FOLDER",
+        help="keeps the pictures; default: a folder of the user's, which is printed",
+    )
     app.set_defaults(module="server")
 
 

@@ -6,13 +6,12 @@ import sys
 from argparse import Namespace
 from pathlib import Path
 
-from PIL.PngImagePlugin import PngInfo
-
 from .. import prompt as language
 from ..errors import LiveLoraError
 from ..prompt import sweeps
 from ..session.report import Report, StrictError
 from .opening import open_generator
+from .pictures import png
 from .problems import sentences
 from .request import GenerationRequest, GenerationResult, StepPreview
 
@@ -31,9 +30,7 @@ def run(options: Namespace) -> int:
         return 1
     for path, image in zip(paths(options.output, len(result.images)), result.images, strict=True):
         path.parent.mkdir(parents=True, exist_ok=True)
-        text = PngInfo()
-        text.add_text("parameters", image.info["parameters"])
-        image.save(path, pnginfo=text)
+        path.write_bytes(png(image))
         print(path)
     tell(*summary(result))
     return 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from queue import SimpleQueue
-from threading import Thread
+from threading import Event, Thread
 
 from .generator import Generator
 from .request import GenerationRequest, GenerationResult, StepPreview
@@ -16,16 +16,19 @@ class GenerationThread:
     Left early, because the page was closed, it is stopped.
     """
 
-    def __init__(self, generator: Generator, request: GenerationRequest) -> None:
+    def __init__(
+        self, generator: Generator, request: GenerationRequest, stop: Event | None = None
+    ) -> None:
         self.generator = generator
         self.request = request
+        self.stop = stop or Event()
         self._previews: SimpleQueue[StepPreview | None] = SimpleQueue()
         self._result: GenerationResult | Exception | None = None
         self._thread = Thread(target=self._draw, daemon=True)
 
     def _draw(self) -> None:
         try:
-            self._result = self.generator.draw(self.request, self._previews.put)
+            self._result = self.generator.draw(self.request, self._previews.put, self.stop)
         except Exception as error:  # it belongs to the thread that waits
             self._result = error
         finally:
@@ -36,8 +39,7 @@ class GenerationThread:
         return self
 
     def __exit__(self, *failure: object) -> None:
-        if self._thread.is_alive():
-            self.generator.stop()
+        self.stop.set()
         self._thread.join()
 
     def __iter__(self) -> Iterator[StepPreview]:

@@ -19,7 +19,7 @@ from ..session.report import Report
 from .load_model import Checkpoint
 from .png_parameters import infotext
 from .preview_decoder import PreviewDecoder
-from .request import GenerationRequest, GenerationResult, StepPreview
+from .request import GenerationRequest, GenerationResult, RequestError, StepPreview
 
 LARGEST_SEED = 2**32 - 1
 GRID = 8  # diffusers draws multiples of this many pixels only
@@ -34,34 +34,37 @@ class Generator:
         self.catalog = catalog
         self.live = attach(checkpoint.pipeline, library=catalog, **options)
         self._one_at_a_time = Lock()
-        self._stop = Event()
 
     def draw(
-        self, request: GenerationRequest, watch: Callable[[StepPreview], None] | None = None
+        self,
+        request: GenerationRequest,
+        watch: Callable[[StepPreview], None] | None = None,
+        stop: Event | None = None,
     ) -> GenerationResult:
-        """Raises StrictError in strict mode where something of the prompts cannot be done."""
+        """Draws the pictures; `stop`, once it is set, ends the drawing after its present step.
+
+        Raises LiveLoraError where the request cannot be followed (StrictError in strict mode).
+        """
+        stop = stop or Event()
         with self._one_at_a_time:
-            self._stop.clear()
             request = self.settled(request)
-            images = self._call(request, watch)
+            images = self._call(request, self._follow(watch, stop))
             report = self.live.report or Report()
             for index, image in enumerate(images):
                 image.info["parameters"] = infotext(
                     self.checkpoint, self.catalog, request, index, report
                 )
-            return GenerationResult(tuple(images), request, report, self._stop.is_set())
+            return GenerationResult(tuple(images), request, report, stop.is_set())
 
     def is_drawing(self) -> bool:
         """At this moment."""
         return self._one_at_a_time.locked()
 
-    def stop(self) -> None:
-        """Ends the drawing after its present step."""
-        self._stop.set()
-
     def settled(self, request: GenerationRequest) -> GenerationRequest:
         """The request with what was left open: seed, size, and each picture's value of a sweep."""
         width, height = self.checkpoint.size
+        if request.seed is not None and not 0 <= request.seed <= LARGEST_SEED:
+            raise RequestError(f"seed {request.seed}: give one from 0 to {LARGEST_SEED}")
         parsed = [language.parse(one) for one in request.prompts]
         return replace(
             request,
@@ -74,7 +77,7 @@ class Generator:
         )
 
     def _call(
-        self, request: GenerationRequest, watch: Callable[[StepPreview], None] | None
+        self, request: GenerationRequest, step_end: Callable[..., dict[str, Any]]
     ) -> Sequence[Image]:
         count = len(request.prompts)
         # Noise from the CPU's generator is the same on every device.
@@ -87,16 +90,18 @@ class Generator:
             width=request.width,
             height=request.height,
             generator=noise,
-            callback_on_step_end=self._follow(watch),
+            callback_on_step_end=step_end,
         )
         images: Sequence[Image] = output.images
         return images
 
-    def _follow(self, watch: Callable[[StepPreview], None] | None) -> Callable[..., dict[str, Any]]:
+    def _follow(
+        self, watch: Callable[[StepPreview], None] | None, stop: Event
+    ) -> Callable[..., dict[str, Any]]:
         preview = PreviewDecoder(self.checkpoint.pipeline)
 
         def step_end(pipeline: Any, index: int, _: Any, values: dict[str, Any]) -> dict[str, Any]:
-            if self._stop.is_set():
+            if stop.is_set():
                 pipeline._interrupt = True  # diffusers' own way to end early
             elif watch is not None:
                 look = preview(values["latents"])

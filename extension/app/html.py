@@ -7,8 +7,10 @@ from html import escape
 
 from ..library.lora_file import UNKNOWN
 from ..session.report import NetworkReport, PromptDiagnostic, Report
+from .pictures import ShownPicture
 from .request import GenerationResult
 
+PICTURES = "live-lora/pictures"  # where server.py mounts them
 TITLES = {"unet": "UNet", "text_encoder": "text encoder", "text_encoder_2": "text encoder 2"}
 
 
@@ -32,12 +34,27 @@ def progress(step: int, steps: int) -> str:
     return status(f'{label}<progress aria-label="{label}" value="{step}" max="{steps}"></progress>')
 
 
-def done(result: GenerationResult) -> str:
+def done(result: GenerationResult, problem: str | None = None) -> str:
+    """What was drawn; `problem` is what went wrong afterwards."""
     request = result.request
     ended = "Stopped early" if result.stopped else "Done"
-    return status(
-        f"{ended}: {request.width}×{request.height}, {request.steps} steps, seed {request.seed}"
-    )
+    size = f"{request.width}×{request.height}"
+    said = status(f"{ended}: {size}, {request.steps} steps, seed {request.seed}")
+    return said if problem is None else said + failed(problem)
+
+
+def gallery(pictures: Iterable[ShownPicture]) -> str:
+    """The pictures, each a link to itself in full size."""
+    shown = "".join(map(_figure, pictures))
+    return f'<div class="live-lora-pictures">{shown}</div>'
+
+
+def _figure(picture: ShownPicture) -> str:
+    source = escape(f"{PICTURES}/{picture.source}" if picture.kept else picture.source)
+    caption = escape(picture.caption or picture.source)
+    image = f'<img src="{source}" alt="Picture: {caption}">'
+    shown = f'<a href="{source}" target="_blank" rel="noopener">{image}</a>'
+    return f"<figure>{shown if picture.kept else image}<figcaption>{caption}</figcaption></figure>"
 
 
 def failed(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import gradio as gr
@@ -13,6 +13,8 @@ from ..errors import LiveLoraError
 from . import html
 from .generation_thread import GenerationThread
 from .generator import Generator
+from .orders import Orders
+from .pictures import Pictures, previews
 from .request import GenerationRequest, StepPreview
 
 LOG = logging.getLogger(__name__)
@@ -22,11 +24,19 @@ MOST_STEPS = 150
 FONTS = {"font": ["system-ui", "sans-serif"], "font_mono": ["ui-monospace", "monospace"]}
 
 
+# What the browser remembers of the form, so that a reload loses nothing. No secret: it is the
+# user's own, in the user's own browser, and gradio wants a key that survives a restart.
+MEMORY = {"storage_key": "live-lora-form", "secret": "live-lora"}
+
+
 class Page:
     """The components, made inside a `gr.Blocks`, and what they do."""
 
-    def __init__(self, generator: Generator) -> None:
+    def __init__(self, generator: Generator, pictures: Pictures) -> None:
         self.generator = generator
+        self.pictures = pictures
+        self.orders = Orders()
+        self.memory = gr.BrowserState(None, **MEMORY)
         self.head()
         with gr.Row():
             with gr.Column(scale=3):
@@ -76,80 +86,121 @@ class Page:
 
     def results(self) -> None:
         self.status = gr.HTML(html.ready(), elem_id="status")
-        self.gallery = gr.Gallery(
-            label="Pictures", format="png", object_fit="contain", elem_id="pictures"
-        )
+        self.gallery = gr.HTML(elem_id="pictures")
         self.report = gr.HTML(elem_id="report")
 
+    @property
+    def form(self) -> list[gr.components.Component]:
+        """What a request is made of, in the order of `draw`'s parameters."""
+        sizes = [self.steps, self.guidance, self.width, self.height]
+        return [self.prompt, self.negative, *sizes, self.seed, self.count]
+
     def connect(self) -> None:
-        """Generate by the button or Shift+Enter; Stop ends after the present step."""
+        """Generate by the button or Shift+Enter; Stop ends this page's drawing, or its waiting."""
         gr.on(
             [self.generate.click, self.prompt.submit, self.negative.submit],
+            self.place,
+            [self.memory, *self.form],
+            [self.status, self.memory],
+            queue=False,
+            show_progress="hidden",
+        ).then(
             self.draw,
-            [
-                self.prompt,
-                self.negative,
-                self.steps,
-                self.guidance,
-                self.width,
-                self.height,
-                self.seed,
-                self.count,
-            ],
-            [self.status, self.gallery, self.report],
+            self.form,
+            [self.status, self.gallery, self.report, self.memory],
             concurrency_limit=1,
             show_progress="hidden",  # the status shows it
         )
-        self.stop.click(self.generator.stop, queue=False)
+        self.stop.click(self.end, queue=False)
 
-    def draw(
-        self,
-        prompt: str,
-        negative: str,
-        steps: float,
-        guidance: float,
-        width: float,
-        height: float,
-        seed: float | None,
-        count: float,
-    ) -> Iterator[tuple[Any, Any, Any]]:
-        """What status, gallery and report show, step by step."""
-        request = GenerationRequest(
-            prompts=(prompt,) * int(count),
-            negative=negative,
-            steps=int(steps),
-            seed=None if seed is None or seed < 0 else int(seed),
-            width=int(width),
-            height=int(height),
-            guidance=guidance,
-        )
-        yield html.working("Reading the LoRAs …"), gr.skip(), ""
-        with GenerationThread(self.generator, request) as drawing:
-            for step in drawing:
-                yield self.step(step)
-            yield self.result(drawing)
+    def place(self, page: gr.Request, memory: Any, *form: Any) -> tuple[str, Any]:
+        """The order stands; the form is remembered from now on."""
+        self.orders.place(page.session_hash or "")
+        busy = self.generator.is_drawing()
+        text = "Waiting for the drawing before this one …" if busy else "Reading the LoRAs …"
+        return html.working(text), {"form": list(form), "pictures": _pictures_of(memory)}
 
-    def step(self, step: StepPreview) -> tuple[Any, Any, Any]:
-        look = list(step.preview) or gr.skip()
-        return html.progress(step.step, step.steps), look, gr.skip()
+    def end(self, page: gr.Request) -> None:
+        """Stop, or the page was closed."""
+        self.orders.stop(page.session_hash or "")
 
-    def result(self, drawing: GenerationThread) -> tuple[Any, Any, Any]:
+    def draw(self, page: gr.Request, *form: Any) -> Iterator[tuple[Any, Any, Any, Any]]:
+        """What status, gallery, report and memory become, step by step."""
+        stop = self.orders.begin(page.session_hash or "")
+        try:
+            if stop.is_set():
+                yield html.status("Taken back: nothing was drawn."), gr.skip(), gr.skip(), gr.skip()
+                return
+            yield html.working("Reading the LoRAs …"), gr.skip(), "", gr.skip()
+            with GenerationThread(self.generator, request_of(*form), stop) as drawing:
+                for step in drawing:
+                    yield self.step(step)
+                yield self.result(drawing, form)
+        finally:
+            self.orders.end(page.session_hash or "", stop)
+
+    def step(self, step: StepPreview) -> tuple[Any, Any, Any, Any]:
+        look = html.gallery(previews(step.preview)) if step.preview else gr.skip()
+        return html.progress(step.step, step.steps), look, gr.skip(), gr.skip()
+
+    def result(self, drawing: GenerationThread, form: Sequence[Any]) -> tuple[Any, Any, Any, Any]:
         try:
             result = drawing.result()
         except LiveLoraError as error:
-            return html.failed(str(error)), gr.skip(), ""
+            return html.failed(str(error)), gr.skip(), "", gr.skip()
         except Exception as error:
             LOG.exception("a picture could not be drawn")
-            return html.failed(f"{type(error).__name__}: {error}"), gr.skip(), ""
-        seeds = result.request.seeds
-        named = zip(result.images, seeds, strict=True)
-        pictures = [(image, f"seed {seed}") for image, seed in named]
-        return html.done(result), pictures, html.report(result.report)
+            return html.failed(f"{type(error).__name__}: {error}"), gr.skip(), "", gr.skip()
+        shown, problem = self.pictures.keep(result)
+        memory = {"form": list(form), "pictures": [one.source for one in shown if one.kept]}
+        return (
+            html.done(result, problem),
+            html.gallery(shown),
+            html.report(result.report),
+            memory,
+        )
+
+    def restore(self, memory: Any) -> list[Any]:
+        """The form and the pictures as they were before a reload; as they are, where none were."""
+        form = memory.get("form") if isinstance(memory, dict) else None
+        if not isinstance(form, list) or len(form) != len(self.form):
+            return [gr.skip()] * (len(self.form) + 1)
+        return [*form, html.gallery(self.pictures.found(_pictures_of(memory)))]
 
 
-def build(generator: Generator) -> gr.Blocks:
+def request_of(
+    prompt: str,
+    negative: str,
+    steps: float,
+    guidance: float,
+    width: float,
+    height: float,
+    seed: float | None,
+    count: float,
+) -> GenerationRequest:
+    """The form as a request."""
+    return GenerationRequest(
+        prompts=(prompt,) * int(count),
+        negative=negative,
+        steps=int(steps),
+        seed=None if seed is None or seed < 0 else int(seed),
+        width=int(width),
+        height=int(height),
+        guidance=guidance,
+    )
+
+
+def _pictures_of(memory: Any) -> list[str]:
+    """The names that a browser remembered: whatever it sends, text only."""
+    names = memory.get("pictures") if isinstance(memory, dict) else None
+    return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
+
+
+def build(generator: Generator, pictures: Pictures) -> gr.Blocks:
     """The whole page."""
     blocks: gr.Blocks = gr.Blocks(title="Live LoRA", analytics_enabled=False)
     with blocks:
-        Page(generator)
+        page = Page(generator, pictures)
+        blocks.load(page.restore, [page.memory], [*page.form, page.gallery], queue=False)
+        blocks.unload(page.end)
     return blocks

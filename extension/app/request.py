@@ -6,7 +6,12 @@ from dataclasses import dataclass
 
 from PIL.Image import Image
 
+from ..errors import LiveLoraError
 from ..session.report import Report
+
+
+class RequestError(LiveLoraError):
+    """A request that cannot be followed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import mimetypes
+import os
 import socket
 import sys
 import webbrowser
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from tempfile import TemporaryDirectory
 
 import gradio as gr
 import uvicorn
 from fastapi import FastAPI
-from starlette.middleware.trustedhost import TrustedHostMiddleware
+from platformdirs import user_data_path
 
 from ..browser.routes import router
 from ..errors import LiveLoraError
 from ..library.background import Background
-from . import page
+from . import html, page
 from .generator import Generator
+from .guard import Guard
 from .opening import open_generator
+from .pictures import Pictures
+from .pictures import router as pictures_router
 
 HOST = "127.0.0.1"
 PORT = 7860
@@ -32,36 +38,44 @@ CSS = """
 #status progress::-moz-progress-bar { background: var(--color-accent) }
 #report table { width: 100%; text-align: left }
 #report code { white-space: normal; overflow-wrap: anywhere }
-.live-lora-problem { color: var(--error-text-color) }
+.live-lora-problem { color: #b91c1c }
+.dark .live-lora-problem { color: #fca5a5 }
+mark { background: #fde047; color: #18181b }
+.live-lora-pictures { display: flex; flex-wrap: wrap; gap: .5rem }
+.live-lora-pictures figure { flex: 1 1 40%; margin: 0; max-width: 100% }
+.live-lora-pictures img { width: 100%; max-height: 70vh; object-fit: contain }
+.live-lora-pictures figcaption { font-size: .8rem; overflow-wrap: anywhere; opacity: .8 }
 """
 
 
 def run(options: Namespace) -> int:
     """Serves until it is interrupted."""
-    with listening(options.port) as place:
+    with listening(options.port) as place, private_temp():
         address = f"http://{HOST}:{place.getsockname()[1]}/"
         generator = open_generator(options)
+        pictures = Pictures(options.output_dir or user_data_path("live-lora") / "pictures")
+        print(f"pictures are kept in {pictures.folder}", file=sys.stderr)
         background = Background(generator.catalog, busy=generator.is_drawing)
         background.start()
         try:
-            app = application(generator)
+            app = application(generator, pictures)
             serve(app, place, lambda: announce(address, browse=not options.no_browser))
         finally:
             background.stop()
     return 0
 
 
-def application(generator: Generator) -> FastAPI:
-    """The page and the routes of its LoRA tab."""
+def application(generator: Generator, pictures: Pictures) -> FastAPI:
+    """The page, the routes of its LoRA tab, and the pictures that were kept."""
     mimetypes.add_type("text/javascript", ".mjs")  # some systems do not know it
-    app = FastAPI()
-    # Other sites' scripts must not reach the page by a name of theirs for 127.0.0.1.
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"])
+    app = FastAPI(openapi_url=None)
+    app.add_middleware(Guard, names=(HOST, "localhost"))
     library = router(lambda: generator.catalog, model_of=lambda: generator.checkpoint.base)
+    app.include_router(pictures_router(pictures), prefix=f"/{html.PICTURES}")
     app.include_router(library, prefix="/live-lora")
     gr.mount_gradio_app(
         app,
-        page.build(generator),
+        page.build(generator, pictures),
         path="/",
         server_name=HOST,
         footer_links=[],
@@ -72,6 +86,14 @@ def application(generator: Generator) -> FastAPI:
         head=HEAD,
     )
     return app
+
+
+@contextmanager
+def private_temp() -> Iterator[None]:
+    """What gradio writes meanwhile is nobody else's to read, and is gone afterwards."""
+    with TemporaryDirectory(prefix="live-lora-") as folder:  # 0700
+        os.environ["GRADIO_TEMP_DIR"] = folder
+        yield
 
 
 def listening(port: int | None) -> socket.socket:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from live_lora.app import load_model
 from live_lora.app.generation_thread import GenerationThread
 from live_lora.app.generator import Generator
 from live_lora.app.preview_decoder import PreviewDecoder
-from live_lora.app.request import GenerationRequest, GenerationResult, StepPreview
+from live_lora.app.request import GenerationRequest, GenerationResult, RequestError, StepPreview
 from live_lora.hosts import open_library
 from live_lora.session.report import StrictError
 from live_lora.session.session import Options
@@ -118,15 +119,23 @@ def test_previews_are_small(latents: tuple[int, int], pixels: tuple[int, int]) -
 def test_stopping(generator: Generator) -> None:
     seen: list[StepPreview] = []
 
+    stop = Event()
+
     def watch(moment: StepPreview) -> None:
         seen.append(moment)
-        generator.stop()
+        stop.set()
 
-    drawn = generator.draw(GenerationRequest(("a",), steps=9, seed=1), watch)
+    drawn = generator.draw(GenerationRequest(("a",), steps=9, seed=1), watch, stop)
     assert drawn.stopped
     assert len(seen) == 1
     assert len(drawn.images) == 1
     assert not draw(generator, "a").stopped, "the next one is not stopped"
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32, 2**70])
+def test_a_seed_that_no_generator_takes(generator: Generator, seed: int) -> None:
+    with pytest.raises(RequestError, match="from 0 to 4294967295"):
+        draw(generator, "a", seed=seed)
 
 
 def test_strict_draws_nothing(model: Path, loras: Path) -> None:

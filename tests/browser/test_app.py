@@ -8,9 +8,12 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING
+from urllib.parse import urljoin
 
 import numpy as np
 import pytest
@@ -51,7 +54,12 @@ def address(tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -> Iter
         port = probe.getsockname()[1]
     where = ["--model", str(folder / "toy"), "--lora-dir", str(folder / "loras")]
     options = ["app", "--no-browser", "--device", "cpu", "--port", str(port), *where]
-    environment = {**os.environ, "XDG_CACHE_HOME": str(folder / "cache")}
+    environment = {
+        **os.environ,
+        "XDG_CACHE_HOME": str(folder / "cache"),
+        "XDG_DATA_HOME": str(folder / "data"),
+        "TMPDIR": str(temp(folder)),
+    }
     process = subprocess.Popen([sys.executable, "-c", PROGRAM, *options], env=environment)
     try:
         await_answer(f"{LOCAL}{port}/", process)
@@ -59,6 +67,12 @@ def address(tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -> Iter
     finally:
         process.terminate()
         process.wait(10)
+
+
+def temp(folder: Path) -> Path:
+    """The program's temporary folder."""
+    (folder / "temp").mkdir(exist_ok=True)
+    return folder / "temp"
 
 
 @pytest.fixture
@@ -104,7 +118,7 @@ def generate(page: Page, prompt: str, *, steps: int = 2, seed: int = 7) -> bytes
     expect(page.locator("#status")).to_contain_text("Done", timeout=SLOW)
     address = page.locator("#pictures img").first.get_attribute("src")
     assert address
-    return page.request.get(address).body()
+    return page.request.get(urljoin(page.url, address)).body()
 
 
 def pixels(png: bytes) -> np.ndarray:
@@ -138,7 +152,7 @@ def test_progress_and_preview_come_before_the_picture(app: Page) -> None:
 def test_several_pictures(app: Page) -> None:
     number(app, "Pictures", 3)
     generate(app, "a fox")
-    expect(app.locator("#pictures .grid-container img")).to_have_count(3)
+    expect(app.locator("#pictures figure img")).to_have_count(3)
 
 
 def test_problems_are_shown_where_they_are(app: Page) -> None:
@@ -166,6 +180,130 @@ def test_rows_under_the_prompt(app: Page) -> None:
     write(app, "a fox <lora:ghibli:0.8>")
     panel = app.get_by_role("group", name="LoRAs in Prompt", exact=True)
     expect(panel.get_by_role("slider", name="ghibli weight")).to_have_value("0.8")
+
+
+def test_previews_leave_nothing_on_the_disk(
+    app: Page, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    generate(app, "a fox", steps=30)
+    folders = sorted(tmp_path_factory.getbasetemp().glob("app*"))
+    left = [path for path in temp(folders[-1]).rglob("*") if path.suffix in (".png", ".webp")]
+    assert left == []
+
+
+def test_a_reload_keeps_the_form_and_the_pictures(app: Page) -> None:
+    first = generate(app, "a fox and a bird", steps=3, seed=11)
+    app.reload()
+    ready(app)
+    expect(app.get_by_label("Prompt", exact=True)).to_have_value("a fox and a bird")
+    expect(app.get_by_role("spinbutton", name="Steps")).to_have_value("3")
+    expect(app.get_by_role("spinbutton", name="Seed")).to_have_value("11")
+    address = app.locator("#pictures img").first.get_attribute("src")
+    assert address
+    assert app.request.get(urljoin(app.url, address)).body() == first
+
+
+def test_a_reload_in_the_middle_keeps_the_form(app: Page) -> None:
+    write(app, "a fox <lora:ghibli:0.6>")
+    number(app, "Steps", 120)
+    app.get_by_role("button", name="Generate").click()
+    expect(app.locator("#status")).to_contain_text("Step", timeout=SLOW)
+    app.reload()
+    ready(app)
+    expect(app.get_by_label("Prompt", exact=True)).to_have_value("a fox <lora:ghibli:0.6>")
+    panel = app.get_by_role("group", name="LoRAs in Prompt", exact=True)
+    expect(panel.get_by_role("slider", name="ghibli weight")).to_have_value("0.6")
+
+
+def test_stop_is_for_ones_own_drawing(app: Page, address: str) -> None:
+    """Two windows: the one whose order waits takes it back, the other's drawing goes on."""
+    other = app.context.new_page()
+    other.goto(address)
+    ready(other)
+    for page, steps in ((app, 150), (other, 2)):
+        write(page, "a fox")
+        number(page, "Steps", steps)
+        page.get_by_role("button", name="Generate").click()
+        if page is app:
+            expect(app.locator("#status")).to_contain_text("Step", timeout=SLOW)
+    expect(other.locator("#status")).to_contain_text("Waiting for the drawing before this one")
+    other.get_by_role("button", name="Stop").click()
+    expect(app.locator("#status")).to_contain_text("Step")
+    app.get_by_role("button", name="Stop").click()
+    expect(app.locator("#status")).to_contain_text("Stopped early", timeout=SLOW)
+    expect(other.locator("#status")).to_contain_text("Taken back", timeout=SLOW)
+    other.close()
+
+
+ATTACK = """async address => {
+    const json = {'Content-Type': 'application/json'};
+    const form = new FormData();
+    form.append('files', new Blob(['x'.repeat(1000)]), 'x.bin');
+    const tries = [
+        ['live-lora/refresh', {method: 'POST', headers: json, body: '{}'}],
+        ['gradio_api/call/draw', {method: 'POST', headers: json, body: '{"data": []}'}],
+        ['gradio_api/call/end', {method: 'POST', headers: json, body: '{"data": []}'}],
+        ['gradio_api/queue/join', {method: 'POST', mode: 'no-cors', body: '{}'}],
+        ['gradio_api/upload', {method: 'POST', mode: 'no-cors', body: form}],
+        ['live-lora/library', {}],
+        ['live-lora/library', {mode: 'no-cors'}],
+    ];
+    const read = [];
+    for (const [path, options] of tries) {
+        try { read.push((await fetch(address + path, options)).status); }
+        catch { read.push('refused'); }
+    }
+    return read;
+}"""
+
+
+class Hello(BaseHTTPRequestHandler):
+    """Another page of this machine; with a path, one that frames what the path names."""
+
+    def do_GET(self) -> None:
+        framed = self.path.removeprefix("/")
+        body = f'<iframe src="{framed}"></iframe>' if framed else "hello"
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.end_headers()
+        self.wfile.write(body.encode())
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def elsewhere() -> Iterator[int]:
+    """The port of another program on this machine that serves a page."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Hello) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_port
+        server.shutdown()
+
+
+@pytest.mark.parametrize("name", ["localhost", "127.0.0.1"])
+def test_other_pages_of_this_machine_can_do_nothing(
+    app: Page, address: str, elsewhere: int, name: str
+) -> None:
+    page = app.context.new_page()
+    statuses: list[int] = []
+    page.on(
+        "response", lambda answer: answer.url.startswith(address) and statuses.append(answer.status)
+    )
+    page.goto(f"http://{name}:{elsewhere}/")
+    read = page.evaluate(ATTACK, address)
+    page.close()
+    assert set(read) <= {"refused", 0}
+    assert statuses, "the requests came through to the app"
+    assert set(statuses) == {403}
+
+
+def test_the_page_cannot_be_framed(app: Page, address: str, elsewhere: int) -> None:
+    page = app.context.new_page()
+    page.goto(f"{LOCAL}{elsewhere}/{address}")
+    page.wait_for_timeout(500)
+    assert all("Live LoRA" not in frame.content() for frame in page.frames[1:])
+    page.close()
 
 
 def test_other_names_of_this_machine_are_refused(address: str, app: Page) -> None:
