@@ -41,8 +41,9 @@ CSS = """
 .live-lora-problem { color: #b91c1c }
 .dark .live-lora-problem { color: #fca5a5 }
 mark { background: #fde047; color: #18181b }
-.live-lora-pictures { display: flex; flex-wrap: wrap; gap: .5rem }
-.live-lora-pictures figure { flex: 1 1 40%; margin: 0; max-width: 100% }
+.live-lora-pictures { display: grid; gap: .5rem }
+.live-lora-pictures { grid-template-columns: repeat(auto-fit, minmax(min(100%, 12rem), 1fr)) }
+.live-lora-pictures figure { margin: 0 }
 .live-lora-pictures img { width: 100%; max-height: 70vh; object-fit: contain }
 .live-lora-pictures figcaption { font-size: .8rem; overflow-wrap: anywhere; opacity: .8 }
 """

@@ -76,7 +76,7 @@ def misfit(base: str, model: str | None) -> str | None:
 
 def details(entry: LoraFile, model: str | None) -> dict[str, Any]:
     """Everything about one file that people read or edit. FileError only if it is gone."""
-    found = sidecar.read(entry.path)
+    found = entry.sidecar
     hashes = entry.facts.known_hashes(entry)
     return row(entry, model) | {
         "description": found.description,

@@ -19,6 +19,7 @@ from ..errors import FileError
 from ..library import preview, sidecar
 from ..library.catalog import Catalog
 from ..library.lora_file import LoraFile
+from ..library.walk import is_within
 from . import cards
 
 STATIC = Path(__file__).parent / "static"
@@ -133,7 +134,7 @@ def _add_writing(
         """Writes fields of the sidecar; answers with the file's new details."""
         catalog = catalog_of()
         entry = entry_of(catalog, id)
-        if not preview.is_within(
+        if not is_within(
             sidecar.beside(entry.path, ".json"), (*catalog.folders, entry.folder.path)
         ):
             raise HTTPException(403, "its .json is a link that leads out of the library", SAFE)
@@ -149,7 +150,7 @@ def static(request: Request, path: str) -> Response:
     """One of our own modules or style sheets."""
     file = STATIC / path
     kind = KINDS.get(file.suffix)
-    if kind is None or not preview.is_within(file, [STATIC]) or not file.is_file():
+    if kind is None or not is_within(file, [STATIC]) or not file.is_file():
         raise HTTPException(404, "there is no such file", SAFE)
     return tagged(request, file.read_bytes(), kind, ASK_EACH_TIME)
 

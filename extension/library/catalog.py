@@ -36,7 +36,7 @@ class Catalog:
         self.folders = tuple(Path(folder).absolute() for folder in folders)
         self.cache = cache
         self._store = Store(cache / "library.sqlite") if cache else None
-        self.facts = Summaries(guess, self._store)
+        self.facts = Summaries(guess, self._store, self.folders)
         self._models = MODELS + PICKLES * allow_pickle
         self._snapshot: Snapshot | None = None
         self._lock = threading.RLock()

@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from threading import BoundedSemaphore
 from typing import TYPE_CHECKING
 
 from ..errors import FileError
@@ -18,7 +19,7 @@ from .header import Unsound, open_file, refusal
 from .lora_file import LoraFile
 from .scan import PICTURES
 from .summaries import COVER
-from .walk import Stat
+from .walk import Stat, is_within
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -27,7 +28,8 @@ PREVIEWS = tuple(dot + suffix for suffix in PICTURES for dot in ("", ".preview")
 THUMBNAIL = (384, 576)  # pixels, at most
 QUALITY = 80
 LARGEST = 64 << 20  # bytes of a picture that are read
-MOST_PIXELS = 80_000_000  # above, Pillow itself warns of decompression bombs
+MOST_DECODED = 100 << 20  # bytes of a decoded picture: 26 megapixels with an alpha channel
+AT_ONCE = BoundedSemaphore(1)  # decoded at the same time, whatever number of cards is in sight
 MAGIC: tuple[tuple[bytes, int, str], ...] = (
     (b"\x89PNG\r\n\x1a\n", 0, "image/png"),
     (b"\xff\xd8\xff", 0, "image/jpeg"),
@@ -77,15 +79,6 @@ def read(entry: LoraFile, roots: Iterable[Path]) -> Picture:
     return _picture(path, content)
 
 
-def is_within(path: Path, folders: Iterable[Path]) -> bool:
-    """Whether the file, links followed, really lies in one of these folders."""
-    try:
-        real = path.resolve()
-        return any(real.is_relative_to(folder.resolve()) for folder in folders)
-    except (OSError, RuntimeError, ValueError):  # a loop of links, a NUL in a name
-        return False
-
-
 def media_type(content: bytes) -> str | None:
     """What kind of picture these bytes begin; None if they are none that a page may show."""
     found = (kind for magic, at, kind in MAGIC if content[at : at + len(magic)] == magic)
@@ -102,9 +95,11 @@ def thumbnail(picture: Picture) -> Picture:
     except ImportError:
         return picture
     try:
-        image = Image.open(io.BytesIO(picture.content))
-        fits = image.width * image.height <= MOST_PIXELS
-        small = _shrunk(image) if fits else b""
+        with AT_ONCE:
+            image = Image.open(io.BytesIO(picture.content))
+            image.draft("RGB", THUMBNAIL)  # JPEGs are decoded small at once
+            decoded = image.width * image.height * len(image.getbands())
+            small = _shrunk(image) if decoded <= MOST_DECODED else b""
     except Image.DecompressionBombError as error:
         raise ValueError("it has too many pixels") from error
     except Exception:  # Pillow's decoders raise whatever a broken picture leads them to
@@ -155,7 +150,6 @@ def _shrunk(image: Image) -> bytes:
     """The picture as WebP, upright and within THUMBNAIL."""
     from PIL import ImageOps
 
-    image.draft("RGB", THUMBNAIL)  # JPEGs are decoded small at once
     small = ImageOps.exif_transpose(image)
     small.thumbnail(THUMBNAIL)
     clear = "A" in small.getbands() or "transparency" in small.info

@@ -10,13 +10,15 @@ import contextlib
 import errno
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ..errors import FileError
 from .atomic import replace
+from .header import Unsound, open_file
+from .walk import is_within
 
 SUFFIXES = (".json", ".civitai.info", ".txt", ".description.txt")
 LARGEST = 4 << 20  # bytes of a sidecar that are read
@@ -74,14 +76,20 @@ def summary_of(sidecar: Sidecar) -> SidecarSummary:
     )
 
 
-def read(path: Path) -> Sidecar:
-    """The sidecars of the LoRA at `path`; what is broken is a problem of the result, no error."""
+def read(path: Path, roots: Sequence[Path] = ()) -> Sidecar:
+    """The sidecars of the LoRA at `path`; what is broken is one of its problems.
+
+    Links are followed only into `roots`, the folders of the library, and the LoRA's own folder.
+    """
     problems: list[str] = []
-    own = _json(beside(path, ".json"), problems)
-    civitai = _json(beside(path, ".civitai.info"), problems)
+    roots = (*roots, path.parent)
+    own = _json(beside(path, ".json"), roots, problems)
+    civitai = _json(beside(path, ".civitai.info"), roots, problems)
     words = civitai.get("trainedWords")
     return Sidecar(
-        description=_text(own, "description") or _plain(path) or _text(civitai, "description"),
+        description=_text(own, "description")
+        or _plain(path, roots)
+        or _text(civitai, "description"),
         sd_version=_text(own, "sd version"),
         activation_text=_text(own, "activation text"),
         preferred_weight=weight(own.get("preferred weight")),
@@ -127,10 +135,10 @@ def weight(value: object) -> float | None:
     return number if math.isfinite(number) and number else None
 
 
-def _json(path: Path, problems: list[str]) -> dict[str, Any]:
+def _json(path: Path, roots: Sequence[Path], problems: list[str]) -> dict[str, Any]:
     try:
-        content = json.loads(_load(path) or "{}")
-    except (OSError, ValueError, RecursionError) as error:
+        content = json.loads(_load(path, roots) or "{}")
+    except (OSError, ValueError, RecursionError, Unsound) as error:
         why = error.strerror if isinstance(error, OSError) else error
         problems.append(f"{path.name} cannot be read: {why}")
         return {}
@@ -140,10 +148,12 @@ def _json(path: Path, problems: list[str]) -> dict[str, Any]:
     return content
 
 
-def _load(path: Path) -> str:
+def _load(path: Path, roots: Sequence[Path]) -> str:
     """The text of the file, "" where there is none; other encodings than UTF-8 are survived."""
     try:
-        with path.open("rb") as file:
+        if path.is_symlink() and not is_within(path, roots):
+            raise ValueError("it is a link that leads out of the library")
+        with open_file(path) as file:
             raw = file.read(LARGEST + 1)
     except OSError as error:
         if error.errno in (errno.ENOENT, errno.ENAMETOOLONG):
@@ -154,10 +164,10 @@ def _load(path: Path) -> str:
     return raw.decode("utf-8-sig", errors="replace")
 
 
-def _plain(path: Path) -> str:
+def _plain(path: Path, roots: Sequence[Path]) -> str:
     for suffix in (".txt", ".description.txt"):
-        with contextlib.suppress(OSError, ValueError):
-            text = _load(beside(path, suffix))
+        with contextlib.suppress(OSError, ValueError, Unsound):
+            text = _load(beside(path, suffix), roots)
             if text:
                 return text.strip()
     return ""
@@ -191,7 +201,7 @@ def _civitai(content: Mapping[str, Any]) -> dict[str, Any]:
 
 def _existing(target: Path) -> dict[str, Any]:
     problems: list[str] = []
-    content = _json(target, problems)
+    content = _json(target, (target.parent,), problems)
     if problems:
         raise FileError(
             "sidecar", target, f"was not changed, because {problems[0]}: repair or remove it"

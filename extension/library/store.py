@@ -29,6 +29,7 @@ CREATE TABLE facts (
 ) WITHOUT ROWID;
 PRAGMA user_version = {VERSION};
 """
+TABLES = "SELECT 1 FROM sqlite_master WHERE name = 'facts'"
 
 
 class Store:
@@ -44,7 +45,8 @@ class Store:
         """All values of a kind, as JSON gives them."""
         query = "SELECT path, size, mtime, value FROM facts WHERE kind = ?"
         for path, size, mtime, value in self._run(lambda db: db.execute(query, (kind,)).fetchall()):
-            yield (os.fsdecode(path), size, mtime), json.loads(value)
+            with contextlib.suppress(ValueError, TypeError):  # a damaged row: it is learned again
+                yield (os.fsdecode(path), size, mtime), json.loads(value)
 
     def put(self, kind: str, identity: Identity, value: object) -> None:
         """Keeps a value (anything that JSON can hold); in memory until the next `flush`."""
@@ -88,6 +90,6 @@ class Store:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.closing(sqlite3.connect(self.path, timeout=WAIT)) as database, database:
             (version,) = database.execute("PRAGMA user_version").fetchone()
-            if version != VERSION:
+            if version != VERSION or not database.execute(TABLES).fetchall():
                 database.executescript(TABLE)
             return work(database)

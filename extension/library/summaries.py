@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, astuple, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ..errors import FileError
 from . import header as headers
@@ -17,6 +18,7 @@ from .lora_file import LoraFile, Summary
 from .sidecar import Sidecar, SidecarSummary
 from .store import Identity, Store
 
+Kept = TypeVar("Kept")
 Guess = Callable[[Path, Header], str]
 
 COVER = "ssmd_cover_images"  # pictures inside the metadata, as the webui reads them
@@ -30,7 +32,13 @@ class Summaries:
     With a store, what was computed in earlier sessions is known from the start.
     """
 
-    def __init__(self, guess: Guess | None = None, store: Store | None = None) -> None:
+    def __init__(
+        self,
+        guess: Guess | None = None,
+        store: Store | None = None,
+        folders: Sequence[Path] = (),
+    ) -> None:
+        self._folders = folders
         self._guess = guess
         self._store = store
         self._headers = lru_cache(HEADERS_KEPT)(_read)
@@ -91,7 +99,7 @@ class Summaries:
 
     def sidecar(self, entry: LoraFile) -> Sidecar:
         """What is written beside the file, as it is now."""
-        return sidecars.read(entry.path)
+        return sidecars.read(entry.path, self._folders)
 
     def sidecar_summary(self, entry: LoraFile) -> SidecarSummary:
         """What a list shows of the sidecars; read again where the scan saw them changed."""
@@ -116,19 +124,23 @@ class Summaries:
 
     @cached_property
     def _summaries(self) -> dict[Identity, Summary]:
-        return {identity: Summary(**value) for identity, value in self._kept("summary")}
+        return dict(self._kept("summary", lambda value: Summary(**value)))
 
     @cached_property
     def _hashes(self) -> dict[Identity, Hashes]:
-        return {identity: Hashes(*value) for identity, value in self._kept("hashes")}
+        return dict(self._kept("hashes", lambda value: Hashes(*value)))
 
     @cached_property
     def _sidecar_summaries(self) -> dict[Identity, SidecarSummary]:
         lists = ("trigger_words", "tags")
-        return {
-            identity: SidecarSummary(**(value | {name: tuple(value[name]) for name in lists}))
-            for identity, value in self._kept("brief")
-        }
+        return dict(
+            self._kept(
+                "brief",
+                lambda value: SidecarSummary(
+                    **(value | {name: tuple(value[name]) for name in lists})
+                ),
+            )
+        )
 
     def _look(self, entry: LoraFile) -> Summary:
         try:
@@ -149,8 +161,11 @@ class Summaries:
             self._keep("summary", entry.identity, asdict(summary))
         return summary
 
-    def _kept(self, kind: str) -> list[tuple[Identity, Any]]:
-        return list(self._store.load(kind)) if self._store else []
+    def _kept(self, kind: str, make: Callable[[Any], Kept]) -> Iterator[tuple[Identity, Kept]]:
+        """What the store has of a kind; a row that says something else is learned again."""
+        for identity, value in self._store.load(kind) if self._store else ():
+            with contextlib.suppress(TypeError, KeyError):
+                yield identity, make(value)
 
     def _keep(self, kind: str, identity: Identity, value: object) -> None:
         if self._store:

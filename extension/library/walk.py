@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,6 +57,15 @@ def walk(
         yield Folder(path, relative, stat.st_mtime_ns, listing.files)
         waiting += reversed(listing.folders)
         linked += listing.links
+
+
+def is_within(path: Path, folders: Iterable[Path]) -> bool:
+    """Whether the file, links followed, really lies in one of these folders."""
+    try:
+        real = path.resolve()
+        return any(real.is_relative_to(folder.resolve()) for folder in folders)
+    except (OSError, RuntimeError, ValueError):  # a loop of links, a NUL in a name
+        return False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@ import base64
 import io
 import json
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -121,7 +123,7 @@ def test_a_picture_that_would_fill_the_memory_is_not_opened(
 ) -> None:
     (tmp_path / "x.png").write_bytes(encoded((100, 100)))
     found = entry(tmp_path)
-    monkeypatch.setattr(preview, "MOST_PIXELS", 9999)
+    monkeypatch.setattr(preview, "MOST_DECODED", 100 * 100 * 3 - 1)
     with pytest.raises(FileError, match="too many pixels"):
         preview.cached_thumbnail(found, [tmp_path], None)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)  # Pillow's own limit is twice that
@@ -153,3 +155,27 @@ def test_a_cache_that_cannot_be_written_is_done_without(tmp_path: Path) -> None:
     (tmp_path / "cache").touch()
     small = preview.cached_thumbnail(entry(tmp_path), [tmp_path], tmp_path / "cache")
     assert small.media_type == "image/webp"
+
+
+def test_pictures_are_decoded_one_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Forty cards in sight must not decode forty large pictures at once."""
+    at_once: list[int] = []
+    running = 0
+    shrunk = preview._shrunk
+
+    def counted(image: Image.Image) -> bytes:
+        nonlocal running
+        running += 1
+        at_once.append(running)
+        time.sleep(0.01)
+        running -= 1
+        return shrunk(image)
+
+    monkeypatch.setattr(preview, "_shrunk", counted)
+    picture = preview.Picture(encoded((50, 50)), "image/png")
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(preview.thumbnail, [picture] * 16))
+    assert {one.media_type for one in made} == {"image/webp"}
+    assert at_once == [1] * 16

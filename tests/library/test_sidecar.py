@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 from pathlib import Path
 from typing import Any
@@ -189,3 +190,32 @@ def test_a_failed_write_leaves_the_old_file(path: Path, monkeypatch: pytest.Monk
 def test_any_text_comes_back(path: Path, text: str) -> None:
     sidecar.write(path, {"notes": text})
     assert sidecar.read(path).notes == text
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has other links and no FIFO")
+class TestDoors:
+    """Sidecars come through the same door as model files."""
+
+    def test_links_are_followed_inside_the_library_only(self, tmp_path: Path) -> None:
+        library, other = tmp_path / "Lora", tmp_path / "more"
+        for folder in (library, other):
+            folder.mkdir()
+        (tmp_path / "secret.txt").write_text("secret")
+        (other / "shared.json").write_text('{"notes": "shared"}')
+        path = library / "ink.safetensors"
+        (library / "ink.txt").symlink_to(tmp_path / "secret.txt")
+        (library / "ink.json").symlink_to(other / "shared.json")
+        assert sidecar.read(path, [library]) == Sidecar(
+            problems=("ink.json cannot be read: it is a link that leads out of the library",)
+        )
+        assert sidecar.read(path, [library, other]) == Sidecar(notes="shared")
+
+    def test_a_pipe_does_not_hang(self, tmp_path: Path) -> None:
+        for suffix in sidecar.SUFFIXES:
+            os.mkfifo(tmp_path / f"ink{suffix}")
+        found = sidecar.read(tmp_path / "ink.safetensors")
+        assert [problem.partition(" ")[0] for problem in found.problems] == [
+            "ink.json",
+            "ink.civitai.info",
+        ]
+        assert found.description == ""

@@ -143,3 +143,39 @@ def test_the_library_works_without_its_cache(tmp_path: Path) -> None:
     assert catalog.find("y").name == "x"
     assert len(catalog.problems) == 1
     assert "starts will be slow" in catalog.problems[0]
+
+
+@pytest.mark.parametrize("value", ["{", "null", "[1]", '{"unknown": 1}', '"text"'])
+@pytest.mark.parametrize("kind", ["summary", "hashes", "brief"])
+def test_a_row_that_cannot_be_read_is_learned_again(
+    tmp_path: Path, path: Path, kind: str, value: str
+) -> None:
+    lora(tmp_path / "Lora" / "a.safetensors", alias="a")
+    (tmp_path / "Lora" / "a.json").write_text('{"notes": "mine"}')
+
+    def learned() -> tuple[object, ...]:
+        catalog = Catalog([tmp_path / "Lora"], cache=path.parent)
+        (entry,) = catalog.entries
+        found = entry.alias, entry.hash, entry.sidecar_summary
+        catalog.facts.flush()
+        return found
+
+    before = learned()
+    with sqlite3.connect(path) as database:
+        assert database.execute(
+            "UPDATE facts SET value = ? WHERE kind = ?", (value, kind)
+        ).rowcount in (0, 1)
+    assert learned() == before
+
+
+def test_a_missing_table_is_made_again(path: Path) -> None:
+    first = Store(path)
+    first.put("x", HERE, 1)
+    first.flush()
+    with sqlite3.connect(path) as database:
+        database.execute("DROP TABLE facts")
+    second = Store(path)
+    second.put("x", HERE, 2)
+    second.flush()
+    assert dict(Store(path).load("x")) == {HERE: 2}
+    assert second.problem is None
