@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,23 @@ def reached(room: str) -> set[str]:
     return found.union(*map(reached, found))
 
 
+def imported_modules(path: Path) -> Iterator[str]:
+    """The modules of the package that a module imports, wherever in it, TYPE_CHECKING or not."""
+    here = path.relative_to(PACKAGE).parts[:-1]
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            above = here[: len(here) - node.level + 1]
+            base = Path(PACKAGE, *above, *(node.module or "").split("."))
+            for alias in node.names:
+                for found in (base / f"{alias.name}.py", base / alias.name / "__init__.py"):
+                    if found.exists():
+                        yield place(found)
+                        break
+                else:
+                    module = base.with_suffix(".py")
+                    yield place(module if module.exists() else base / "__init__.py")
+
+
 def inner_imports(path: Path) -> Iterator[str]:
     """The rooms that a module imports from."""
     here = path.relative_to(PACKAGE).parts[:-1]
@@ -112,6 +130,16 @@ def test_arrows() -> None:
         allowed = {home} | KNOWN_TO_ALL | (set() if home in KNOWN_TO_ALL else reached(home))
         astray[place(path)] = set(inner_imports(path)) - allowed
     assert not {name: rooms for name, rooms in astray.items() if rooms}
+
+
+def test_no_circles() -> None:
+    """Also none that hides behind TYPE_CHECKING; a package's __init__ may import its own files."""
+    graph = {place(path): set(imported_modules(path)) for path in SOURCES}
+    for name, imported in graph.items():
+        inside = name.removesuffix("__init__.py")
+        if name.endswith("__init__.py"):
+            imported -= {one for one in imported if one.startswith(inside)}
+    TopologicalSorter(graph).prepare()
 
 
 def test_the_rooms() -> None:

@@ -6,23 +6,20 @@ The page makes the same edits (browser/static/edits.mjs); tests/cases/edits.json
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from ..records import Span
+from .argument import Argument, WrittenTag
 from .render import argument, quoted, quoted_value, substituted
-
-if TYPE_CHECKING:
-    from .tags import Argument, Tag
 
 Change = tuple[Span, str]
 
 
-def with_name(tag: Tag, name: str) -> str:
+def with_name(tag: WrittenTag, name: str) -> str:
     """The tag's text for another file."""
     return substituted(tag.source, [(_inside(tag, tag.name_span), quoted(name))])
 
 
-def with_values(tag: Tag, values: Mapping[str, str | None]) -> str:
+def with_values(tag: WrittenTag, values: Mapping[str, str | None]) -> str:
     """The tag's text with these arguments set, or taken out where the value is None.
 
     `weight` sets one number for text encoder and UNet; `te` leaves the UNet's weight alone. What
@@ -34,7 +31,7 @@ def with_values(tag: Tag, values: Mapping[str, str | None]) -> str:
     return substituted(tag.source, [(_inside(tag, span), text) for span, text in changes])
 
 
-def _changes(tag: Tag, name: str, value: str | None) -> list[Change]:
+def _changes(tag: WrittenTag, name: str, value: str | None) -> list[Change]:
     if name == "weight":
         return _weight(tag, value)
     if name == "te":
@@ -46,7 +43,7 @@ def _changes(tag: Tag, name: str, value: str | None) -> list[Change]:
     return [_added(tag, name, value)]
 
 
-def _weight(tag: Tag, value: str | None) -> list[Change]:
+def _weight(tag: WrittenTag, value: str | None) -> list[Change]:
     """One number: te's place is the place of both, and unet goes."""
     if value is None:
         return _removed(tag, {"te", "unet"})
@@ -56,7 +53,7 @@ def _weight(tag: Tag, value: str | None) -> list[Change]:
     return [first, *_removed(tag, {"unet"})]
 
 
-def _te(tag: Tag, value: str | None) -> list[Change]:
+def _te(tag: WrittenTag, value: str | None) -> list[Change]:
     """The UNet, whose weight is te's where it has none of its own, is given that one to keep."""
     te, unet = _counted(tag, "te"), _counted(tag, "unet")
     if value is None and te is None:
@@ -67,7 +64,7 @@ def _te(tag: Tag, value: str | None) -> list[Change]:
     return [_added(tag, "te", value) if te is None else _replaced(tag, te, value), *kept]
 
 
-def _counted(tag: Tag, name: str) -> Argument | None:
+def _counted(tag: WrittenTag, name: str) -> Argument | None:
     """The argument whose value counts: the last that is named, else the positional one."""
     found = [one for one in tag.arguments if _called(one) == name]
     return max(found, key=lambda one: (one.name is not None, one.span), default=None)
@@ -77,7 +74,7 @@ def _called(one: Argument) -> str | None:
     return one.means or one.name
 
 
-def _replaced(tag: Tag, one: Argument, value: str) -> Change:
+def _replaced(tag: WrittenTag, one: Argument, value: str) -> Change:
     """The value alone, without its key and the blanks around it."""
     written = _inside(tag, one.span)
     start = written.start if one.name is None else tag.source.index("=", written.start) + 1
@@ -87,12 +84,12 @@ def _replaced(tag: Tag, one: Argument, value: str) -> Change:
     return span, quoted(value) if one.name is None else quoted_value(value)
 
 
-def _added(tag: Tag, name: str, value: str) -> Change:
+def _added(tag: WrittenTag, name: str, value: str) -> Change:
     end = tag.span.end - 1
     return Span(end, end), f":{argument(name, value)}"
 
 
-def _removed(tag: Tag, names: set[str]) -> list[Change]:
+def _removed(tag: WrittenTag, names: set[str]) -> list[Change]:
     """Takes arguments out with their colon; positional ones behind one that goes get names.
 
     `a:1:0.5` without te is `a:unet=0.5`; one without a meaning would get one, so it goes as well.
@@ -109,7 +106,7 @@ def _removed(tag: Tag, names: set[str]) -> list[Change]:
     return changes
 
 
-def _inside(tag: Tag, span: Span) -> Span:
+def _inside(tag: WrittenTag, span: Span) -> Span:
     return Span(span.start - tag.span.start, span.end - tag.span.start)
 
 

@@ -8,23 +8,10 @@ from typing import Any
 
 from ..records import Diagnostic, Progress, Row, Span, Target
 from . import edits
+from .argument import Argument as Argument
 from .factor import Factor
 from .render import substituted, tag_text
 from .schedules import Schedule
-
-
-@dataclass(frozen=True, slots=True)
-class Argument:
-    """One argument: `name` is None for a positional one, `value` is without quotation marks.
-
-    `means` is the name under which it was understood (a first positional value means `te`), or
-    None where nobody understood it.
-    """
-
-    name: str | None
-    value: str
-    span: Span
-    means: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
