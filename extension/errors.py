@@ -43,6 +43,8 @@ Code = Literal[
     "kind",  # the layer is of a kind that the algorithm does not change
     "shape",  # the layer's weight has another shape
     "base-weights",  # it needs the layer's own values, which the host does not give
+    # Anything
+    "internal",  # an error nobody foresaw: its traceback is in the log
 ]
 
 
@@ -114,3 +116,19 @@ class ModuleError(LiveLoraError):
 
 class StateError(LiveLoraError):
     """A call that does not fit the present state, such as a second open run on one attach."""
+
+
+class InternalError(LiveLoraError):
+    """Something nobody foresaw went wrong with one file; all others go on.
+
+    `__cause__` is what was raised, and its traceback is logged.
+    """
+
+    code: Code | None = "internal"
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(
+            f"an error in Live LoRA itself ({type(error).__name__}: {error}); the traceback is in "
+            "the console, please report it"
+        )
+        self.__cause__ = error

@@ -19,6 +19,8 @@ from ..session.session import Options
 from .modules import Live, listed, negatives_of
 from .timestep_tracker import TimestepTracker
 
+EMBEDS = ("prompt_embeds", "pooled_prompt_embeds")  # the pipelines' names for encoded prompts
+
 
 class PipelineLive(Live):
     """`live("a fox <lora:x:0.8>", num_inference_steps=20)`: the pipeline's own call, with tags."""
@@ -38,13 +40,16 @@ class PipelineLive(Live):
         found = {name: getattr(model, name, None) for name in COMPONENTS}
         return {name: module for name, module in found.items() if module is not None}
 
-    def __call__(self, prompt: Text, **options: Any) -> Any:
-        """The pipeline's output for prompts with tags; `report` tells afterwards what ran.
+    def __call__(self, prompt: Text | None = None, **options: Any) -> Any:
+        """The pipeline's output for prompts with tags; `report` says afterwards what ran.
 
         `options` are the pipeline's own (`negative_prompt`, `num_images_per_prompt`, …); tags in
         `prompt_2` and in the negative prompts count as well. A sweep's values are laid over all
-        pictures of the call.
+        pictures of the call. Embeddings of the caller's (`prompt_embeds`, `negative_prompt_embeds`
+        and the pooled ones) are used as they are: tags then act on the UNet alone.
         """
+        if prompt is None:
+            prompt = [""] * len(options["prompt_embeds"]) if "prompt_embeds" in options else ""
         prompt, options = _swept(prompt, options)
         second, negatives = options.pop("prompt_2", None), options.pop("negative_prompt", None)
         negative_2 = options.pop("negative_prompt_2", None)
@@ -54,8 +59,9 @@ class PipelineLive(Live):
         against_2 = negatives_of(negative_2, len(prompts))
         run = self._open(_joined(prompts, seconds), _joined(against, against_2))
         with run:
+            given = {name: options[name] for name in EMBEDS if options.get(name) is not None}
             embeds = self._embeds(run, "cond", prompts, seconds, options)
-            embeds |= self._embeds(run, "uncond", against, against_2, options, like=embeds)
+            embeds |= self._embeds(run, "uncond", against, against_2, options, like=embeds or given)
             options.pop("clip_skip", None)
             with self._following(run, int(options.get("num_images_per_prompt") or 1)):
                 return self.pipeline(**embeds, **options)
@@ -71,6 +77,8 @@ class PipelineLive(Live):
     ) -> dict[str, Tensor]:
         """What the pipeline takes in the place of a prompt, encoded with the LoRAs of that side."""
         prefix = "" if side == "cond" else "negative_"
+        if options.get(f"{prefix}prompt_embeds") is not None:
+            return {}
         if not prompts and like is not None:
             config = getattr(self.pipeline, "config", None)
             if getattr(config, "force_zeros_for_empty_prompt", False):
@@ -87,8 +95,8 @@ class PipelineLive(Live):
                 do_classifier_free_guidance=False,
                 **call,
             )
-        names = ("prompt_embeds", "pooled_prompt_embeds")  # SDXL gives (p, −, pooled, −), SD (p, −)
-        return {prefix + name: value for name, value in zip(names, encoded[::2], strict=False)}
+        # SDXL gives (p, −, pooled, −), SD (p, −)
+        return {prefix + name: value for name, value in zip(EMBEDS, encoded[::2], strict=False)}
 
     @contextmanager
     def _following(self, run: Run, copies: int) -> Iterator[None]:

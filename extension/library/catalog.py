@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
-from pathlib import Path
+from contextlib import suppress
+from pathlib import Path, PurePosixPath
 
 from ..errors import AmbiguousName, ResolveError, UnknownName
 from .hashes import is_hash
@@ -153,9 +154,24 @@ class Catalog:
             notes.append("(it was there, and has been removed)")
         if hash is not None:
             notes.append(f"and none is known to have the hash {hash}{self._unhashed_note()}")
-        if not now.entries:
+        if pickled := self._pickled(name, now):
+            notes.append(
+                f"({pickled} is there: pickles can run code, and are read only where that is "
+                "allowed: allow_pickle=True, or the webui's setting)"
+            )
+        elif not now.entries:
             notes.append(f"(there are no LoRA files in {self._places()})")
         return UnknownName(name, now.names.nearest(name), " ".join(notes))
+
+    def _pickled(self, name: str, now: Snapshot) -> str | None:
+        """The file of this name that would be found if pickles were listed."""
+        if self._models != MODELS:
+            return None
+        stem = PurePosixPath(name).name
+        files = (folder.path / f"{stem}{end}" for folder in now.folders for end in PICKLES)
+        with suppress(ValueError, OSError):  # a NUL, or a name too long for the disk
+            return next((file.name for file in files if file.is_file()), None)
+        return None
 
     def _unhashed_note(self) -> str:
         left = len(self.unhashed)

@@ -88,7 +88,7 @@ class Safetensors:
         info = self.header.tensors[key]
         dtype = demand_readable(info)
         tensor = torch.empty(info.shape, dtype=dtype)
-        if size := tensor.nbytes:
+        if size := tensor.numel() * tensor.element_size():  # torch < 2.1 has no nbytes
             memory = (ctypes.c_char * size).from_address(tensor.data_ptr())
             file.seek(self.header.data_start + info.start)
             if file.readinto(memory) != size:

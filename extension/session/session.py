@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from torch import nn
 
-from ..errors import LiveLoraError
+from ..errors import InternalError, LiveLoraError
 from ..library.catalog import Catalog
 from ..library.header import Header
 from ..network import load
@@ -24,6 +25,7 @@ from .run import Run, Turn
 from .run_plan import ActiveNetwork, RunPlan
 from .tag_use import TagUse, placed
 
+LOG = logging.getLogger(__name__)
 GIB = 1 << 30
 
 
@@ -98,8 +100,8 @@ class Core:
             try:
                 file = self.catalog.find(use.tag.name, hash=use.tag.hash)
                 bound = self.cache.get(file, use.tag.rank, allow_pickle=self.options.allow_pickle)
-            except LiveLoraError as error:
-                diagnostics.append(use.failed(error))
+            except Exception as error:
+                diagnostics.append(use.failed(expected(error)))
             else:
                 found.setdefault(bound, []).append(use)
                 for text in bound.network.problems:
@@ -110,10 +112,19 @@ class Core:
         """Builds the deltas that the run needs; False where the file cannot be read any more."""
         try:
             one.bound.build(self.model.sites, one.wanted, self.options.watch)
-        except LiveLoraError as error:  # the file has gone, or is another by now
-            diagnostics += [use.failed(error) for use in one.uses]
+        except Exception as error:  # the file has gone, or is another by now
+            refusal = expected(error)
+            diagnostics += [use.failed(refusal) for use in one.uses]
             return False
         return True
+
+
+def expected(error: Exception) -> LiveLoraError:
+    """An error of one file as that file's refusal: none of ours may end a generation."""
+    if isinstance(error, LiveLoraError):
+        return error
+    LOG.error("a LoRA cannot be used", exc_info=error)
+    return InternalError(error)
 
 
 def _demand_no_errors(diagnostics: Sequence[PromptDiagnostic]) -> None:

@@ -119,6 +119,25 @@ def test_nothing_stays_behind(pipe: Any, live: live_lora.Live) -> None:
     assert torch.equal(latents(pipe, live, prompt="a fox"), before)
 
 
+@pytest.mark.parametrize("tag", ["<lora:owl:0:0.7>", ""])
+def test_embeddings_of_the_callers_are_used_as_they_are(
+    pipe: Any, live: live_lora.Live, tag: str
+) -> None:
+    """The same picture as from the text they were made of, with the UNet's part of the LoRA."""
+    want = latents(pipe, live, prompt=f"a fox{tag}", negative_prompt="blurry")
+    given = {}
+    for prefix, text in (("", "a fox"), ("negative_", "blurry")):
+        encoded = pipe.encode_prompt(
+            text, device="cpu", num_images_per_prompt=1, do_classifier_free_guidance=False
+        )
+        names = ("prompt_embeds", "pooled_prompt_embeds")
+        given |= {prefix + n: e for n, e in zip(names, encoded[::2], strict=False)}
+    got = latents(pipe, live, prompt=tag or None, negative_prompt=None, **given)
+    assert distance(got, want) <= 1e-9
+    if tag:
+        assert live.report.networks[0].ran.keys() == {"unet"}
+
+
 def test_an_exception_in_the_middle_leaves_no_hook(pipe: Any, live: live_lora.Live) -> None:
     before = latents(pipe, prompt="a fox")
 

@@ -356,3 +356,14 @@ def test_a_hash_tells_files_of_one_name_apart(tmp_path: Path) -> None:
     catalog = Catalog([tmp_path])
     assert catalog.find("x", hash=hashlib.sha256(b"1").hexdigest()).name == "a/x"
     assert catalog.find("x", hash=hashlib.sha256(b"2").hexdigest()).name in ("b/x", "c/x")
+
+
+@pytest.mark.parametrize("suffix", [".bin", ".pt", ".ckpt"])
+def test_a_pickle_of_that_name_is_said_where_pickles_are_off(tmp_path: Path, suffix: str) -> None:
+    (tmp_path / f"x{suffix}").touch()
+    with pytest.raises(UnknownName, match=rf"x\{suffix} is there: pickles .* allow_pickle=True"):
+        Catalog([tmp_path]).find("x")
+    for name in ("y", "../x\0", "z" * 5000):
+        with pytest.raises(UnknownName) as raised:
+            Catalog([tmp_path]).find(name)
+        assert "pickles" not in str(raised.value)
