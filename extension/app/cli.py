@@ -1,4 +1,4 @@
-"""The command `live-lora`: app, generate, inspect, explain. Each imports what it needs, no more."""
+"""The command `live-lora`: each of its commands imports what it needs, no more."""
 
 from __future__ import annotations
 
@@ -54,6 +54,7 @@ def parser() -> ArgumentParser:
     add_generate(commands)
     add_inspect(commands)
     add_explain(commands)
+    add_report(commands)
     return top
 
 
@@ -141,6 +142,17 @@ def add_explain(commands: Any) -> None:
     explain.add_argument("--negative", action="store_true", help="it is a negative prompt")
     explain.add_argument("--json", action="store_true", help="for programs")
     explain.set_defaults(module="explaining")
+
+
+def add_report(commands: Any) -> None:
+    """`live-lora report`."""
+    report = commands.add_parser(
+        "report", help="versions, settings and what ran last, for an issue"
+    )
+    report.add_argument("--json", action="store_true", help="for programs")
+    report.add_argument("--with-prompts", action="store_true", help="the last prompts too")
+    report.add_argument("--with-paths", action="store_true", help="folders too, not only names")
+    report.set_defaults(module="diagnosis")
 
 
 def at_least_one(text: str) -> int:

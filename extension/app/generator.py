@@ -28,10 +28,17 @@ GRID = 8  # diffusers draws multiples of this many pixels only
 class Generator:
     """One model, one picture (or batch) at a time."""
 
-    def __init__(self, checkpoint: Checkpoint, catalog: Catalog, **options: Any) -> None:
-        """`options` are those of `attach`, such as `strict`."""
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        catalog: Catalog,
+        drawn: Callable[[GenerationResult], None] = lambda result: None,
+        **options: Any,
+    ) -> None:
+        """`drawn` is told every result; `options` are those of `attach`, such as `strict`."""
         self.checkpoint = checkpoint
         self.catalog = catalog
+        self.drawn = drawn
         self.live = attach(checkpoint.pipeline, library=catalog, **options)
         self._one_at_a_time = Lock()
 
@@ -54,7 +61,9 @@ class Generator:
                 image.info["parameters"] = infotext(
                     self.checkpoint, self.catalog, request, index, report
                 )
-            return GenerationResult(tuple(images), request, report, stop.is_set())
+            result = GenerationResult(tuple(images), request, report, stop.is_set())
+            self.drawn(result)
+            return result
 
     def is_drawing(self) -> bool:
         """At this moment."""

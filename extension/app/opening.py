@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from platformdirs import user_cache_path
 from ..errors import LiveLoraError
 from ..hosts import open_library
 from ..session.session import Options
-from . import load_model
+from . import diagnosis, load_model
 from .cli import PREDICTIONS
 from .generator import Generator
 from .load_model import Checkpoint
@@ -30,7 +31,15 @@ def open_generator(options: Namespace, **settings: Any) -> Generator:
     catalog = open_library(folders, Options(), cache=user_cache_path("live-lora"))
     for line in (f"{model.name} on {model.pipeline.device}", *model.notes):
         print(line, file=sys.stderr)
-    return Generator(model, catalog, **settings)
+    used = {**described(model), "folders": [str(one.absolute()) for one in folders], **settings}
+    return Generator(model, catalog, partial(diagnosis.remember, settings=used), **settings)
+
+
+def described(model: Checkpoint) -> dict[str, str | None]:
+    """What `live-lora report` says of the model."""
+    pipe = model.pipeline
+    facts = {"model": model.name, "base": model.base, "pipeline": type(pipe).__name__}
+    return {**facts, "device": str(pipe.device), "dtype": str(pipe.unet.dtype)}
 
 
 def open_model(options: Namespace) -> Checkpoint:

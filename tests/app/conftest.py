@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import tiny_pipeline
-from live_lora.app import opening
+from live_lora.app import diagnosis, opening
 from tiny_models import ATTENTION, TEXT, random_lora, save_kohya
 
 
@@ -18,9 +18,10 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """What the app learns of the tests' files is not kept for the user's next start."""
+    """What the app learns of the tests' files, and ran last, is not kept for its user."""
     folder = tmp_path / "cache"
     monkeypatch.setattr(opening, "user_cache_path", lambda name: folder / name)
+    monkeypatch.setattr(diagnosis, "user_state_path", lambda name: tmp_path / "state" / name)
     return folder
 
 

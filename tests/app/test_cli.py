@@ -69,7 +69,7 @@ def test_what_is_learned_of_the_library_is_kept(
 def test_several_prompts_and_a_size(model: Path, loras: Path, tmp_path: Path) -> None:
     path = tmp_path / "x.png"
     assert generate(model, loras, "a", "b", "-o", str(path), "--size", "64x96") == 0
-    found = sorted(tmp_path.iterdir())
+    found = sorted(tmp_path.glob("*.png"))
     assert [one.name for one in found] == ["x-1.png", "x-2.png"]
     assert {opened(one).size for one in found} == {(64, 96)}
 

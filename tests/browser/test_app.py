@@ -57,6 +57,7 @@ def address(tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -> Iter
     environment = {
         **os.environ,
         "XDG_CACHE_HOME": str(folder / "cache"),
+        "XDG_STATE_HOME": str(folder / "state"),
         "XDG_DATA_HOME": str(folder / "data"),
         "TMPDIR": str(temp(folder)),
     }
