@@ -10,12 +10,10 @@ from pathlib import Path
 
 import torch
 from algorithms.samples import bias_change
+from engine_run import run
 from live_lora import network
 from live_lora.deltas import Layer
-from live_lora.engine.hooks import hooked
-from live_lora.engine.layer_patch import CachedDelta, LayerPatch, Term
 from live_lora.engine.layers import Site, find_sites
-from live_lora.engine.weight_table import WeightTable
 from live_lora.model.layer_names import layer_key
 from live_lora.records import Target
 from safetensors import safe_open
@@ -110,11 +108,7 @@ def run_hooked(loaded: network.Network, roots: dict[str, nn.Module], m: float) -
         for target, module in matched.matched:
             path, site = places[target.component, target.key]
             delta = module.build(read).runtime(site.layer(), dtype=torch.float32)
-            plan = LayerPatch(
-                site, [Term(CachedDelta(delta), 0)], WeightTable([lambda row, progress: m])
-            )
-            with torch.no_grad(), hooked([plan]):
-                outputs[path] = site.module(tensors[f"x.{path}"])
+            outputs[path] = run(site.module, [delta], m, tensors[f"x.{path}"])
     return outputs
 
 

@@ -8,15 +8,10 @@ from dataclasses import dataclass
 
 import torch
 from algorithms.samples import PAIRS, algorithm, batch, merged, module, tensors
+from engine_run import Weight, layer_of, run
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from live_lora.algorithms import Algorithm
-from live_lora.deltas import Delta
-from live_lora.engine.hooks import hooked
-from live_lora.engine.layer_patch import CachedDelta, LayerPatch, Term
-from live_lora.engine.layers import find_sites
-from live_lora.engine.weight_table import WeightTable
-from live_lora.records import Row
 from torch import Tensor, nn
 
 FILES = (torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.float8_e4m3fn)
@@ -35,15 +30,13 @@ class Case:
 
     def run(self, order: Sequence[int], scales: Sequence[float], x: Tensor | None = None) -> Tensor:
         """The layer's output with these networks on it, in this order."""
-        model = nn.ModuleList([self.host])
-        site = next(iter(find_sites(model)))
-        deltas: list[Delta] = [
-            self.networks[i].runtime(site.layer(), dtype=self.host.weight.dtype) for i in order
-        ]
-        entries = [Term(CachedDelta(delta), cell) for cell, delta in enumerate(deltas)]
-        weights = WeightTable([lambda row, progress, m=m: m for m in scales])
-        with torch.no_grad(), hooked([LayerPatch(site, entries, weights)]):
-            return self.host(self.x if x is None else x)
+        return self.run_by_row(order, scales, self.x if x is None else x)
+
+    def run_by_row(self, order: Sequence[int], weights: Sequence[Weight], x: Tensor) -> Tensor:
+        """The same, where a weight may also be one number for each row."""
+        layer, dtype = layer_of(self.host), self.host.weight.dtype
+        deltas = [self.networks[i].runtime(layer, dtype=dtype) for i in order]
+        return run(self.host, deltas, weights, x)
 
     def largest(self) -> float:
         """The largest change of the output by any of the networks at weight 1."""
@@ -82,8 +75,7 @@ def close(got: Tensor, want: Tensor, scale: float) -> bool:
 @LAW
 def test_the_hook_equals_the_merge(case: Case) -> None:
     made, m = case.networks[0], case.weights[0]
-    site = next(iter(find_sites(nn.ModuleList([case.host]))))
-    want = merged(case.host, made, site.layer(), m)(case.x)
+    want = merged(case.host, made, layer_of(case.host), m)(case.x)
     assert close(case.run([0], [m]), want, case.largest())
 
 
@@ -92,8 +84,7 @@ def test_the_hook_equals_the_merge(case: Case) -> None:
 def test_float32_is_within_rounding_of_the_merge_in_float64(case: Case) -> None:
     made, m = case.networks[0], case.weights[0]
     exact = copy.deepcopy(case.host).double()
-    site = next(iter(find_sites(nn.ModuleList([exact]))))
-    want = merged(exact, made, site.layer(), m)(case.x.double())
+    want = merged(exact, made, layer_of(exact), m)(case.x.double())
     error = (case.run([0], [m]).double() - want).abs().max()
     assert error <= 2e-6 * (case.largest() + float(want.abs().max()))
 
@@ -140,13 +131,6 @@ def test_a_batch_equals_its_chunks(case: Case) -> None:
 @given(cases(networks=2), st.lists(weights, min_size=3, max_size=3))
 @LAW
 def test_rows_have_their_own_weights(case: Case, rows: list[float]) -> None:
-    model = nn.ModuleList([case.host])
-    site = next(iter(find_sites(model)))
-    deltas = [one.runtime(site.layer(), dtype=torch.float64) for one in case.networks]
-    weights = WeightTable([lambda row, progress: rows[row.picture]] * 2)
-    weights.move(rows=[Row(i) for i in range(3)])
-    entries = [Term(CachedDelta(delta), cell) for cell, delta in enumerate(deltas)]
-    with torch.no_grad(), hooked([LayerPatch(site, entries, weights)]):
-        got = case.host(case.x)
+    got = case.run_by_row([0, 1], [rows, rows], case.x)
     for i, m in enumerate(rows):
         assert close(got[i : i + 1], case.run([0, 1], [m, m], case.x[i : i + 1]), case.largest())

@@ -6,13 +6,9 @@ import copy
 
 import pytest
 import torch
+from engine_run import applied, run
 from live_lora.deltas import LowRank
-from live_lora.engine.hooks import hooked
-from live_lora.engine.layer_patch import CachedDelta, LayerPatch, Term
-from live_lora.engine.layers import find_sites
 from live_lora.engine.layers.attention import PROJECTIONS
-from live_lora.engine.weight_table import WeightTable
-from live_lora.records import Row
 from torch import Tensor, nn
 
 Layout = tuple[bool, int]
@@ -29,11 +25,8 @@ def merged(mha: nn.MultiheadAttention, deltas: dict[str, LowRank], m: float) -> 
     return changed
 
 
-def plans(module: nn.Module, deltas: dict[str, LowRank], weights: WeightTable) -> list[LayerPatch]:
-    sites = {site.path: site for site in find_sites(module)}
-    return [
-        LayerPatch(sites[path], [Term(CachedDelta(d), 0)], weights) for path, d in deltas.items()
-    ]
+def pair(inputs: int = 8, outputs: int = 8) -> LowRank:
+    return LowRank(torch.randn(2, inputs), torch.randn(outputs, 2))
 
 
 class Block(nn.Module):
@@ -57,7 +50,7 @@ def test_deltas_inside_equal_the_merged_module(
     torch.manual_seed(0)
     mha = nn.MultiheadAttention(8, 2, batch_first=batch_first)
     nn.init.normal_(mha.in_proj_bias)
-    deltas = {name: LowRank(torch.randn(2, 8), torch.randn(8, 2)) for name in names}
+    deltas = {name: pair() for name in names}
     x = torch.randn(3, 5, 8) if batch_first else torch.randn(5, 3, 8)
     options: dict[str, object] = {"need_weights": need_weights}
     causal = torch.full((5, 5), float("-inf")).triu(1)
@@ -68,8 +61,8 @@ def test_deltas_inside_equal_the_merged_module(
     if mask == "padding":
         options["key_padding_mask"] = torch.tensor([[False] * 4 + [True]] * 3)
     want, want_scores = merged(mha, deltas, 0.7)(x, x, x, **options)
-    with torch.no_grad(), hooked(plans(mha, deltas, WeightTable([lambda row, progress: 0.7]))):
-        got, scores = mha(x, x, x, **options)
+    placed = {name: [delta] for name, delta in deltas.items()}
+    got, scores = run(mha, placed, 0.7, x, x, x, **options)
     assert (got - want).abs().max() <= 1e-5 * want.abs().max()
     assert (scores is None) == (want_scores is None)
     if scores is not None:
@@ -80,11 +73,7 @@ def test_deltas_inside_equal_the_merged_module(
 def test_rows_are_found_in_either_layout(batch_first: bool) -> None:
     torch.manual_seed(0)
     block = Block(batch_first)
-    deltas = {
-        "attn.q_proj": LowRank(torch.randn(2, 8), torch.randn(8, 2)),
-        "mlp": LowRank(torch.randn(2, 8), torch.randn(8, 2)),
-    }
-    weights = WeightTable([lambda row, progress: float(row.picture)])
+    deltas = {"attn.q_proj": [pair()], "mlp": [pair()]}
     rows = torch.randn(3, 5, 8)  # rows first
 
     def call(x: Tensor) -> Tensor:
@@ -95,11 +84,9 @@ def test_rows_are_found_in_either_layout(batch_first: bool) -> None:
         base = call(rows)
         singles = []
         for i in range(3):
-            weights.move(rows=[Row(i)])
-            with hooked(plans(block, deltas, weights)):
+            with applied(block, deltas, float(i)):
                 singles.append(call(rows[i : i + 1]))
-        weights.move(rows=[Row(i) for i in range(3)])
-        with hooked(plans(block, deltas, weights)):
+        with applied(block, deltas, [[0.0, 1.0, 2.0]]):
             batch = call(rows)
     assert torch.allclose(batch, torch.cat(singles), atol=1e-5)
     assert torch.allclose(batch[0], base[0], atol=1e-5)
@@ -109,11 +96,9 @@ def test_rows_are_found_in_either_layout(batch_first: bool) -> None:
 def test_weight_zero_leaves_the_modules_own_output() -> None:
     mha = nn.MultiheadAttention(8, 2)
     x = torch.randn(5, 3, 8)
-    deltas = {"q_proj": LowRank(torch.randn(2, 8), torch.randn(8, 2))}
     with torch.no_grad():
         base, _ = mha(x, x, x)
-        with hooked(plans(mha, deltas, WeightTable([lambda row, progress: 0.0]))):
-            got, _ = mha(x, x, x)
+    got, _ = run(mha, {"q_proj": [pair()]}, 0.0, x, x, x)
     assert torch.equal(got, base)
 
 
@@ -129,11 +114,9 @@ class Projecting(nn.Module):
 def test_a_bare_parameter_is_reached_and_left_alone() -> None:
     model = Projecting()
     before, parameter = model.text_projection.detach().clone(), model.text_projection
-    delta = LowRank(torch.randn(2, 6), torch.randn(4, 2))
+    delta = pair(6, 4)
     x = torch.randn(3, 6)
-    weights = WeightTable([lambda row, progress: 0.5 * row.picture])
-    weights.move(rows=[Row(i) for i in range(3)])
-    with torch.no_grad(), hooked(plans(model, {"text_projection": delta}, weights)):
+    with torch.no_grad(), applied(model, [delta], [[0.0, 0.5, 1.0]]):
         got = model(x)
         assert list(model.state_dict()) == ["text_projection"]
     with torch.no_grad():

@@ -7,12 +7,8 @@ from dataclasses import dataclass
 
 import pytest
 import torch
+from engine_run import applied, run
 from live_lora.deltas import Delta, Dense, InputMap, Layer, LowRank, OutputMap
-from live_lora.engine.hooks import hooked
-from live_lora.engine.layer_patch import CachedDelta, LayerPatch, Term
-from live_lora.engine.layers import find_sites
-from live_lora.engine.weight_table import WeightTable
-from live_lora.records import Progress, Row
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -83,17 +79,6 @@ def deltas(weight: Tensor) -> dict[str, Delta]:
         "input": ScaleInput(torch.randn(rest[0]), torch.randn(2, *rest), torch.randn(out, 2)),
         "input again": ScaleInput(torch.randn(rest[0]), torch.zeros(1, *rest), torch.zeros(out, 1)),
     }
-
-
-def run(module: nn.Module, found: list[Delta], weights: list[list[float]], x: Tensor) -> Tensor:
-    """The hooked output; `weights[network][row]`."""
-    cells = [lambda row, _, w=per_row: w[row.picture] for per_row in weights]
-    weights = WeightTable(cells)
-    weights.move(rows=[Row(i) for i in range(x.shape[0])])
-    (site,) = find_sites(module)
-    plan = LayerPatch(site, [Term(CachedDelta(d), i) for i, d in enumerate(found)], weights)
-    with torch.no_grad(), hooked([plan]):
-        return module(x)
 
 
 def expected(
@@ -181,10 +166,8 @@ def test_zero_is_skipped_not_multiplied() -> None:
 def test_gradients_flow_around_the_hook() -> None:
     module = nn.Linear(4, 3)
     delta = LowRank(torch.randn(2, 4), torch.randn(3, 2))
-    (site,) = find_sites(module)
     x = torch.randn(5, 4, requires_grad=True)
-    plan = LayerPatch(site, [Term(CachedDelta(delta), 0)], WeightTable([lambda row, progress: 0.5]))
-    with hooked([plan]):
+    with applied(module, [delta], 0.5):
         module(x).sum().backward()
     want = (module.weight + 0.5 * delta.up @ delta.down).sum(0).expand(5, 4)
     assert x.grad is not None
@@ -194,44 +177,27 @@ def test_gradients_flow_around_the_hook() -> None:
 def test_a_batch_nobody_announced_takes_the_first_pictures_weights() -> None:
     module = nn.Linear(4, 3)
     delta = LowRank(torch.randn(2, 4), torch.randn(3, 2))
-    weights = WeightTable([lambda row, progress: 1.0 + row.picture])
-    weights.move(rows=[Row(0), Row(1)])
-    (site,) = find_sites(module)
-    plan = LayerPatch(site, [Term(CachedDelta(delta), 0)], weights)
     x = torch.randn(3, 4)
-    with torch.no_grad(), hooked([plan]):
+    with torch.no_grad(), applied(module, [delta], [[1.0, 2.0]]) as on:
         got = module(x)
     want = module(x) + F.linear(F.linear(x, delta.down), delta.up)
     assert torch.allclose(got, want, atol=1e-6)
-    assert weights.mismatches == {(3, 2)}
+    assert on.table.mismatches == {(3, 2)}
 
 
 def test_the_delta_follows_the_outputs_dtype_under_autocast() -> None:
     module = nn.Linear(8, 8)
     delta = LowRank(torch.randn(2, 8), torch.randn(8, 2))
-    (site,) = find_sites(module)
-    plan = LayerPatch(site, [Term(CachedDelta(delta), 0)], WeightTable([lambda row, progress: 1.0]))
-    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16), hooked([plan]):
-        got = module(torch.randn(2, 8))
+    with torch.autocast("cpu", torch.bfloat16):
+        got = run(module, [delta], 1.0, torch.randn(2, 8))
     assert got.dtype == torch.bfloat16
 
 
 def test_hooks_are_gone_after_an_exception() -> None:
     module = nn.Linear(4, 3)
-    (site,) = find_sites(module)
-    plan = LayerPatch(
-        site, [Term(CachedDelta(Dense(torch.randn(3, 4))), 0)], WeightTable([lambda r, p: 1.0])
-    )
     x = torch.randn(2, 4)
     base = module(x)
-    with pytest.raises(RuntimeError), hooked([plan]):
+    with pytest.raises(RuntimeError), applied(module, [Dense(torch.randn(3, 4))]):
         module(torch.randn(2, 5))
     assert not module._forward_hooks
     assert torch.equal(module(x), base)
-
-
-def test_progress_changes_weights() -> None:
-    weights = WeightTable([lambda row, progress: progress.fraction])
-    assert weights.weight(0, 1) == 0
-    weights.move(Progress(3, 7))
-    assert weights.weight(0, 1) == 0.5

@@ -1,0 +1,101 @@
+"""Deltas on a module through the engine's own hooks; what it is made of, only this file knows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from live_lora.deltas import Delta, Layer
+from live_lora.engine.hooks import hooked
+from live_lora.engine.layer_patch import CachedDelta, LayerPatch, Term
+from live_lora.engine.layers import find_sites
+from live_lora.engine.weight_table import WeightFunction, WeightTable
+from live_lora.records import Progress, Row
+from torch import nn
+
+# One number, one for each row, or a function of row and progress.
+Weight = float | Sequence[float] | WeightFunction
+# By a layer's path in the module, or those of its only layer.
+Deltas = Mapping[str, Sequence[Delta]] | Sequence[Delta]
+
+
+@dataclass(slots=True)
+class Applied:
+    """Deltas that are on: where sampling stands can be told, and asked what happened."""
+
+    table: WeightTable
+    patches: dict[str, LayerPatch]
+
+    def move(self, progress: Progress | None = None, rows: int | None = None) -> None:
+        """Sampling goes on; `rows` pictures in the next calls."""
+        self.table.move(progress, None if rows is None else [Row(i) for i in range(rows)])
+
+    def ran(self, path: str = "") -> list[bool]:
+        """Which deltas of a layer have been added by now."""
+        return [term.ran for term in self.patches[path].entries]
+
+    @property
+    def second_products(self) -> int:
+        """How often Wx was computed a second time."""
+        return sum(patch.second_products for patch in self.patches.values())
+
+
+@contextmanager
+def applied(
+    module: nn.Module,
+    deltas: Deltas,
+    weights: float | WeightFunction | Sequence[Weight] = 1.0,
+    rows: int | None = None,
+) -> Iterator[Applied]:
+    """The deltas act on the module's layers inside this context.
+
+    `weights` is one for all deltas, or a list with one for each place in a layer's list of
+    deltas. `rows` pictures are announced; without it, as many as there are weights by row.
+    """
+    sites = {site.path: site for site in find_sites(module)}
+    if not isinstance(deltas, Mapping):
+        (only,) = sites
+        deltas = {only: deltas}
+    most = max(map(len, deltas.values()))
+    each = list(weights) if isinstance(weights, Sequence) else [weights] * most
+    table = WeightTable([function(weight) for weight in each])
+    counts = [len(weight) for weight in each if isinstance(weight, Sequence)]
+    table.move(rows=[Row(i) for i in range(rows or max(counts, default=1))])
+    patches = {
+        path: LayerPatch(sites[path], [Term(CachedDelta(d), i) for i, d in enumerate(found)], table)
+        for path, found in deltas.items()
+    }
+    with hooked(patches.values()):
+        yield Applied(table, patches)
+
+
+def function(weight: Weight) -> WeightFunction:
+    """Any weight as the table wants it."""
+    if callable(weight):
+        return weight
+    if isinstance(weight, Sequence):
+        return lambda row, progress: weight[row.picture]
+    return lambda row, progress: weight
+
+
+def run(
+    module: nn.Module,
+    deltas: Deltas,
+    weights: float | WeightFunction | Sequence[Weight],
+    *inputs: Any,
+    rows: int | None = None,
+    **options: Any,
+) -> Any:
+    """The module's output with the deltas on it, without gradients."""
+    with torch.no_grad(), applied(module, deltas, weights, rows):
+        return module(*inputs, **options)
+
+
+def layer_of(module: nn.Module, path: str | None = None) -> Layer:
+    """The module's only layer, or the one at this path, as algorithms see it."""
+    sites = {site.path: site for site in find_sites(module)}
+    (chosen,) = sites if path is None else (path,)
+    return sites[chosen].layer()
