@@ -21,10 +21,11 @@ from .records import Kind, Shape
 class Layer:
     """The base layer as algorithms see it: W, and its operation without bias.
 
-    `shape` is (o, i), (o, i / groups, kh, kw) or, for a norm, (c,); `dtype` and `device` are those
-    W is stored in. `base(x)` is Wx in the shape of the layer's output; for a norm it is the
-    normalised x, before weight and bias. `channel_dim` is where the channels of inputs and
-    outputs are. `stride`, `padding`, `dilation` and `groups` are a convolution's.
+    `shape` is (o, i), (o, i / groups, kh, kw) or, for a norm, (c,). `dtype` is the one W is stored
+    in, `device` where W is: the CPU while its host keeps it elsewhere. `base(x)` is Wx in the
+    shape of the layer's output; for a norm it is the normalised x, before weight and bias.
+    `channel_dim` is the dimension of inputs and outputs that counts channels. `stride`, `padding`,
+    `dilation` and `groups` are a convolution's.
     """
 
     kind: Kind
@@ -176,26 +177,21 @@ class OutputMap(Delta):
 
 @dataclass(slots=True)
 class InputMap(Delta):
-    """A change of the layer's input: D = W(shift(x) − x) + after(shift(x)).
+    """A change of the layer's input: D = W(shift(x) − x) + inner(shift(x)).
 
     Alone on its layer it costs no second base product: the engine runs W on x + m(shift(x) − x).
-    Subclass and override `shift`, and `after` where something is added on the changed input
-    (input-axis DoRA: shift = x·d/‖V‖, after = s·B·A·x').
+    Subclass and override `shift`. `inner` is what acts on the changed input, where something does
+    (input-axis DoRA: shift = x·d/‖V‖, inner = s·B·A); its `bias` is not used.
     """
 
     reads: ClassVar[Literal["x", "wx", "input"]] = "input"
+    inner: Delta | None = field(default=None, kw_only=True)
 
     def shift(self, layer: Layer, x: Tensor) -> Tensor:
-        """The input that the changed layer would see at weight 1."""
-        raise NotImplementedError
-
-    def after(self, layer: Layer, shifted: Tensor) -> Tensor:
-        """What is added to the output besides W(shifted), at weight 1, where there is any."""
+        """The input that the changed layer would see at weight 1, in x's shape and dtype."""
         raise NotImplementedError
 
     def __call__(self, layer: Layer, x: Tensor, wx: Tensor | None = None) -> Tensor:
         shifted = self.shift(layer, x)
         change = layer.base(shifted - x)
-        if type(self).after is InputMap.after:
-            return change
-        return change + self.after(layer, shifted)
+        return change if self.inner is None else change + self.inner(layer, shifted)

@@ -14,12 +14,12 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from ..deltas import Delta, Dense, InputMap, Layer, OutputMap
+from ..deltas import Delta, Dense, Layer, OutputMap
 from ..errors import ModuleError
 from ..records import Kind, Shape, Shapes
 from . import weight_shapes
 from .base import Algorithm, Settings
-from .channels import columns, rows
+from .channels import InputScale, columns, rows
 from .loha import Loha
 from .lokr import Lokr
 from .lora import Lora
@@ -41,22 +41,6 @@ class OutputDora(OutputMap):
         assert wx is not None
         added = self.inner(layer, x, wx)
         return torch.addcmul(added, layer.along(self.gain, wx), wx + added)
-
-
-@dataclass(slots=True)
-class InputDora(InputMap):
-    """x' = (1 + gain) ∘ x, then Wx' + inner(x'). `gain` (i,) = d / ‖V‖ − 1."""
-
-    inner: Delta
-    gain: Tensor
-
-    def shift(self, layer: Layer, x: Tensor) -> Tensor:
-        """x ∘ d / ‖V‖."""
-        return torch.addcmul(x, x, layer.along(self.gain, x))
-
-    def after(self, layer: Layer, shifted: Tensor) -> Tensor:
-        """inner(x')."""
-        return self.inner(layer, shifted)
 
 
 def lengths(whole: Tensor, by_output: bool, dtype: torch.dtype) -> Tensor:
@@ -170,7 +154,7 @@ class Dora(Algorithm):
         inner = self.inner.runtime_delta(layer, spec)
         if by_output:
             return OutputDora(inner, gain)
-        return InputDora(inner, gain.repeat(layer.groups))
+        return InputScale(gain.repeat(layer.groups), inner=inner)
 
     def bias_delta(self, layer: WatchedLayer, spec: ComputeSpec) -> Tensor | None:
         """What the algorithm below adds to the bias."""

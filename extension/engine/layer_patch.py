@@ -47,6 +47,8 @@ class Term:
 # An entry, the rows it acts on, and its weight there.
 Active = tuple[Term, slice, RowWeights]
 WHOLE = slice(None)
+# The attribute by which a changed input leads to (patch, the input as it was).
+ORIGINAL = "_live_lora_original"
 
 
 class LayerPatch:
@@ -59,13 +61,12 @@ class LayerPatch:
         self.weights = weights
         self.second_products = 0
         self._joined: LowRank | None = None
-        self._x: Tensor | None = None
         self.changes_input = any(isinstance(e.cached.delta, InputMap) for e in entries)
         self._joinable = len(self.entries) > 1 and _same_kernel(self.entries)
 
     def acts(self, x: Tensor) -> bool:
         """Whether any weight is other than 0 for a call with this input."""
-        batch = x.shape[self.site.row_dim] if x.dim() > 2 else x.shape[0]
+        batch = x.shape[self._row_dim(x)]
         return any(self.weights.weight(entry.cell, batch) for entry in self.entries)
 
     def run(self, x: Tensor, out: Tensor) -> Tensor:
@@ -84,18 +85,23 @@ class LayerPatch:
         active = self._active(maps, rows.shape[0])
         if not active:
             return x
-        changed, self._x = rows.clone(), x
+        changed = rows.clone()
         for entry, part, weight in active:
             # Not x's dtype: under autocast x is fp32 while the layer, and so `after`, is 16-bit.
             delta = entry.cached.on(x.device, entry.cached.dtype or x.dtype)
             assert isinstance(delta, InputMap)
             source = rows[part].to(entry.cached.dtype)
             add(changed[part], delta.shift(self.layer, source) - source, self._scale(weight, x))
-        return changed.movedim(0, self.site.row_dim)
+        changed = changed.movedim(0, self._row_dim(x))
+        # `after` gets this tensor, not x. Nothing is kept here, where a call that raises, or
+        # another thread's, would leave its input to the wrong `after`.
+        setattr(changed, ORIGINAL, (self, x))
+        return changed
 
     def after(self, x: Tensor, out: Tensor) -> Tensor:
         """out + Σ m D(x, Wx), in place where nobody needs gradients of it."""
-        x, self._x = (x if self._x is None else self._x), None
+        if self.changes_input:
+            x = self._original(x)
         rows = self._rows_first(x)
         active = self._active(self.entries, rows.shape[0])
         if not active:
@@ -113,8 +119,20 @@ class LayerPatch:
             entry.ran = True
         return out
 
+    def _original(self, x: Tensor) -> Tensor:
+        """The input as `before` was given it; other runs' patches may have changed it further."""
+        changed: Tensor = x
+        while (left := getattr(changed, ORIGINAL, None)) is not None:
+            patch, changed = left
+            if patch is self:
+                return changed
+        return x
+
+    def _row_dim(self, x: Tensor) -> int:
+        return self.site.row_dim if x.dim() > 2 else 0
+
     def _rows_first(self, x: Tensor) -> Tensor:
-        return x.movedim(self.site.row_dim, 0) if self.site.row_dim else x
+        return x.movedim(self.site.row_dim, 0) if self.site.row_dim and x.dim() > 2 else x
 
     def _active(self, entries: Sequence[Term], batch: int) -> list[Active]:
         """What acts on which rows; what has weight 0 is not in it."""
@@ -170,8 +188,8 @@ class LayerPatch:
             add_low_rank(self.layer, delta, x, out, scale)
         elif isinstance(delta, InputMap):
             # W(shift(x) − x) is in `out` already: the pre-hook changed the input.
-            if type(delta).after is not InputMap.after:
-                add(out, delta.after(self.layer, delta.shift(self.layer, x)), scale)
+            if delta.inner is not None:
+                add(out, delta.inner(self.layer, delta.shift(self.layer, x)), scale)
         else:
             add(out, delta(self.layer, x, wx), scale)
         self._add_bias(delta, out, scale)

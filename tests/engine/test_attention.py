@@ -93,6 +93,16 @@ def test_rows_are_found_in_either_layout(batch_first: bool) -> None:
     assert not torch.allclose(batch[1], base[1], atol=1e-2)
 
 
+@pytest.mark.parametrize("batch_first", [True, False])
+def test_a_call_without_rows(batch_first: bool) -> None:
+    mha = nn.MultiheadAttention(8, 2, batch_first=batch_first)
+    deltas = {name: pair() for name in PROJECTIONS}
+    x = torch.randn(5, 8)  # tokens, channels
+    want, _ = merged(mha, deltas, 0.7)(x, x, x)
+    got, _ = run(mha, {name: [delta] for name, delta in deltas.items()}, 0.7, x, x, x)
+    assert torch.allclose(got, want, atol=1e-5)
+
+
 def test_weight_zero_leaves_the_modules_own_output() -> None:
     mha = nn.MultiheadAttention(8, 2)
     x = torch.randn(5, 3, 8)

@@ -3,40 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import pytest
 import torch
 from engine_run import applied, run
-from live_lora.deltas import Delta, Dense, InputMap, Layer, LowRank, OutputMap
+from formulas import deltas, expected
+from live_lora.deltas import Dense, LowRank
 from torch import Tensor, nn
 from torch.nn import functional as F
-
-
-@dataclass(slots=True)
-class Scale(OutputMap):
-    """W' = diag(1 + v) W."""
-
-    v: Tensor
-
-    def __call__(self, layer: Layer, x: Tensor, wx: Tensor | None = None) -> Tensor:
-        assert wx is not None
-        return wx * (self.v[:, None, None] if layer.kind == "conv" else self.v)
-
-
-@dataclass(slots=True)
-class ScaleInput(InputMap):
-    """W' = W diag(1 + v), and on top of it ΔW on the scaled input."""
-
-    v: Tensor
-    down: Tensor
-    up: Tensor
-
-    def shift(self, layer: Layer, x: Tensor) -> Tensor:
-        return x * (1 + (self.v[:, None, None] if layer.kind == "conv" else self.v))
-
-    def after(self, layer: Layer, shifted: Tensor) -> Tensor:
-        return layer.pointwise(layer.apply(shifted, self.down), self.up)
 
 
 def linear() -> nn.Module:
@@ -52,56 +26,6 @@ def circular() -> nn.Module:
 
 
 LAYERS = {"linear": linear, "conv": conv, "circular": circular}
-
-
-def merged(delta: Delta, weight: Tensor) -> Tensor:
-    """W' of a delta, from its formula, in W's shape."""
-    flat = weight.flatten(1)
-    kernel = weight[0, 0].numel()
-    if isinstance(delta, LowRank):
-        return (flat + delta.up @ delta.down.flatten(1)).view_as(weight)
-    if isinstance(delta, Dense):
-        return weight + delta.weight
-    if isinstance(delta, Scale):
-        return ((1 + delta.v[:, None]) * flat).view_as(weight)
-    assert isinstance(delta, ScaleInput)
-    columns = 1 + delta.v.repeat_interleave(kernel)
-    return ((flat + delta.up @ delta.down.flatten(1)) * columns).view_as(weight)
-
-
-def deltas(weight: Tensor) -> dict[str, Delta]:
-    out, rest = weight.shape[0], weight.shape[1:]
-    return {
-        "low": LowRank(torch.randn(2, *rest), torch.randn(out, 2), bias=torch.randn(out)),
-        "low again": LowRank(torch.randn(3, *rest), torch.randn(out, 3)),
-        "dense": Dense(torch.randn_like(weight)),
-        "output": Scale(torch.randn(out)),
-        "input": ScaleInput(torch.randn(rest[0]), torch.randn(2, *rest), torch.randn(out, 2)),
-        "input again": ScaleInput(torch.randn(rest[0]), torch.zeros(1, *rest), torch.zeros(out, 1)),
-    }
-
-
-def expected(
-    module: nn.Module, found: list[Delta], weights: list[list[float]], x: Tensor
-) -> Tensor:
-    """Row by row, W + Σ m (W' − W) in float64."""
-    rows = []
-    for row in range(x.shape[0]):
-        changed = linear_or_conv(module).double()
-        weight = changed.weight.data.clone()
-        for delta, per_row in zip(found, weights, strict=True):
-            wide = delta.to(torch.device("cpu"), torch.float64)
-            changed.weight.data += per_row[row] * (merged(wide, weight) - weight)
-            if wide.bias is not None:
-                changed.bias.data += per_row[row] * wide.bias
-        rows.append(changed(x[row : row + 1].double()))
-    return torch.cat(rows).detach()
-
-
-def linear_or_conv(module: nn.Module) -> nn.Module:
-    import copy
-
-    return copy.deepcopy(module)
 
 
 def inputs(kind: str) -> Tensor:

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
+import torch
 from torch import Tensor, nn
 
 from ...deltas import Layer
@@ -106,7 +107,7 @@ class Site:
             bias=self.bias,
             base=self.base,
             dtype=stored.dtype,
-            device=stored.device,
+            device=torch.device("cpu") if stored.is_meta else stored.device,
             channel_dim=self.channel_dim,
         )
 

@@ -27,15 +27,14 @@ class ModuleSite(Site):
 
     @property
     def weight(self) -> Tensor:
-        """W. Raises ModuleError where the module stores it in another form."""
+        """W. Raises ModuleError where the module stores it in another form, or elsewhere."""
         weight, shape = self.stored, self.shape
-        if not unpacked(weight) or weight.shape != shape:
-            name, dtype = type(self.module).__name__, str(weight.dtype).removeprefix("torch.")
-            raise ModuleError(
-                "base-weights",
-                f"needs the base weights, which this {name} does not give: they are stored as "
-                f"{dtype} {tuple(weight.shape)}, not {shape}",
-            )
+        if weight.is_meta or not unpacked(weight) or weight.shape != shape:
+            held = f"{str(weight.dtype).removeprefix('torch.')} {tuple(weight.shape)}"
+            why = "they are offloaded" if weight.is_meta else f"it stores {held} for {shape}"
+            name = type(self.module).__name__
+            reason = f"needs the base weights, which this {name} does not give: {why}"
+            raise ModuleError("base-weights", reason)
         return weight
 
     @property
@@ -51,7 +50,11 @@ class ModuleSite(Site):
     def forward_without_bias(self, x: Tensor) -> Tensor:
         """Wx by the module's own forward: it may be quantised, offloaded or cast by its host."""
         out, bias = cast(Tensor, self.module.forward(x)), self.bias
-        return out if bias is None else out - along(bias, out, self.channel_dim).to(out)
+        if bias is None:
+            return out
+        if bias.is_meta:  # offloaded, but the module's answer to zeros
+            return out - cast(Tensor, self.module.forward(torch.zeros_like(x)))
+        return out - along(bias, out, self.channel_dim).to(out)
 
     @classmethod
     def install(cls, stack: ExitStack, patches: Sequence[Patch]) -> None:
