@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from .diagnostics import caret
 from .explain import Explanation, explain
+from .language import DEFAULT, Language
 from .parse import parse
-from .presets import define as define_presets
 from .tags import Argument, Prompt, Tag
 
 __all__ = [
+    "DEFAULT",
     "Argument",
     "Explanation",
+    "Language",
     "Prompt",
     "Tag",
     "caret",
-    "define_presets",
     "explain",
     "parse",
 ]

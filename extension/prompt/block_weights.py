@@ -19,7 +19,7 @@ from ..records import Target
 from .grammar import Unreadable
 from .nearest import nearest
 from .numbers import number
-from .presets import ElementLine, presets
+from .presets import ElementLine, Presets
 
 _VARIABLE = re.compile(r"X(?:([+-])(\d*\.?\d+))?")
 
@@ -50,7 +50,7 @@ class BlockWeights:
     base: float = 1.0  # of the text encoders, where they are not named
 
 
-def read_blocks(items: list[str]) -> BlockWeights:
+def read_blocks(items: list[str], presets: Presets) -> BlockWeights:
     """What `lbw=` says, split at its semicolons. Raises Unreadable."""
     if "@" in items[0]:
         rules, rest = _rules([pair for item in items for pair in item.split(",")])
@@ -59,12 +59,12 @@ def read_blocks(items: list[str]) -> BlockWeights:
             return BlockWeights(rules=rules, rest=rest, base=rest)
         return BlockWeights(rules=rules, rest=float(not named))
     if (alone := block_name(items[0])) and items[0] not in presets.blocks:
-        return read_blocks([f"{alone}@1", *items[1:]])
+        return read_blocks([f"{alone}@1", *items[1:]], presets)
     rules, rest = _rules(items[1:])
-    return BlockWeights(_values(items[0]), rules, rest=rest or 0.0, base=rest or 0.0)
+    return BlockWeights(_values(items[0], presets), rules, rest=rest or 0.0, base=rest or 0.0)
 
 
-def _values(text: str) -> tuple[tuple[str, str], ...]:
+def _values(text: str, presets: Presets) -> tuple[tuple[str, str], ...]:
     """The list of a preset, or the one that is written out, by block."""
     listed = presets.blocks.get(text) or tuple(value.strip() for value in text.split(","))
     if len(listed) == 1:
@@ -88,7 +88,7 @@ def amount(written: str, x: float) -> float:
     return x + float(f"{found[1]}{found[2]}") if found[1] else x
 
 
-def read_elements(items: list[str]) -> BlockWeights:
+def read_elements(items: list[str], presets: Presets) -> BlockWeights:
     """What `lbwe=` says, split at its semicolons. Raises Unreadable."""
     lines = tuple(line for item in items for line in presets.elements.get(item, ()))
     rules, rest = _rules([item for item in items if item not in presets.elements])

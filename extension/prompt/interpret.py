@@ -11,8 +11,8 @@ from ..records import Span
 from .arguments import Draft, Feature, WrittenArgument
 from .factor import Factor
 from .grammar import Unreadable
+from .language import DEFAULT, Language
 from .nearest import nearest
-from .presets import presets
 from .reserved_characters import eaten
 from .split_tag import Item, split
 from .tags import Argument
@@ -42,19 +42,20 @@ class Interpretation:
     factors: tuple[Factor, ...] = ()
 
 
-def understand(source: str, part: int | None) -> Interpretation:
+def interpret(source: str, part: int | None, language: Language = DEFAULT) -> Interpretation:
     """Reads `<kind:name:…>`; the same text in the same part of a prompt is read once."""
-    return _understand(source, part, presets.edition, len(Feature.by_name))
+    return _interpret(source, part, language, len(Feature.by_name))
 
 
 @lru_cache(maxsize=256)
-def _understand(source: str, part: int | None, *_edition: int) -> Interpretation:
-    return _Reading(source).all(part)
+def _interpret(source: str, part: int | None, language: Language, _known: int) -> Interpretation:
+    return _Reading(source, language).all(part)
 
 
 class _Reading:
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, language: Language) -> None:
         self.source = source
+        self.language = language
         self.notes: list[Note] = []
         self.given: dict[str, Argument] = {}
         self.values: dict[str, Any] = {}
@@ -101,7 +102,8 @@ class _Reading:
             if means is None:
                 continue
             try:
-                read = Feature.by_name[means].read(WrittenArgument(item.value, means, position))
+                written = WrittenArgument(item.value, means, position, self.language)
+                read = Feature.by_name[means].read(written)
             except Unreadable as error:
                 self._unreadable(item, means, error)
                 sound = False
@@ -124,8 +126,9 @@ class _Reading:
             hint = f"; did you mean {close}=?" if close else ""
             self._warn(f"no argument is named {item.key!r}, it has no effect{hint}", span)
             return None
+        written = WrittenArgument(item.value, "", position, self.language)
         for feature in Feature.bares:
-            if (claimed := feature.bare(WrittenArgument(item.value, "", position))) is not None:
+            if (claimed := feature.bare(written)) is not None:
                 return claimed
         if position not in Feature.by_position:
             self._warn(f"there is no argument number {position}, it has no effect", span)

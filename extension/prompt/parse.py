@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from ..records import Diagnostic, Span
 from .find_tags import KINDS, Fault, scan
-from .interpret import Interpretation, understand
+from .interpret import Interpretation, interpret
+from .language import DEFAULT, Language
 from .placement import TagContext, place
 from .tags import Argument, Prompt, Tag
 
@@ -14,14 +15,19 @@ MOST = 1000  # problems that are listed; a prompt with more has another problem
 
 
 def parse(
-    prompt: str, *, schedules: bool = True, negative: bool = False, old_schedules: bool = False
+    prompt: str,
+    *,
+    schedules: bool = True,
+    negative: bool = False,
+    old_schedules: bool = False,
+    language: Language = DEFAULT,
 ) -> Prompt:
     """Reads a prompt; never raises for any text.
 
     Tags of other kinds stay in the text. A tag that cannot be read costs only itself: it is taken
     out, and a problem tells where and why. `schedules=False` leaves brackets alone: every tag is
     on throughout. A `negative` prompt has no `AND` parts. `old_schedules` counts as the webui's
-    option for old prompt editing timelines does.
+    option for old prompt editing timelines does. `language` holds the user's own presets.
     """
     found = _found(prompt)
     cut = [one.span if isinstance(one, Fault) else one for one in found if not _stays(one)]
@@ -39,7 +45,7 @@ def parse(
                 problems.append(_fault(prompt, one))
             continue
         source = prompt[one.start : one.end]
-        read = understand(source, spot.part)
+        read = interpret(source, spot.part, language)
         if read.name:
             tags.append(_tag(read, source, one, spot))
         if room:

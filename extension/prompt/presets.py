@@ -1,15 +1,18 @@
 """Named block weights: the well-known ones, and the user's own lines.
 
-A user's file has lora-block-weight's format. For blocks a line `NAME:0,1,1,…` (12, 17, 20 or 26
-values; `X`, `X+0.2`: the value of `x=`); for elements `NAME:blocks:elements:number`, several of
-them parted by a comma or on lines of their own; blocks and elements parted by blanks, with ranges
-(`IN05-OUT04`), `NOT` in front turns the choice round. Lines with `#` and other lines are comments.
+A user's file has the format of sd-webui-lora-block-weight. A block preset is one line
+`NAME:0,1,1,…` (12, 17, 20 or 26 values; `X` and `X+0.2` count from the value of `x=`). An element
+preset is `NAME:blocks:elements:number`; further `blocks:elements:number` follow after a comma or
+on lines of their own. Blocks and elements are separated by spaces and may be ranges
+(`IN05-OUT04`); `NOT` in front inverts the choice. Lines with `#` and all other lines are comments.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
 
 from ..model.blocks import LISTS
 
@@ -25,13 +28,12 @@ class ElementLine:
     weight: float
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Presets:
     """Names → values of a list, as written; names → element lines."""
 
-    blocks: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    elements: dict[str, tuple[ElementLine, ...]] = field(default_factory=dict)
-    edition: int = 0  # counts definitions: what was read by older ones is read again
+    blocks: Mapping[str, tuple[str, ...]]
+    elements: Mapping[str, tuple[ElementLine, ...]]
 
 
 def _bits(base: int, rest: str) -> tuple[str, ...]:
@@ -58,27 +60,24 @@ _KNOWN_ELEMENTS: dict[str, tuple[ElementLine, ...]] = {
     "PROJDEEPOFF": (ElementLine(_DEEP, ("proj",), 0.0),),
 }
 
-presets = Presets(dict(_KNOWN), dict(_KNOWN_ELEMENTS))
+KNOWN = Presets(MappingProxyType(_KNOWN), MappingProxyType(_KNOWN_ELEMENTS))
 
 
-def define(text: str) -> Presets:
-    """Takes the user's own presets from the text of a file; what was defined before is forgotten.
-
-    The known names can be redefined. Returns all presets that now exist.
-    """
-    presets.blocks = {**_KNOWN, **_block_lines(text)}
-    presets.elements = {**_KNOWN_ELEMENTS, **_element_lines(text)}
-    presets.edition += 1
-    return presets
+def read_presets(text: str) -> Presets:
+    """The known presets and those of a user's file, which may redefine them."""
+    return Presets(
+        MappingProxyType({**_KNOWN, **_block_lines(text)}),
+        MappingProxyType({**_KNOWN_ELEMENTS, **_element_lines(text)}),
+    )
 
 
 def _block_lines(text: str) -> dict[str, tuple[str, ...]]:
     found = {}
     for line in text.splitlines():
         name, colon, values = line.partition(":")
-        parted = tuple(value.strip() for value in values.split(","))
-        if colon and "#" not in line and len(parted) in LISTS:
-            found[name.strip()] = parted
+        listed = tuple(value.strip() for value in values.split(","))
+        if colon and "#" not in line and len(listed) in LISTS:
+            found[name.strip()] = listed
     return found
 
 

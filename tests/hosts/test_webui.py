@@ -344,15 +344,21 @@ def test_the_users_own_block_presets(
     installed = SimpleNamespace(path=str(tmp_path))
     monkeypatch.setattr("modules.extensions.active", lambda: [installed])
     (tmp_path / "own.txt").write_text(text.replace("MINE", "OWN"))
+    monkeypatch.setattr(webui.tab_routes, "mount", lambda app: None)
+    live = webui.LIVE
     with changed(live_lora_presets=str(tmp_path / "own.txt")):
-        webui.options.define_presets()
-        assert parse("<lora:a:lbw=OWN>").tags
-        assert not parse("<lora:a:lbw=MINE>").tags
-    webui.options.define_presets()
-    assert parse("<lora:a:lbw=MINE>").tags
-    monkeypatch.undo()
-    webui.options.define_presets()
+        webui.app_started(None, None)
+        assert live.parse("<lora:a:lbw=OWN>").tags
+        without, half = host.generate("a"), host.generate("a <lora:a:1:lbw=OWN>")
+        assert difference(half.samples[0], without.samples[0]) > 0
+        assert not live.parse("<lora:a:lbw=MINE>").tags
+    live.language = webui.options.read_language()
+    assert live.parse("<lora:a:lbw=MINE>").tags
     assert not parse("<lora:a:lbw=MINE>").tags
+    live.stop_indexing()
+    monkeypatch.undo()
+    live.language = webui.options.read_language()
+    assert not live.parse("<lora:a:lbw=MINE>").tags
 
 
 def test_the_api_argument_prompts(host: StandIn) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import gzip
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from live_lora import parse
 from live_lora.model.blocks import BLOCKS, LISTS, block_of, has_element
-from live_lora.prompt.presets import define, presets
+from live_lora.prompt import DEFAULT, Language
+from live_lora.prompt.presets import read_presets
 from live_lora.records import Progress, Row, Target
 
 MAPS = Path(__file__).parents[1] / "data" / "keylists" / "maps"
@@ -28,8 +28,8 @@ CONV = unet("up_blocks_3_resnets_2_conv1")
 TIME = unet("time_embedding_linear_1")
 
 
-def weight(arguments: str, target: Target) -> float:
-    (tag,) = parse(f"<lora:a:{arguments}>").tags
+def weight(arguments: str, target: Target, language: Language = DEFAULT) -> float:
+    (tag,) = parse(f"<lora:a:{arguments}>", language=language).tags
     assert "target" in tag.varies
     found = tag.weight(target, Row(), Progress())
     assert tag.group(target) == tag.group(target)
@@ -102,9 +102,7 @@ def test_targets_that_weigh_the_same_are_one_group() -> None:
     assert tag.group(OUT03) == tag.group(CONV) != tag.group(IN01)
 
 
-@pytest.fixture
-def own() -> Iterator[str]:
-    yield """
+OWN = """
 # a comment: 1,1
 MINE:1,0,0,0,0,0,0,0,X,X+0.5,X-1,1,1,1,1,1,1
 OUTD:0,0,0,0,0,0,0,0,0,0,0,0
@@ -114,25 +112,32 @@ CROSS:OUT IN01:attn2:0.3,NOT OUT:in_layers:0.7
 LATE::attn1:0.1
 BASE:attn:0.6
 """
-    define("")
 
 
-def test_the_users_own_presets(own: str) -> None:
-    define(own)
-    assert "too short" not in presets.blocks
-    assert weight("lbw=MINE:x=0.4", OUT03) == 0.4
-    assert weight("lbw=MINE", OUT03) == 1, "X is 1 where x= is not given"
-    assert weight("1:MINE", IN01) == 0
-    assert weight("lbw=OUTD", OUT03) == 0, "a known name defined anew"
-    assert weight("lbwe=CROSS", IN01) == 0.3
-    assert weight("lbwe=CROSS", CONV) == 1
-    assert weight("lbwe=CROSS", unet("down_blocks_1_resnets_0_conv1")) == 0.7
-    assert weight("lbwe=CROSS", unet("down_blocks_1_resnets_0_time_emb_proj")) == 1
-    assert weight("lbwe=LATE", OUT03) == 0.1
-    assert weight("lbwe=LATE", TEXT) == 0.6
-    define("")
-    assert weight("lbw=OUTD", OUT03) == 1
-    assert parse("<lora:a:lbw=MINE>").tags == ()
+@pytest.mark.parametrize(
+    ("arguments", "target", "expected"),
+    [
+        ("lbw=MINE:x=0.4", OUT03, 0.4),
+        ("lbw=MINE", OUT03, 1),  # X is 1 where x= is not given
+        ("1:MINE", IN01, 0),
+        ("lbw=OUTD", OUT03, 0),  # a known name defined anew
+        ("lbwe=CROSS", IN01, 0.3),
+        ("1:1:CROSS", IN01, 0.3),
+        ("lbwe=CROSS", CONV, 1),
+        ("lbwe=CROSS", unet("down_blocks_1_resnets_0_conv1"), 0.7),
+        ("lbwe=CROSS", unet("down_blocks_1_resnets_0_time_emb_proj"), 1),
+        ("lbwe=LATE", OUT03, 0.1),
+        ("lbwe=LATE", TEXT, 0.6),
+        ("lbw=INS", IN01, 1),  # the known ones are still there
+    ],
+)
+def test_the_users_own_presets(arguments: str, target: Target, expected: float) -> None:
+    assert weight(arguments, target, Language.with_presets(OWN)) == expected
+
+
+def test_other_lines_of_a_presets_file_are_comments() -> None:
+    assert "too short" not in read_presets(OWN).blocks
+    assert "# a comment" not in read_presets(OWN).blocks
 
 
 @pytest.mark.parametrize(

@@ -90,7 +90,7 @@ def before_ui() -> None:
 def app_started(demo: Any, app: Any) -> None:
     """Everything has been registered by now (`demo` is None with --nowebui)."""
     extra_network.take_over()
-    options.define_presets()
+    LIVE.language = options.read_language()
     LIVE.start_indexing()
     tab_routes.mount(app)
     # Only now, so that ours comes after the builtin's, which renames tags by claimed hashes.

@@ -7,12 +7,12 @@ from typing import Any
 
 from modules import shared
 
-from ... import prompt as language
 from ...errors import LiveLoraError
 from ...library.lora_file import LoraFile
 from ...prompt import Prompt
 from . import options
 from .sampling_pass import Pass
+from .state import LIVE
 
 HASHES = "Lora hashes"  # the builtin's key, read by every program that reads infotexts
 EXTRA = "Live LoRA"
@@ -58,7 +58,7 @@ class PictureHashes:
         self.always = frozenset(always)
 
     def __call__(self, prompt_text: str = "", negative_prompt: str = "", **_: Any) -> str | None:
-        names = names_in(language.parse(prompt_text), language.parse(negative_prompt or ""))
+        names = names_in(LIVE.parse(prompt_text), LIVE.parse(negative_prompt or ""))
         return line({k: v for k, v in self.known.items() if k in names | self.always}) or None
 
 

@@ -9,10 +9,10 @@ from typing import Any
 
 from modules import shared
 
-from ... import prompt as language
 from ...errors import LiveLoraError
 from ...prompt import sweeps
 from . import options
+from .state import LIVE
 
 ALL_PROMPTS = ("all_prompts", "all_negative_prompts", "all_hr_prompts", "all_hr_negative_prompts")
 NO_LORA = "None"  # what the builtin's option `sd_lora` says for nothing
@@ -67,12 +67,12 @@ def prepare(p: Any, hires_follow: bool) -> None:
     if hires_follow:
         p.all_hr_prompts = list(p.all_prompts)
     every = (*p.all_prompts, *p.all_negative_prompts)
-    if any(sweeps.same_seed(language.parse(one)) for one in dict.fromkeys(every)):
+    if any(sweeps.same_seed(LIVE.parse(one)) for one in dict.fromkeys(every)):
         p.all_seeds = [p.all_seeds[0]] * len(p.all_seeds)
         p.all_subseeds = [p.all_subseeds[0]] * len(p.all_subseeds)
     for name in ALL_PROMPTS:
         if found := getattr(p, name, None):
-            setattr(p, name, [sweeps.resolve(language.parse(t), i) for i, t in enumerate(found)])
+            setattr(p, name, [sweeps.resolve(LIVE.parse(t), i) for i, t in enumerate(found)])
 
 
 def with_default(prompt: str) -> str:
@@ -80,6 +80,6 @@ def with_default(prompt: str) -> str:
     name = options.get("sd_lora")
     if not name or name == NO_LORA or "<" in name or ">" in name:
         return prompt
-    if any(tag.name == name for tag in language.parse(prompt).tags):
+    if any(tag.name == name for tag in LIVE.parse(prompt).tags):
         return prompt
     return f"{prompt}<lora:{name}:{shared.opts.extra_networks_default_multiplier}>"

@@ -8,7 +8,7 @@ from typing import Any
 
 from modules import extensions, shared
 
-from ... import prompt as language
+from ...prompt import Language
 
 PRESET_FILES = ("lbwpresets.txt", "elempresets.txt")  # of lora-block-weight
 SECTION = ("live_lora", "Live LoRA")
@@ -69,8 +69,11 @@ def folders() -> list[Path]:
     return list(dict.fromkeys(found))
 
 
-def define_presets() -> None:
-    """Reads the user's own block presets; lora-block-weight's two files where none is named."""
+def read_language() -> Language:
+    """The language with the user's own block presets.
+
+    They are in the file of our setting, or else in lora-block-weight's two files.
+    """
     file = str(get("live_lora_presets")).strip()
     texts = []
     for path in [Path(file)] if file else extension_files(PRESET_FILES):
@@ -78,7 +81,7 @@ def define_presets() -> None:
             texts.append(path.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError) as error:
             print(f"Live LoRA: block presets {path}: {error}")
-    language.define_presets("\n\n".join(texts))
+    return Language.with_presets("\n\n".join(texts))
 
 
 def extension_files(names: Sequence[str]) -> list[Path]:

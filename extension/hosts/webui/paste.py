@@ -7,7 +7,6 @@ from typing import Any
 
 from modules import infotext_utils
 
-from ... import prompt as language
 from ...errors import LiveLoraError
 from ...library.lora_file import LoraFile
 from ...prompt import Tag, additional_networks
@@ -41,8 +40,8 @@ def hashes_of(line: Any) -> dict[str, str]:
 
 def renamed(prompt: str, written: str, hashes: Mapping[str, str]) -> str:
     """`prompt` with every tag's name as this library knows the file."""
-    parsed = language.parse(prompt)
-    originals = language.parse(written).tags
+    parsed = LIVE.parse(prompt)
+    originals = LIVE.parse(written).tags
     if len(originals) != len(parsed.tags):
         originals = parsed.tags
     names = {
@@ -76,12 +75,12 @@ def _named(name: str) -> LoraFile | None:
 
 def with_tags(prompt: str, added: Sequence[str]) -> str:
     """The prompt with these tags; the builtin's, which know one weight only, are replaced."""
-    parsed = language.parse(prompt)
+    parsed = LIVE.parse(prompt)
     builtins = {tag.name: tag for tag in reversed(parsed.tags)}
     replaced: dict[Tag, str] = {}
     others = []
     for text in added:
-        (tag,) = language.parse(text).tags
+        (tag,) = LIVE.parse(text).tags
         if (old := builtins.get(tag.name)) is not None:
             replaced[old] = text
         else:

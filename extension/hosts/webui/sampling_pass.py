@@ -9,24 +9,21 @@ from typing import Any
 
 from torch import nn
 
-from ... import prompt as language
 from ...prompt import Prompt
 from ...session.report import Report
 from ...session.run import Run
 from ...session.session import Core
-from . import bundled, options
+from . import bundled
 from .batch_rows import BatchRows, progress_of, rows_of
+from .state import LIVE
 
 
 class Pass:
     """The pictures of one batch in one pass; entered around encoding and around sampling."""
 
     def __init__(self, prompts: Sequence[str], negatives: Sequence[str]) -> None:
-        old = bool(options.get("use_old_scheduling"))
-        self.prompts = [language.parse(one, old_schedules=old) for one in prompts]
-        self.negatives = [
-            language.parse(one, negative=True, old_schedules=old) for one in negatives
-        ]
+        self.prompts = [LIVE.parse(one) for one in prompts]
+        self.negatives = [LIVE.parse(one, negative=True) for one in negatives]
         self.run: Run | None = None
         self.encoded = False  # whether a text encoder ran: not if the webui had the conds cached
         self._unet: nn.Module | None = None
@@ -80,7 +77,7 @@ class Pass:
 
     def written(self, picture: int) -> tuple[str, str]:
         """Prompt and negative of a picture with their tags."""
-        negatives = self.negatives or [language.parse("")]
+        negatives = self.negatives or [LIVE.parse("")]
         return _at(self.prompts, picture).source, _at(negatives, picture).source
 
     @property

@@ -8,8 +8,10 @@ from typing import Any
 
 from modules import paths, shared
 
+from ... import prompt
 from ...library.background import Background
 from ...library.catalog import Catalog
+from ...prompt import Prompt
 from ...session.report import Report
 from ...session.session import Core, base_name
 from . import models, options
@@ -19,6 +21,7 @@ class LiveLora:
     """Made once; `Reload UI` keeps it, since it keeps imported packages."""
 
     def __init__(self) -> None:
+        self.language = prompt.DEFAULT
         self.report: Report | None = None
         self._catalog: Catalog | None = None
         self._core: Core | None = None
@@ -26,6 +29,11 @@ class LiveLora:
         self._wanted: Any = None  # folders and settings of the catalog
         self.bound: Any = None  # which weights the core's modules hold
         self._weights = 0
+
+    def parse(self, text: str, *, negative: bool = False) -> Prompt:
+        """A prompt of this webui: with the user's presets, by the timelines that are set."""
+        old = bool(options.get("use_old_scheduling"))
+        return prompt.parse(text, negative=negative, old_schedules=old, language=self.language)
 
     def catalog(self) -> Catalog:
         """The files of the webui's LoRA folders and of those in our setting."""

@@ -11,7 +11,6 @@ from typing import Any
 
 from modules import scripts
 
-from ... import prompt as language
 from ...errors import LiveLoraError
 from ...prompt import Tag
 from .state import LIVE
@@ -66,7 +65,7 @@ def applied(edit: Edit) -> Callable[[Any, str, Any], None]:
 
     def apply(p: Any, value: str, _: Any) -> None:
         texts = {field: getattr(p, field, None) for field in PROMPTS}
-        prompts = {k: language.parse(text) for k, text in texts.items() if isinstance(text, str)}
+        prompts = {k: LIVE.parse(text) for k, text in texts.items() if isinstance(text, str)}
         every = [tag for prompt in prompts.values() for tag in prompt.tags]
         if not every:
             raise NoTag(f"no LoRA tag in the prompt for {value!r}: write one, the axis changes it")

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from ..factor import Factor
 from ..grammar import Unreadable
+from ..language import DEFAULT, Language
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,7 @@ class WrittenArgument:
     text: str
     name: str = ""
     position: int = 0
+    language: Language = DEFAULT
 
 
 @dataclass(slots=True)

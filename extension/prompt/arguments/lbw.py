@@ -22,7 +22,6 @@ from ..block_weights import BlockWeights, amount, line_fits, read_blocks, read_e
 from ..factor import Factor
 from ..grammar import Unreadable
 from ..numbers import number
-from ..presets import presets
 from .base import Draft, Feature, WrittenArgument
 
 
@@ -74,12 +73,13 @@ class Lbw(Feature):
         items = [item.strip() for item in written.text.split(";") if item.strip()]
         if not items:
             raise Unreadable("expected a preset, numbers or pairs such as OUT03@1, found nothing")
-        return read_elements(items) if written.name == "lbwe" else read_blocks(items)
+        read = read_elements if written.name == "lbwe" else read_blocks
+        return read(items, written.language.presets)
 
     @classmethod
     def bare(cls, written: WrittenArgument) -> str | None:
         """lora-block-weight's old form: the blocks after the weight, the elements after them."""
-        text = written.text.strip()
+        text, presets = written.text.strip(), written.language.presets
         listed = text.count(",") + 1 in LISTS and "@" not in text
         if written.position == 2 and (listed or text in presets.blocks or block_name(text)):
             return "lbw"
