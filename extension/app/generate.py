@@ -42,7 +42,7 @@ def request_of(options: Namespace) -> GenerationRequest:
     prompts = [
         prompt
         for prompt in options.prompt
-        for _ in range(options.count or sweeps.length(language.parse(prompt)))
+        for _ in range(options.count or sweeps.picture_count(language.parse(prompt)))
     ]
     return GenerationRequest(
         prompts=tuple(prompts),

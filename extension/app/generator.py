@@ -77,7 +77,7 @@ class Generator:
         parsed = [language.parse(one) for one in request.prompts]
         return replace(
             request,
-            prompts=tuple(sweeps.resolve(one, index) for index, one in enumerate(parsed)),
+            prompts=tuple(sweeps.prompt_of_picture(one, index) for index, one in enumerate(parsed)),
             same_seed=request.same_seed or any(map(sweeps.same_seed, parsed)),
             seed=random.randint(0, LARGEST_SEED) if request.seed is None else request.seed,
             guidance=self.checkpoint.guidance if request.guidance is None else request.guidance,

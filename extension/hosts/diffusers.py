@@ -121,7 +121,7 @@ class PipelineLive(Live):
 def _swept(prompt: Text, options: dict[str, Any]) -> tuple[Text, dict[str, Any]]:
     """Where a sweep makes the pictures of one prompt differ: a prompt for every picture."""
     parsed = [language.parse(one) for one in listed(prompt)]
-    if all(sweeps.length(one) == 1 for one in parsed):
+    if all(sweeps.picture_count(one) == 1 for one in parsed):
         return prompt, options
     copies = int(options.get("num_images_per_prompt") or 1)
     every = [one for one in parsed for _ in range(copies)]
@@ -132,7 +132,7 @@ def _swept(prompt: Text, options: dict[str, Any]) -> tuple[Text, dict[str, Any]]
     }
     if any(map(sweeps.same_seed, parsed)):
         spread["generator"] = _same_noise(options.get("generator"), len(every))
-    texts = [sweeps.resolve(one, picture) for picture, one in enumerate(every)]
+    texts = [sweeps.prompt_of_picture(one, picture) for picture, one in enumerate(every)]
     return texts, options | spread | {"num_images_per_prompt": 1}
 
 

@@ -16,9 +16,9 @@ from ..model.blocks import (
     span_of_blocks,
 )
 from ..records import Target
+from .diagnostics import did_you_mean
 from .grammar import Unreadable
-from .nearest import nearest
-from .numbers import number
+from .numbers import read_number
 from .presets import ElementLine, Presets
 
 _VARIABLE = re.compile(r"X(?:([+-])(\d*\.?\d+))?")
@@ -68,8 +68,7 @@ def _values(text: str, presets: Presets) -> tuple[tuple[str, str], ...]:
     """The list of a preset, or the one that is written out, by block."""
     listed = presets.blocks.get(text) or tuple(value.strip() for value in text.split(","))
     if len(listed) == 1:
-        close = nearest(text, [*presets.blocks, *BLOCKS])
-        hint = f"; did you mean {close}?" if close else ""
+        hint = did_you_mean(text, [*presets.blocks, *BLOCKS])
         raise Unreadable(f"no preset is named {text!r}{hint}")
     if len(listed) not in LISTS:
         raise Unreadable(f"expected 12, 17, 20 or 26 numbers, found {len(listed)}")
@@ -84,7 +83,7 @@ def amount(written: str, x: float) -> float:
         raise Unreadable(f"{written} is a random weight, which no picture could be made again with")
     found = _VARIABLE.fullmatch(written)
     if not found:
-        return number(written, "a number for each block")
+        return read_number(written, "a number for each block")
     return x + float(f"{found[1]}{found[2]}") if found[1] else x
 
 
@@ -105,7 +104,7 @@ def _rules(items: list[str]) -> tuple[tuple[Rule, ...], float | None]:
         selector, at, value = item.rpartition("@")
         if not at:
             raise Unreadable(f"expected a pair such as OUT03@1 or attn@0.5, found {item!r}")
-        weight = number(value, f"a number for {selector.strip()}")
+        weight = read_number(value, f"a number for {selector.strip()}")
         if selector.strip().upper() == "REST":
             rest = weight
         else:
@@ -123,8 +122,7 @@ def _rule(selector: str, weight: float) -> Rule:
         elif word.strip().lower() in ELEMENTS:
             elements.append(word.strip().lower())
         else:
-            close = nearest(word, [*BLOCKS, *ELEMENTS])
-            hint = f"; did you mean {close}?" if close else ""
+            hint = did_you_mean(word, [*BLOCKS, *ELEMENTS])
             raise Unreadable(f"no block or element is named {word.strip()!r}{hint}")
     return Rule(blocks, tuple(elements), weight)
 

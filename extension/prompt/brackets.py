@@ -63,7 +63,7 @@ class Brackets:
         )
 
 
-def brackets(text: str, mark: str = "") -> Brackets:
+def read_brackets(text: str, mark: str = "") -> Brackets:
     """Reads the brackets of `text`; `mark` is a character that stands for a word."""
     return _Pass(text, mark).read()
 

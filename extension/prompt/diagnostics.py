@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+from functools import lru_cache
 from unicodedata import combining, east_asian_width
 
 from ..records import Diagnostic
@@ -47,3 +50,15 @@ def columns(text: str) -> int:
     return sum(
         0 if combining(sign) else 2 if east_asian_width(sign) in "WF" else 1 for sign in text
     )
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """`; did you mean start=?` for the known word that looks most like this one; else nothing."""
+    return _did_you_mean(word.strip()[:32].lower(), tuple(known))
+
+
+@lru_cache(maxsize=256)
+def _did_you_mean(word: str, known: tuple[str, ...]) -> str:
+    lowered = {name.lower(): name for name in known}
+    close = get_close_matches(word, lowered, n=1)
+    return f"; did you mean {lowered[close[0]]}?" if close else ""

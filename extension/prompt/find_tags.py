@@ -35,7 +35,7 @@ class Fault:
     cut: bool = False
 
 
-def scan(text: str) -> Iterator[Span | Fault]:
+def find_tags(text: str) -> Iterator[Span | Fault]:
     r"""All tags of our kinds from left to right, and what looks like one but is not.
 
     `\<lora:a:1\>` is text about tags, by the hand of somebody who knows: not even a fault.

@@ -8,16 +8,24 @@ from functools import lru_cache
 from typing import Any, Literal
 
 from ..records import Span
-from .arguments import Draft, Feature, WrittenArgument
+from .arguments import FEATURES, Draft, WrittenArgument, argument_names, in_order
+from .diagnostics import did_you_mean
 from .factor import Factor
 from .grammar import Unreadable
 from .language import DEFAULT, Language
-from .nearest import nearest
-from .reserved_characters import eaten
-from .split_tag import Item, split
+from .split_tag import Item, split_tag
 from .tags import Argument
 
 NOWHERE = Span(0, 0)
+# Characters that a host or another extension takes out of a prompt before we see it, and why.
+_TAKEN_OUT = {
+    "#": "the webui's comment option cuts the prompt from # to the end of the line",
+    "{": "dynamic prompts takes {…} for alternatives",
+    "}": "dynamic prompts takes {…} for alternatives",
+    "%": "dynamic prompts refuses a prompt with %",
+    "$$": "dynamic prompts takes $$ for its own",
+    "__": "wildcard extensions take __…__ for a wildcard",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +52,7 @@ class Interpretation:
 
 def interpret(source: str, part: int | None, language: Language = DEFAULT) -> Interpretation:
     """Reads `<kind:name:…>`; the same text in the same part of a prompt is read once."""
-    return _interpret(source, part, language, len(Feature.by_name))
+    return _interpret(source, part, language, len(FEATURES.owners))
 
 
 @lru_cache(maxsize=256)
@@ -63,7 +71,7 @@ class _Reading:
     def all(self, part: int | None) -> Interpretation:
         """Everything, or the notes alone where the tag cannot be read."""
         try:
-            items = split(self.source)
+            items = split_tag(self.source)
         except Unreadable as error:
             self._note(error.message, error.start, error.end or error.start + 1)
             return Interpretation(tuple(self.notes))
@@ -103,7 +111,7 @@ class _Reading:
                 continue
             try:
                 written = WrittenArgument(item.value, means, position, self.language)
-                read = Feature.by_name[means].read(written)
+                read = FEATURES.owners[means].read(written)
             except Unreadable as error:
                 self._unreadable(item, means, error)
                 sound = False
@@ -120,19 +128,20 @@ class _Reading:
         """Under which name the item is understood; None, and a warning, under none."""
         span = Span(item.start, item.end)
         if item.key is not None:
-            if item.key in Feature.by_name:
+            if item.key in FEATURES.owners:
                 return item.key
-            close = nearest(item.key, Feature.by_name)
-            hint = f"; did you mean {close}=?" if close else ""
+            hint = did_you_mean(item.key, [f"{name}=" for name in argument_names()])
             self._warn(f"no argument is named {item.key!r}, it has no effect{hint}", span)
             return None
         written = WrittenArgument(item.value, "", position, self.language)
-        for feature in Feature.bares:
-            if (claimed := feature.bare(written)) is not None:
-                return claimed
-        if position not in Feature.by_position:
+        for feature in FEATURES:
+            if position in feature.shares and (name := feature.recognise(written)) is not None:
+                return name
+        owner = FEATURES.owners.get(position)
+        if owner is None:
             self._warn(f"there is no argument number {position}, it has no effect", span)
-        return Feature.by_position.get(position)
+            return None
+        return owner.positions[position]
 
     def _unreadable(self, item: Item, means: str, error: Unreadable) -> None:
         end = item.end if error.end is None else item.value_start + error.end
@@ -153,13 +162,15 @@ class _Reading:
             self._warn(
                 "this quotation mark is not closed: it is part of the name", Span(at, at + 1)
             )
-        for signs, eater in eaten(name.value):
+        for signs, reason in _TAKEN_OUT.items():
+            if signs not in name.value:
+                continue
             at = name.start + name.written.find(signs)
-            message = f"{signs!r} in a name: {eater}; rename the file, or use hash= instead"
+            message = f"{signs!r} in a name: {reason}; rename the file, or use hash= instead"
             self._warn(message, Span(at, at + len(signs)))
 
     def _remark(self, draft: Draft) -> None:
-        for feature in Feature.features:
+        for feature in in_order():
             for name, remark in feature.remarks(draft) if feature.concerns(draft.values) else ():
                 self._warn(remark, self.given[name].span)
 
@@ -167,7 +178,7 @@ class _Reading:
 def compose(values: Mapping[str, Any], part: int | None) -> Draft:
     """The factors that these values make."""
     draft = Draft(values, part)
-    for feature in Feature.features:
+    for feature in in_order():
         if feature.concerns(values):
             feature.compose(draft)
     return draft
@@ -176,7 +187,7 @@ def compose(values: Mapping[str, Any], part: int | None) -> Draft:
 def _named(items: Sequence[Item]) -> tuple[Item | None, list[Item]]:
     """The item that is the name, and the others: A1111 lets `te=…` stand before the name, too."""
     for index, item in enumerate(items):
-        if item.key not in Feature.by_name:
+        if item.key not in FEATURES.owners:
             return item, [*items[:index], *items[index + 1 :]]
     return None, list(items)
 

@@ -17,7 +17,7 @@ _COMMA = re.compile(r"\s*[+-]?\d*,\d+\s*")
 LARGEST = 1e100
 
 
-def finite(text: str) -> float | None:
+def finite_number(text: str) -> float | None:
     """The number, or None where `text` is none, or nan, or too large."""
     try:
         value = float(text)
@@ -26,26 +26,26 @@ def finite(text: str) -> float | None:
     return value if abs(value) <= LARGEST else None
 
 
-def number(text: str, expected: str = "a number") -> float:
+def read_number(text: str, expected: str = "a number") -> float:
     """The number that the whole text is. Raises Unreadable."""
-    value = finite(text)
+    value = finite_number(text)
     if value is None:
-        raise Unreadable(f"expected {expected}, {found(text)}")
+        raise Unreadable(f"expected {expected}, {what_was_found(text)}")
     return value
 
 
-def whole(text: str, expected: str, least: int = 1) -> int:
+def read_whole_number(text: str, expected: str, least: int = 1) -> int:
     """A whole number from `least` on. Raises Unreadable."""
     try:
         value = int(text)
     except ValueError:
-        raise Unreadable(f"expected {expected}, {found(text)}") from None
+        raise Unreadable(f"expected {expected}, {what_was_found(text)}") from None
     if value < least:
-        raise Unreadable(f"expected {expected} of at least {least}, {found(text)}")
+        raise Unreadable(f"expected {expected} of at least {least}, {what_was_found(text)}")
     return value
 
 
-def found(text: str) -> str:
+def what_was_found(text: str) -> str:
     """What stands there instead, and what may have been meant."""
     if not text.strip():
         return "found nothing"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..records import Diagnostic, Span
-from .find_tags import KINDS, Fault, scan
+from .find_tags import KINDS, Fault, find_tags
 from .interpret import Interpretation, interpret
 from .language import DEFAULT, Language
-from .placement import TagContext, place
+from .placement import TagContext, locate
 from .tags import Argument, Prompt, Tag
 
 MOST = 1000  # problems that are listed; a prompt with more has another problem
@@ -31,26 +31,28 @@ def parse(
     """
     found = _found(prompt)
     cut = [one.span if isinstance(one, Fault) else one for one in found if not _stays(one)]
-    text, places = prompt, list[TagContext]()
+    text, contexts = prompt, list[TagContext]()
     if cut:
-        text, places = place(prompt, cut, schedules=schedules, negative=negative, old=old_schedules)
-    spots = iter(places)
+        text, contexts = locate(
+            prompt, cut, schedules=schedules, negative=negative, old=old_schedules
+        )
+    rest = iter(contexts)
     tags: list[Tag] = []
     problems: list[Diagnostic] = []
     for one in found:
-        spot = TagContext() if _stays(one) else next(spots)
+        context = TagContext() if _stays(one) else next(rest)
         room = len(problems) <= MOST  # one more than is listed, to know that there are more
         if isinstance(one, Fault):
             if room:
                 problems.append(_fault(prompt, one))
             continue
         source = prompt[one.start : one.end]
-        read = interpret(source, spot.part, language)
+        read = interpret(source, context.part, language)
         if read.name:
-            tags.append(_tag(read, source, one, spot))
+            tags.append(_tag(read, source, one, context))
         if room:
             problems.extend(_problems(read, one.start))
-            if read.name and spot.ignored:
+            if read.name and context.ignored:
                 problems.append(_ignored(one))
             del problems[MOST + 1 :]
     return Prompt(prompt, text, tuple(tags), tuple(_listed(problems)))
@@ -60,7 +62,7 @@ def _found(prompt: str) -> list[Span | Fault]:
     """All tags, and as many of what only looks like one as problems are listed."""
     found: list[Span | Fault] = []
     others = 0
-    for one in scan(prompt):
+    for one in find_tags(prompt):
         stays = _stays(one)
         others += stays
         if not stays or others <= MOST + 1:
@@ -73,9 +75,9 @@ def _stays(one: Span | Fault) -> bool:
     return isinstance(one, Fault) and not one.cut
 
 
-def _tag(read: Interpretation, source: str, span: Span, spot: TagContext) -> Tag:
+def _tag(read: Interpretation, source: str, span: Span, context: TagContext) -> Tag:
     """What was understood, at its place in the prompt."""
-    schedule = () if spot.schedule is None else (spot.schedule,)
+    schedule = () if context.schedule is None else (context.schedule,)
     return Tag(
         kind=KINDS[read.kind.lower()],
         name=read.name,
@@ -87,7 +89,7 @@ def _tag(read: Interpretation, source: str, span: Span, spot: TagContext) -> Tag
         source=source,
         name_span=_moved(read.name_span, span.start),
         written_kind=read.kind,
-        part=spot.part or 0,
+        part=context.part or 0,
         values=read.values or {},
         factors=(*read.factors, *schedule),
     )

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..records import Span
-from .brackets import brackets
+from .brackets import read_brackets
 from .render import substituted
-from .schedules import Schedule, conditions, left
+from .schedules import Schedule, conditions, without_marks
 
 _AND = re.compile(r"\bAND\b")
 _NUMBER = re.compile(r"\s*[-+]?(?:\d+\.?|\d*\.\d+)")
@@ -25,16 +25,16 @@ class TagContext:
     ignored: bool = False  # in a bracket of a text whose schedules the host ignores
 
 
-def place(
+def locate(
     prompt: str, spans: Sequence[Span], *, schedules: bool, negative: bool, old: bool = False
 ) -> tuple[str, list[TagContext]]:
-    """The prompt without the spans, and the spot of each."""
+    """The prompt without the spans, and the context of each."""
     mark = _unused(prompt)
     if mark is None:
         return substituted(prompt, ((span, "") for span in spans)), [TagContext()] * len(spans)
     marked = substituted(prompt, ((span, mark) for span in spans))
     pieces = [marked] if negative else _parts(marked, mark)
-    spots: list[TagContext] = []
+    contexts: list[TagContext] = []
     texts: list[str] = []
     for index, piece in enumerate(pieces):
         part = None if negative else index // 2  # every other piece is an AND
@@ -43,27 +43,27 @@ def place(
         else:
             text, here = piece.replace(mark, ""), [TagContext(part)] * piece.count(mark)
         texts.append(text)
-        spots += here
+        contexts += here
     text = "".join(texts)
     # Blanks around a tag are nothing to encode: SDXL treats an empty negative prompt specially.
-    return text if text.strip() else "", spots
+    return text if text.strip() else "", contexts
 
 
-def _read(piece: str, mark: str, spot: TagContext, old: bool) -> tuple[str, list[TagContext]]:
-    """What is left of one part, and the spots of its marks; `spot` is that of one outside."""
+def _read(piece: str, mark: str, context: TagContext, old: bool) -> tuple[str, list[TagContext]]:
+    """What is left of one part, and the contexts of its marks; `context` is that of one outside."""
     end = _weight(piece)
     body, rest = piece[:end], piece[end:]
-    found = brackets(body, mark)
-    spots = [
+    found = read_brackets(body, mark)
+    contexts = [
         TagContext(
-            spot.part,
+            context.part,
             None if condition is None else Schedule(condition, old),
             ignored=found.rejected and bracket >= 0 and body[bracket] == "[",
         )
         for (bracket, _), condition in zip(found.marks, conditions(found), strict=True)
     ]
-    text = left(body, mark, found) + rest.replace(mark, "")
-    return text, [*spots, *[spot] * rest.count(mark)]
+    text = without_marks(body, mark, found) + rest.replace(mark, "")
+    return text, [*contexts, *[context] * rest.count(mark)]
 
 
 def _weight(part: str) -> int:

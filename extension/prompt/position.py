@@ -7,7 +7,7 @@ from typing import Literal
 
 from ..records import Progress
 from .grammar import Unreadable
-from .numbers import finite
+from .numbers import finite_number
 
 Unit = Literal["step", "fraction", "sigma"]
 
@@ -36,14 +36,14 @@ class Position:
 BEGINNING = Progress()
 
 
-def position(text: str, *, one: Unit = "step") -> Position:
+def read_position(text: str, *, one: Unit = "step") -> Position:
     """`8` finished steps, `0.4` of the pass, `s7.5` for σ = 7.5. Raises Unreadable.
 
     Numbers with a point up to 1 are fractions; `7.5` is steps. A bare `1` is read as `one` says.
     """
     word = text.strip()
     sigma = word[:1] in {"s", "S"}
-    amount = finite(word[1:] if sigma else word)
+    amount = finite_number(word[1:] if sigma else word)
     if amount is None or amount < 0:
         raise Unreadable(f"expected a step (8), a fraction (0.4) or sigma (s7.5), {_found(word)}")
     if sigma:
@@ -56,6 +56,6 @@ def position(text: str, *, one: Unit = "step") -> Position:
 
 
 def _found(word: str) -> str:
-    if word.endswith("%") and (percent := finite(word[:-1])) is not None:
+    if word.endswith("%") and (percent := finite_number(word[:-1])) is not None:
         return f"found {word!r}; write {percent / 100:g} instead"
     return f"found {word!r}" if word else "found nothing"

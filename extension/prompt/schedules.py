@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ..records import Progress, Row, Target
-from .brackets import Brackets, brackets
+from .brackets import Brackets, read_brackets
 from .factor import Factor
 
 _LONG = 1_000_000  # calls
@@ -124,7 +124,7 @@ def _chain(
     return outer
 
 
-def left(text: str, mark: str, found: Brackets) -> str:
+def without_marks(text: str, mark: str, found: Brackets) -> str:
     """`text` without its marks, such that the host sees the same schedules as with words there.
 
     Nearly always that is plain removal. Where it would make a number (`[a:<…>0.5]`), or free a
@@ -133,6 +133,6 @@ def left(text: str, mark: str, found: Brackets) -> str:
     plain = text.replace(mark, "")
     freed = re.sub(rf"(?<!\\)((?:\\\\)*)\\{mark}", rf"\1{mark}", text)
     for candidate in (plain, freed.replace(mark, "")):
-        if brackets(candidate).signature == found.signature:
+        if read_brackets(candidate).signature == found.signature:
             return candidate
     return freed.replace(mark, "()")

@@ -74,7 +74,7 @@ _READER = Grammar(_GRAMMAR, _Split, "a tag <lora:name:weight>", start="tag")
 
 
 @lru_cache(maxsize=1024)
-def split(tag: str) -> SplitTag:
+def split_tag(tag: str) -> SplitTag:
     """The items of `<kind:…>`. Raises Unreadable."""
     items: SplitTag = _READER.read(tag)
     return items

@@ -10,7 +10,7 @@ from .tags import Prompt, Tag
 _WEIGHTS = frozenset({"te", "unet", "hr", "hrte", "hrunet"})
 
 
-def resolve(prompt: Prompt, picture: int) -> str:
+def prompt_of_picture(prompt: Prompt, picture: int) -> str:
     """The prompt's source for one picture of a job: each sweep gives the value whose turn it is.
 
     `<lora:x:sweep=0;0.5;1>` is `<lora:x:0.5>` for picture 1 (and 4, 7, …). A tag with a weight of
@@ -30,7 +30,7 @@ def _resolved(tag: Tag, picture: int) -> str:
     return edits.with_values(tag, {"seed": None, "sweep": None, "weight": value})
 
 
-def length(prompt: Prompt) -> int:
+def picture_count(prompt: Prompt) -> int:
     """How many pictures show all values of the prompt's sweeps; 1 where there is none."""
     return max((len(tag.sweep) for tag in prompt.tags if tag.sweep), default=1)
 

@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from live_lora.prompt.arguments import Feature
+from live_lora.prompt.arguments import argument_names
 
 from .conftest import missing
 
@@ -35,4 +35,4 @@ def test_the_page_knows_the_arguments_of_the_language(node: str) -> None:
         f"import({json.dumps(TAGS.as_uri())}).then(m => console.log(JSON.stringify(m.ARGUMENTS)))"
     )
     done = subprocess.run([node, "-e", script], capture_output=True, text=True, check=True)
-    assert set(json.loads(done.stdout)) == set(Feature.by_name)
+    assert set(json.loads(done.stdout)) == set(argument_names())

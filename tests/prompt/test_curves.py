@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from live_lora.prompt.arguments.curve import Curve, value
-from live_lora.prompt.easings import EASINGS
+from live_lora.prompt.arguments.curve import EASINGS, Curve, read_weight
 from live_lora.prompt.grammar import Unreadable
 from live_lora.records import Progress
 
 
 def along(text: str, steps: int = 5) -> list[float]:
-    curve = value(text)
+    curve = read_weight(text)
     assert isinstance(curve, Curve)
     return [round(curve.at(Progress(step, steps)), 6) for step in range(steps)]
 
@@ -49,7 +48,7 @@ def test_the_last_of_n_steps_is_at_the_end() -> None:
 
 
 def test_sigma_falls_while_time_passes() -> None:
-    curve = value("1@s10;0@s2")
+    curve = read_weight("1@s10;0@s2")
     assert isinstance(curve, Curve)
     weights = [curve.at(Progress(sigma=sigma)) for sigma in (14.6, 10.0, 6.0, 2.0, 0.1)]
     assert weights == [1, 1, 0.5, 0, 0]
@@ -69,7 +68,7 @@ def test_easings_lead_from_one_point_to_the_next(name: str) -> None:
 
 @pytest.mark.parametrize("text", ["0.5", "0.5@0", "0.5@0;0.5@1", " 5e-1 "])
 def test_what_does_not_change_is_a_number(text: str) -> None:
-    assert value(text) == 0.5
+    assert read_weight(text) == 0.5
 
 
 @pytest.mark.parametrize(
@@ -94,6 +93,6 @@ def test_what_does_not_change_is_a_number(text: str) -> None:
 )
 def test_what_is_no_curve_says_where_and_what_was_expected(text: str, at: int, hint: str) -> None:
     with pytest.raises(Unreadable) as caught:
-        value(text)
+        read_weight(text)
     assert caught.value.start == at
     assert hint in caught.value.message

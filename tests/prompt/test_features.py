@@ -7,9 +7,9 @@ from typing import ClassVar
 
 import pytest
 from live_lora import parse
-from live_lora.prompt.arguments import Draft, Feature, WrittenArgument
+from live_lora.prompt.arguments import FEATURES, Draft, Feature, WrittenArgument, argument_names
 from live_lora.prompt.factor import Factor
-from live_lora.prompt.numbers import number
+from live_lora.prompt.numbers import read_number
 from live_lora.records import Progress, Row, Target
 
 UNET = Target("unet", "mid_block_resnets_0_conv1", "", "conv", (1, 1, 1, 1))
@@ -33,15 +33,15 @@ def tilt() -> Iterator[type[Feature]]:
 
         @classmethod
         def read(cls, written: WrittenArgument) -> float:
-            return number(written.text)
+            return read_number(written.text)
 
         @classmethod
         def compose(cls, draft: Draft) -> None:
             draft.factors.append(ByPicture(draft.values["tilt"]))
 
     yield Tilt
-    Feature.features.remove(Tilt)
-    del Feature.by_name["tilt"]
+    FEATURES.members.remove(Tilt)
+    del FEATURES.owners["tilt"]
 
 
 def test_a_new_feature_needs_its_class_only(tilt: type[Feature]) -> None:
@@ -52,18 +52,17 @@ def test_a_new_feature_needs_its_class_only(tilt: type[Feature]) -> None:
 
 
 def test_two_claims_on_a_name_or_a_position_are_an_error() -> None:
-    with pytest.raises(TypeError, match="claim 'te'"):
+    with pytest.raises(TypeError, match="both claim the argument 'te'"):
         type("Again", (Feature,), {"names": ("te",)})
-    with pytest.raises(TypeError, match="claim 1"):
+    with pytest.raises(TypeError, match="both claim the argument 1"):
         type("First", (Feature,), {"positions": {1: "mine"}})
-    assert "mine" not in Feature.by_position.values()
+    assert [feature.__name__ for feature in FEATURES if "mine" in feature.positions.values()] == []
 
 
 def test_every_claimed_name_belongs_to_one_file_of_the_folder() -> None:
-    modules = {feature.__module__.rpartition(".")[2] for feature in Feature.features}
+    modules = {feature.__module__.rpartition(".")[2] for feature in FEATURES}
     assert modules == {
         *("weight", "hires", "rank", "hash", "window", "lbw", "only", "sweep", "switch"),
     }
-    assert sorted(Feature.by_name) == sorted(
-        name for feature in Feature.features for name in feature.names
-    )
+    assert len(set(argument_names())) == len(argument_names()) == 17
+    assert {claim for claim in FEATURES.owners if isinstance(claim, int)} == {1, 2, 3}

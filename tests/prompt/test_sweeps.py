@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from live_lora import parse
-from live_lora.prompt.sweeps import length, resolve, same_seed
+from live_lora.prompt.sweeps import picture_count, prompt_of_picture, same_seed
 
 
 def test_a_sweep_is_written_out_picture_by_picture() -> None:
     prompt = parse("a <lyco: x :sweep=0; .5;1:seed=same:start=2> <lora:y:0.8:sweep=1,0>")
-    assert [resolve(prompt, picture) for picture in range(4)] == [
+    assert [prompt_of_picture(prompt, picture) for picture in range(4)] == [
         "a <lyco: x :0:start=2> <lora:y:0.8:sweep=1>",
         "a <lyco: x :.5:start=2> <lora:y:0.8:sweep=0>",
         "a <lyco: x :1:start=2> <lora:y:0.8:sweep=1>",
@@ -18,10 +18,10 @@ def test_a_sweep_is_written_out_picture_by_picture() -> None:
 
 def test_how_many_pictures_and_which_seeds() -> None:
     prompt = parse("a <lora:x:sweep=0;.5;1:seed=same> <lora:y:0.8:sweep=1,0>")
-    assert length(prompt) == 3
+    assert picture_count(prompt) == 3
     assert same_seed(prompt)
     assert not same_seed(parse("<lora:x:sweep=0;1>"))
-    assert length(parse("<lora:x>")) == 1
+    assert picture_count(parse("<lora:x>")) == 1
 
 
 def test_seed_without_a_sweep_is_told() -> None:

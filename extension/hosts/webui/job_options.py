@@ -72,7 +72,9 @@ def prepare(p: Any, hires_follow: bool) -> None:
         p.all_subseeds = [p.all_subseeds[0]] * len(p.all_subseeds)
     for name in ALL_PROMPTS:
         if found := getattr(p, name, None):
-            setattr(p, name, [sweeps.resolve(LIVE.parse(t), i) for i, t in enumerate(found)])
+            setattr(
+                p, name, [sweeps.prompt_of_picture(LIVE.parse(t), i) for i, t in enumerate(found)]
+            )
 
 
 def with_default(prompt: str) -> str:

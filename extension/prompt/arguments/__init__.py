@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from ...discovery import import_all
+from .base import FEATURES as FEATURES
 from .base import Draft as Draft
 from .base import Feature as Feature
 from .base import WrittenArgument as WrittenArgument
+from .base import argument_names as argument_names
+from .base import in_order as in_order
 
 import_all(__name__, __path__)

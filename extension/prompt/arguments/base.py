@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from ...discovery import Registry
 from ..factor import Factor
 from ..grammar import Unreadable
 from ..language import DEFAULT, Language
@@ -36,30 +37,21 @@ class Draft:
 class Feature:
     """One feature of the language: a file in this folder, found by itself.
 
-    A feature claims named arguments (`names`) and positions after the tag's name (`positions`);
-    two claims on the same are an error at import. `read` turns the text of a value into a value,
-    `compose` adds the feature's factor to the draft, `remarks` tells the user what to know.
+    A feature claims named arguments (`names`) and positions after the tag's name (`positions`, each
+    with the name its value goes under); two claims on one are a TypeError at import. `read` turns
+    the text of a value into a value, `compose` adds the feature's factor to the draft, `remarks`
+    tells the user what to know.
     """
 
     names: ClassVar[tuple[str, ...]] = ()
     positions: ClassVar[Mapping[int, str]] = {}
+    shares: ClassVar[tuple[int, ...]] = ()  # positions of others whose values it may `recognise`
     order: ClassVar[int] = 1  # features compose in this order
     always: ClassVar[bool] = False  # composes for tags without its arguments, too
 
-    features: ClassVar[list[type[Feature]]] = []
-    by_name: ClassVar[dict[str, type[Feature]]] = {}
-    by_position: ClassVar[dict[int, str]] = {}
-    bares: ClassVar[list[type[Feature]]] = []  # those that understand foreign positional values
-
     def __init_subclass__(cls) -> None:
-        for name in cls.names:
-            _claim(cls.by_name, name, cls)
-        for position, name in cls.positions.items():
-            _claim(cls.by_position, position, name)
-        if "bare" in cls.__dict__:
-            cls.bares.append(cls)
-        cls.features.append(cls)
-        cls.features.sort(key=lambda feature: feature.order)
+        super().__init_subclass__()
+        FEATURES.add(cls, (*cls.names, *cls.positions))
 
     @classmethod
     def read(cls, written: WrittenArgument) -> Any:
@@ -67,8 +59,8 @@ class Feature:
         raise NotImplementedError
 
     @classmethod
-    def bare(cls, written: WrittenArgument) -> str | None:  # noqa: ARG003
-        """The name this feature gives to a value without one; for what other programs write."""
+    def recognise(cls, written: WrittenArgument) -> str | None:  # noqa: ARG003
+        """The name for a value that other programs write at one of `shares`; None: not mine."""
         return None
 
     @classmethod
@@ -86,10 +78,17 @@ class Feature:
         return ()
 
 
-def _claim(table: dict[Any, Any], key: object, claimant: object) -> None:
-    if key in table:
-        raise TypeError(f"two features of the language claim {key!r}: {table[key]}, {claimant}")
-    table[key] = claimant
+FEATURES: Registry[type[Feature]] = Registry("argument")  # by the names and positions they claim
+
+
+def argument_names() -> tuple[str, ...]:
+    """Every named argument of the language."""
+    return tuple(name for feature in FEATURES for name in feature.names)
+
+
+def in_order() -> list[type[Feature]]:
+    """All features, as they compose."""
+    return sorted(FEATURES, key=lambda feature: feature.order)
 
 
 def one_of(text: str, choices: Sequence[str]) -> str:

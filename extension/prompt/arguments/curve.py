@@ -7,18 +7,18 @@ loractl's way to write `w@p`, and a later point without a position is at the end
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
 from lark import Token, Transformer
 
 from ...records import Progress
-from ..easings import EASINGS
 from ..grammar import Grammar, Unreadable
-from ..numbers import NUMBER, finite, found
-from ..position import Position, position
+from ..numbers import NUMBER, finite_number, what_was_found
+from ..position import Position, read_position
 
 GRAMMAR = rf"""
 curve: point ((";" | ",") point)*
@@ -28,6 +28,20 @@ SIGMA.1: /[sS][\d.]+/
 EASING: /[a-z]+(-[a-z]+)*/i
 %ignore /\s+/
 """
+
+# Ways from one point to the next: t from 0 to 1 gives the share of the way.
+EASINGS: dict[str, Callable[[float], float]] = {
+    "linear": lambda t: t,
+    "hold": lambda t: 0.0,  # stay, and jump at the point
+    "smooth": lambda t: t * t * (3 - 2 * t),
+    "ease-in": lambda t: t * t,
+    "ease-out": lambda t: t * (2 - t),
+    "ease-in-out": lambda t: t * t * (3 - 2 * t),
+    "cubic-in": lambda t: t**3,
+    "cubic-out": lambda t: 1 - (1 - t) ** 3,
+    "cubic-in-out": lambda t: 4 * t**3 if t < 0.5 else 1 - 4 * (1 - t) ** 3,
+    "sine": lambda t: (1 - math.cos(math.pi * t)) / 2,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +119,7 @@ class _Points(Transformer[Token, Value]):
         if len(parts) > 1 and parts[0][1] is None:
             raise Unreadable("the first point has no position: expected for example 1@0;0@0.5")
         # A 1 among fractions is the end, as loractl has it; among steps it is the first step.
-        fractions = all(where is None or (finite(where) or 0) <= 1 for _, where, _ in parts)
+        fractions = all(where is None or (finite_number(where) or 0) <= 1 for _, where, _ in parts)
         points = tuple(_point(*part, fractions) for part in parts)
         if len({point.where.unit == "sigma" for point in points}) > 1:
             raise Unreadable("expected all points by sigma or none: found both")
@@ -113,11 +127,13 @@ class _Points(Transformer[Token, Value]):
 
 
 def _point(value: Token, where: Token | None, easing: Token | None, fractions: bool) -> Point:
-    amount = finite(value)
+    amount = finite_number(value)
     if amount is None:
-        raise Unreadable(f"expected a number, {found(value)}", value.start_pos or 0, value.end_pos)
+        raise Unreadable(
+            f"expected a number, {what_was_found(value)}", value.start_pos or 0, value.end_pos
+        )
     try:
-        place = position(where or "1", one="fraction" if fractions else "step")
+        place = read_position(where or "1", one="fraction" if fractions else "step")
     except Unreadable as error:
         assert where is not None
         raise Unreadable(error.message, where.start_pos or 0, where.end_pos) from None
@@ -135,13 +151,13 @@ _READER = Grammar(GRAMMAR, _Points, "a number (0.8) or a curve (0@0;1@0.5)", sta
 
 
 @lru_cache(maxsize=1024)
-def value(text: str) -> Value:
+def read_weight(text: str) -> Value:
     """A number, or a curve. Raises Unreadable."""
-    plain = finite(text)
+    plain = finite_number(text)
     if plain is not None:
         return plain
     if "@" not in text and "~" not in text:
-        raise Unreadable(f"expected a number (0.8) or a curve (0@0;1@0.5), {found(text)}")
+        raise Unreadable(f"expected a number (0.8) or a curve (0@0;1@0.5), {what_was_found(text)}")
     if "%" in text:
         raise Unreadable("expected a fraction without %: 0.5 instead of 50%", text.index("%"))
     read: Value = _READER.read(text)

@@ -8,8 +8,8 @@ from typing import ClassVar
 from ...records import Progress, Row, Target
 from ..factor import Factor
 from .base import Draft, Feature, WrittenArgument
-from .curve import Curve, Value, value
-from .weight import Weight, once
+from .curve import Curve, Value, read_weight
+from .weight import Weight, fixed_in_text_encoder
 
 
 class Passes(Factor):
@@ -32,7 +32,7 @@ class Hires(Feature):
 
     @classmethod
     def read(cls, written: WrittenArgument) -> Value:
-        return value(written.text)
+        return read_weight(written.text)
 
     @classmethod
     def compose(cls, draft: Draft) -> None:
@@ -48,4 +48,4 @@ class Hires(Feature):
         name = "hrte" if "hrte" in draft.values else "hr"
         te = draft.values.get(name)
         if isinstance(te, Curve):
-            yield name, once(te)
+            yield name, fixed_in_text_encoder(te)

@@ -21,7 +21,7 @@ from ...records import Progress, Row, Target
 from ..block_weights import BlockWeights, amount, line_fits, read_blocks, read_elements
 from ..factor import Factor
 from ..grammar import Unreadable
-from ..numbers import number
+from ..numbers import read_number
 from .base import Draft, Feature, WrittenArgument
 
 
@@ -65,11 +65,12 @@ class Lbw(Feature):
     """lbw, lbwe and x."""
 
     names: ClassVar[tuple[str, ...]] = ("lbw", "lbwe", "x")
+    shares: ClassVar[tuple[int, ...]] = (2, 3)
 
     @classmethod
     def read(cls, written: WrittenArgument) -> BlockWeights | float:
         if written.name == "x":
-            return number(written.text, "a number for X")
+            return read_number(written.text, "a number for X")
         items = [item.strip() for item in written.text.split(";") if item.strip()]
         if not items:
             raise Unreadable("expected a preset, numbers or pairs such as OUT03@1, found nothing")
@@ -77,7 +78,7 @@ class Lbw(Feature):
         return read(items, written.language.presets)
 
     @classmethod
-    def bare(cls, written: WrittenArgument) -> str | None:
+    def recognise(cls, written: WrittenArgument) -> str | None:
         """lora-block-weight's old form: the blocks after the weight, the elements after them."""
         text, presets = written.text.strip(), written.language.presets
         listed = text.count(",") + 1 in LISTS and "@" not in text

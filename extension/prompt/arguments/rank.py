@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from ..numbers import whole
+from ..numbers import read_whole_number
 from .base import Feature, WrittenArgument
 
 
@@ -17,4 +17,4 @@ class Rank(Feature):
 
     @classmethod
     def read(cls, written: WrittenArgument) -> int:
-        return whole(written.text, "a whole number of ranks")
+        return read_whole_number(written.text, "a whole number of ranks")

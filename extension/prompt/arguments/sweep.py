@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from ...records import Progress, Row, Target
 from ..factor import Factor
-from ..numbers import number
+from ..numbers import read_number
 from .base import Draft, Feature, WrittenArgument, one_of
 
 
@@ -32,7 +32,7 @@ class Sweeps(Feature):
     @classmethod
     def read(cls, written: WrittenArgument) -> tuple[float, ...]:
         values = re.split(r"[;,]", written.text)
-        return tuple(number(one, "numbers parted by semicolons (0;0.5;1)") for one in values)
+        return tuple(read_number(one, "numbers parted by semicolons (0;0.5;1)") for one in values)
 
     @classmethod
     def compose(cls, draft: Draft) -> None:

@@ -12,7 +12,7 @@ from ...records import Progress, Row, Target
 from ..factor import Factor
 from ..position import BEGINNING
 from .base import Draft, Feature, WrittenArgument
-from .curve import Curve, Value, value
+from .curve import Curve, Value, read_weight
 
 
 class Weight(Factor):
@@ -40,7 +40,7 @@ class Weights(Feature):
 
     @classmethod
     def read(cls, written: WrittenArgument) -> Value:
-        return value(written.text)
+        return read_weight(written.text)
 
     @classmethod
     def compose(cls, draft: Draft) -> None:
@@ -51,10 +51,10 @@ class Weights(Feature):
     def remarks(cls, draft: Draft) -> Iterable[tuple[str, str]]:
         te = draft.values.get("te")
         if isinstance(te, Curve):
-            yield "te", once(te)
+            yield "te", fixed_in_text_encoder(te)
 
 
-def once(te: Curve) -> str:
+def fixed_in_text_encoder(te: Curve) -> str:
     """What to tell about a curve on the text encoder."""
     return (
         "the prompt is encoded once, before the first step: in the text encoder this curve is "

@@ -12,7 +12,7 @@ from typing import ClassVar
 from ...records import Progress, Row, Target
 from ..factor import Factor
 from ..grammar import Unreadable
-from ..position import BEGINNING, Position, position
+from ..position import BEGINNING, Position, read_position
 from .base import Draft, Feature, WrittenArgument
 
 Bounds = tuple[Position | None, Position | None]
@@ -74,11 +74,11 @@ def _given(draft: Draft) -> list[Bounds]:
 
 def _start(text: str) -> Position | None:
     """None for 0, which every step has reached."""
-    start = position(text)
+    start = read_position(text)
     return None if start.unit != "sigma" and start.amount == 0 else start
 
 
 def _stop(text: str) -> Position | None:
     """None for 1: the end includes the last step."""
-    stop = position(text, one="fraction")
+    stop = read_position(text, one="fraction")
     return None if stop.unit == "fraction" and stop.amount == 1 else stop
