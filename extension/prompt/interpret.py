@@ -11,12 +11,12 @@ from ..records import Span
 from .arguments import FEATURES, Draft, WrittenArgument, argument_names, in_order
 from .diagnostics import did_you_mean
 from .factor import Factor
+from .find_tags import KINDS
 from .grammar import Unreadable
 from .language import DEFAULT, Language
 from .split_tag import Item, split_tag
 from .tags import Argument
 
-NOWHERE = Span(0, 0)
 # Characters that a host or another extension takes out of a prompt before we see it, and why.
 _TAKEN_OUT = {
     "#": "the webui's comment option cuts the prompt from # to the end of the line",
@@ -43,8 +43,8 @@ class Interpretation:
 
     notes: tuple[Note, ...]
     kind: str = ""
+    written_kind: str = ""
     name: str = ""  # empty where the tag cannot be read: then a note tells why
-    name_span: Span = NOWHERE
     arguments: tuple[Argument, ...] = ()
     values: Mapping[str, Any] | None = None
     factors: tuple[Factor, ...] = ()
@@ -88,9 +88,9 @@ class _Reading:
         self._remark(draft)
         return Interpretation(
             notes=tuple(self.notes),
-            kind=items.kind,
+            kind=KINDS[items.kind.lower()],
+            written_kind=items.kind,
             name=_name_of(name),
-            name_span=Span(name.start, name.end),
             arguments=tuple(arguments),
             values=self.values,
             factors=tuple(draft.factors),

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ..records import Diagnostic, Span
-from .find_tags import KINDS, Fault, find_tags
+from .find_tags import Fault, find_tags
 from .interpret import Interpretation, interpret
 from .language import DEFAULT, Language
 from .placement import TagContext, locate
@@ -30,17 +30,10 @@ def parse(
     option for old prompt editing timelines does. `language` holds the user's own presets.
     """
     found = _found(prompt)
-    cut = [one.span if isinstance(one, Fault) else one for one in found if not _stays(one)]
-    text, contexts = prompt, list[TagContext]()
-    if cut:
-        text, contexts = locate(
-            prompt, cut, schedules=schedules, negative=negative, old=old_schedules
-        )
-    rest = iter(contexts)
+    text, contexts = _located(prompt, found, schedules, negative, old_schedules)
     tags: list[Tag] = []
     problems: list[Diagnostic] = []
-    for one in found:
-        context = TagContext() if _stays(one) else next(rest)
+    for one, context in zip(found, contexts, strict=True):
         room = len(problems) <= MOST  # one more than is listed, to know that there are more
         if isinstance(one, Fault):
             if room:
@@ -50,12 +43,24 @@ def parse(
         read = interpret(source, context.part, language)
         if read.name:
             tags.append(_tag(read, source, one, context))
-        if room:
+        if room and (read.notes or context.ignored):
             problems.extend(_problems(read, one.start))
             if read.name and context.ignored:
                 problems.append(_ignored(one))
             del problems[MOST + 1 :]
     return Prompt(prompt, text, tuple(tags), tuple(_listed(problems)))
+
+
+def _located(
+    prompt: str, found: Sequence[Span | Fault], schedules: bool, negative: bool, old: bool
+) -> tuple[str, list[TagContext]]:
+    """The text that is left, and where each one stands in it."""
+    cut = [one.span if isinstance(one, Fault) else one for one in found if not _stays(one)]
+    if not cut:
+        return prompt, [TagContext()] * len(found)
+    text, contexts = locate(prompt, cut, schedules=schedules, negative=negative, old=old)
+    rest = iter(contexts)
+    return text, [TagContext() if _stays(one) else next(rest) for one in found]
 
 
 def _found(prompt: str) -> list[Span | Fault]:
@@ -77,26 +82,25 @@ def _stays(one: Span | Fault) -> bool:
 
 def _tag(read: Interpretation, source: str, span: Span, context: TagContext) -> Tag:
     """What was understood, at its place in the prompt."""
-    schedule = () if context.schedule is None else (context.schedule,)
+    arguments = [
+        Argument(one.name, one.value, _moved(one.span, span.start), one.means)
+        for one in read.arguments
+    ]
     return Tag(
-        kind=KINDS[read.kind.lower()],
+        kind=read.kind,
         name=read.name,
-        arguments=tuple(
-            Argument(one.name, one.value, _moved(one.span, span.start), one.means)
-            for one in read.arguments
-        ),
+        arguments=tuple(arguments),
         span=span,
         source=source,
-        name_span=_moved(read.name_span, span.start),
-        written_kind=read.kind,
+        written_kind=read.written_kind,
         part=context.part or 0,
         values=read.values or {},
-        factors=(*read.factors, *schedule),
+        factors=(read.factors if context.schedule is None else (*read.factors, context.schedule)),
     )
 
 
-def _moved(span: Span, start: int) -> Span:
-    return Span(span.start + start, span.end + start)
+def _moved(span: Span, by: int) -> Span:
+    return Span(span[0] + by, span[1] + by)
 
 
 def _problems(read: Interpretation, start: int) -> Iterator[Diagnostic]:

@@ -18,9 +18,8 @@ from .schedules import Schedule
 class Tag:
     """`<lora:name:…>` in a prompt.
 
-    `source` is what the user wrote, at `span`; in it the name with its blanks is at `name_span`.
-    `written_kind` is the kind as written (`lyco`), `kind` what it means. `part` says in which part
-    of `a AND b` the tag stands.
+    `source` is what the user wrote, at `span`. `written_kind` is the kind as written (`lyco`),
+    `kind` what it means. `part` says in which part of `a AND b` the tag stands.
     """
 
     kind: str
@@ -28,11 +27,20 @@ class Tag:
     arguments: tuple[Argument, ...]
     span: Span
     source: str
-    name_span: Span
     written_kind: str = "lora"
     part: int = 0
     values: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
     factors: tuple[Factor, ...] = field(default=(), compare=False, repr=False)
+
+    @property
+    def name_span(self) -> Span:
+        """Where the name stands, quotation marks and blanks included: between two colons."""
+        start = self.span.start + len(self.written_kind) + 2
+        for one in self.arguments:  # in the order they are written
+            if one.span.start != start:
+                return Span(start, one.span.start - 1)
+            start = one.span.end + 1
+        return Span(start, self.span.end - 1)
 
     @property
     def rank(self) -> int | None:
