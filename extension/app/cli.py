@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
-from ..errors import LiveLoraError
+from ..errors import FileError, LiveLoraError
 from ..model.base_targets import base_named
 from .single_file import Prediction
 
@@ -36,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")  # consoles that lack some letter of a prompt
     try:
+        demand_model(getattr(options, "model", None))
         command = import_module(f".{options.module}", __package__)
         return int(command.run(options))
     except LiveLoraError as error:
@@ -43,6 +44,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+def demand_model(path: Path | None) -> None:
+    """Raises FileError where `--model` is not there: seconds before the libraries are imported."""
+    if path is not None and not path.exists():
+        raise FileError("gone", path, f"there is no such file or folder: {path.absolute()}")
 
 
 def parser() -> ArgumentParser:

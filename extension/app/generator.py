@@ -12,6 +12,7 @@ import torch
 from PIL.Image import Image
 
 from .. import prompt as language
+from ..errors import LiveLoraError
 from ..hosts import attach
 from ..library.catalog import Catalog
 from ..prompt import sweeps
@@ -64,6 +65,17 @@ class Generator:
             result = GenerationResult(tuple(images), request, report, stop.is_set())
             self.drawn(result)
             return result
+
+    @property
+    def example(self) -> str:
+        """A prompt to begin with; without its LoRAs where the library has other ones."""
+        prompt = language.parse(self.checkpoint.example)
+        try:
+            for tag in prompt.tags:
+                self.catalog.find(tag.name)
+        except LiveLoraError:
+            return prompt.text.strip()
+        return prompt.source
 
     def is_drawing(self) -> bool:
         """At this moment."""

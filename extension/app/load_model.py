@@ -65,7 +65,7 @@ def load(
     if path is None:
         found = small(prediction, dtype)
     elif not path.exists():
-        raise FileError("gone", path, f"there is no such file or folder: {path}")
+        raise FileError("gone", path, "there is no such file or folder")
     else:
         found = folder(path, prediction, dtype) if path.is_dir() else file(path, prediction, dtype)
     found.pipeline.to(device)
@@ -93,7 +93,9 @@ def folder(path: Path, prediction: Prediction | None, dtype: torch.dtype) -> Che
     try:
         pipeline = kind.from_pretrained(path, dtype=dtype, local_files_only=True, variant=variant)
     except (OSError, ValueError, RuntimeError) as error:
-        raise FileError("damaged", path, f"diffusers cannot load the folder: {error}") from error
+        raise FileError(
+            "damaged", path, f"diffusers cannot load the folder: {first_line(error)}"
+        ) from error
     if prediction:
         pipeline.scheduler = _predicting(pipeline.scheduler, prediction_type=prediction)
     return Checkpoint(pipeline, path.name)
@@ -113,6 +115,12 @@ def file(path: Path, prediction: Prediction | None, dtype: torch.dtype) -> Check
     return Checkpoint(pipeline, path.stem, (note,))
 
 
+def first_line(error: Exception) -> str:
+    """What an error says first, and how much more: a wrong size is said once for every layer."""
+    first, *more = str(error).strip().splitlines() or [type(error).__name__]
+    return f"{first.strip()} … and {len(more)} more lines" if more else first
+
+
 def from_single_file(path: Path, config: configs.Config, dtype: torch.dtype) -> Pipeline:
     """The pipeline that `config` describes, with the file's tensors."""
     kind = CLASSES[config["model_index"]["_class_name"]]
@@ -122,7 +130,9 @@ def from_single_file(path: Path, config: configs.Config, dtype: torch.dtype) -> 
                 str(path), config=str(place), local_files_only=True, dtype=dtype
             )
     except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise FileError("damaged", path, f"diffusers cannot load the file: {error}") from error
+        raise FileError(
+            "damaged", path, f"diffusers cannot load the file: {first_line(error)}"
+        ) from error
     return pipeline
 
 

@@ -54,6 +54,8 @@ def lora_folders(named: Sequence[Path] | None, model: Path | None) -> list[Path]
         if not folder.is_dir():
             raise LiveLoraError(f"--lora-dir: there is no folder {folder}")
     if named:
+        if model is None:
+            print(f"without the included LoRAs, which are in {LORAS}", file=sys.stderr)
         return list(named)
     usual = [USUAL] if model else [USUAL, LORAS]
     return [folder for folder in usual if folder.is_dir()]

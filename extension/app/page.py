@@ -56,7 +56,7 @@ class Page:
     def prompts(self) -> None:
         """The LoRA tab knows prompts by their class."""
         self.prompt = gr.Textbox(
-            self.generator.checkpoint.example,
+            self.generator.example,
             label="Prompt",
             lines=3,
             elem_id="prompt",

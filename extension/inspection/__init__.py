@@ -133,6 +133,10 @@ def _of_file(path: Path) -> Facts:
 
 
 def _claims(metadata: Mapping[str, str], found: hashes.Hashes) -> list[Facts]:
-    """A1111 trusts `sshs_model_hash`; LyCORIS 3 and later write there what nobody can check."""
+    """What the file says its hashes are: A1111 trusts `sshs_model_hash`.
+
+    LyCORIS 3 and later write a number of their own there (`0x…`), which claims nothing.
+    """
     claimed = {name: metadata[name] for name in CLAIMS if name in metadata}
+    claimed = {name: value for name, value in claimed.items() if not value.startswith("0x")}
     return [{"name": n, "value": v, "true": found.match(v)} for n, v in claimed.items()]

@@ -107,3 +107,19 @@ def test_a_cut_file_is_refused(tmp_path: Path, small: Pipeline) -> None:
         file.truncate(path.stat().st_size // 2)
     with pytest.raises(FileError, match=r"small\.safetensors"):
         load(path, device="cpu")
+
+
+def test_an_error_of_many_lines_is_cut_to_its_first() -> None:
+    many = RuntimeError("Error(s) in loading state_dict:\n" + "\tsize mismatch for x\n" * 686)
+    assert load_model.first_line(many) == "Error(s) in loading state_dict: … and 686 more lines"
+    assert load_model.first_line(ValueError("one")) == "one"
+    assert load_model.first_line(RuntimeError()) == "RuntimeError"
+
+
+def test_the_small_model_is_one_precision_in_any_program() -> None:
+    """`from_pretrained` without a dtype: mixed ones fail in diffusers itself."""
+    pipeline = load_model.CLASSES["StableDiffusionPipeline"].from_pretrained(
+        load_model.SMALL, local_files_only=True
+    )
+    parts = pipeline.unet, pipeline.text_encoder, pipeline.vae
+    assert {part.dtype for part in parts} == {torch.float32}

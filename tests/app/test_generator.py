@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 
@@ -174,3 +175,13 @@ def test_a_drawing_brings_its_errors_along(
         assert list(drawing) == []
         with pytest.raises(MemoryError, match="no room"):
             drawing.result()
+
+
+def test_the_example_names_no_lora_that_is_not_there(generator: Generator) -> None:
+    assert generator.catalog.find("ghibli")
+    for example, shown in {
+        "a heart <lora:ghibli:0.8>": "a heart <lora:ghibli:0.8>",
+        "a heart <lora:lineart:0.8>": "a heart",
+    }.items():
+        checkpoint = replace(generator.checkpoint, example=example)
+        assert Generator(checkpoint, generator.catalog).example == shown

@@ -135,7 +135,7 @@ def test_a_base_model_that_is_not_known(sd15: Path) -> None:
 
 
 def test_hashes_are_computed_and_the_file_s_own_are_claims(tmp_path: Path) -> None:
-    metadata = {"sshs_model_hash": "0x" + "ab" * 32}
+    metadata = {"sshs_model_hash": "ab" * 32, "sshs_legacy_hash": "0x" + "ab" * 32}
     path = write(tmp_path / "x.safetensors", "kohya_sd15_oft_dim4", metadata)
     content = path.read_bytes()
     start = 8 + int.from_bytes(content[:8], "little")
@@ -147,6 +147,7 @@ def test_hashes_are_computed_and_the_file_s_own_are_claims(tmp_path: Path) -> No
         {"name": "sshs_model_hash", "value": metadata["sshs_model_hash"], "true": False}
     ]
     assert any("sshs_model_hash" in line and "not" in line for line in describe(facts))
+    assert not any("0x" in line for line in describe(facts)), "LyCORIS' own, which claims nothing"
 
 
 def test_what_is_partly_usable_says_why(tmp_path: Path) -> None:

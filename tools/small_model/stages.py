@@ -101,6 +101,9 @@ def assemble(work: Path) -> StableDiffusionPipeline:
 def save(pipeline: StableDiffusionPipeline, folder: Path, tokenizer: Path) -> None:
     """A diffusers folder in half precision; `pipeline` itself is left in float32."""
     pipeline.to(torch.float16).save_pretrained(folder, safe_serialization=True)
+    # transformers would load it in fp16 beside a UNet that diffusers loads in fp32.
+    config = folder / "text_encoder" / "config.json"
+    config.write_text(config.read_text().replace('"dtype": "float16"', '"dtype": "float32"'))
     pipeline.to(torch.float32)
     for name in vocabulary.FILES:  # transformers 5 writes a file of its own alone
         shutil.copyfile(tokenizer / name, folder / "tokenizer" / name)
