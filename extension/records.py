@@ -30,7 +30,7 @@ class Target:
     key: str
     path: str
     kind: Kind
-    shape: tuple[int, ...]
+    shape: Shape
     bias: bool = False
 
     @property

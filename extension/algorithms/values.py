@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ..errors import ModuleError
+from ..records import Shape
 
 MOST_DIMENSIONS = 5
 WIDE_DEVICES = ("cpu", "cuda")
@@ -63,7 +64,7 @@ def demand_float(slot: str, tensor: Tensor) -> None:
         )
 
 
-def demand_size(slot: str, shape: tuple[int, ...]) -> None:
+def demand_size(slot: str, shape: Shape) -> None:
     """Raises ModuleError where a tensor is empty, or has more dimensions than any weight."""
     if 0 in shape:
         raise ModuleError("form", f"{slot} is empty: its shape is {shape}, a rank of 0")

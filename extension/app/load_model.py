@@ -11,12 +11,12 @@ import torch
 from diffusers import StableDiffusionPipeline, StableDiffusionXLPipeline
 
 from ..errors import FileError
+from ..model.base_targets import name_of_width
 from . import configs
 from .single_file import Contents, Prediction, identify
 
 Pipeline: TypeAlias = StableDiffusionPipeline | StableDiffusionXLPipeline
 CLASSES = {kind.__name__: kind for kind in (StableDiffusionPipeline, StableDiffusionXLPipeline)}
-BASES = {768: "SD1", 1024: "SD2", 2048: "SDXL"}  # by the width of the text embeddings
 SMALL = Path(__file__).parent / "data" / "model"  # the project's own
 SMALL_GUIDANCE = 4.0  # as it is examined with
 SMALL_NOTE = (
@@ -46,7 +46,7 @@ class Checkpoint:
     @property
     def base(self) -> str | None:
         """ "SD1", "SD2" or "SDXL", as LoRA files name theirs; None for small models."""
-        return BASES.get(self.pipeline.unet.config.cross_attention_dim)
+        return name_of_width(self.pipeline.unet.config.cross_attention_dim)
 
 
 def load(

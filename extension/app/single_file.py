@@ -10,13 +10,13 @@ from typing import Literal
 from ..errors import FileError
 from ..library import header
 from ..library.header import Header
+from ..model.base_targets import WIDTHS
 
 Prediction = Literal["epsilon", "v_prediction"]
 
 UNET = "model.diffusion_model."
 # A layer that every family has, and whose input is as wide as its text embeddings.
 CONTEXT = UNET + "input_blocks.4.1.transformer_blocks.0.attn2.to_k.weight"
-FAMILIES = {768: "sd15", 1024: "sd21", 2048: "sdxl"}
 TITLES = {"sd15": "SD 1.x", "sd21": "SD 2.x", "sdxl": "SDXL"}
 EXTRA_INPUTS = {8: "an instruct-pix2pix model", 9: "an inpainting model"}
 V_NAME = re.compile(r"v[-_. ]?pred|v[-_.]param|768[-_.]?v|v2-1_768", re.IGNORECASE)
@@ -77,15 +77,14 @@ def _family(path: Path, head: Header) -> str:
     if CONTEXT not in head.tensors:
         raise FileError("other-file", path, _what_instead(head))
     width = head.tensors[CONTEXT].shape[-1]
-    if width == 1280:
-        raise FileError(
-            "other-model", path, "this is the SDXL refiner, which cannot start a picture"
-        )
-    if width not in FAMILIES:
-        raise FileError(
-            "other-model", path, f"an unknown model: its text embeddings are {width} wide"
-        )
-    return FAMILIES[width]
+    base = WIDTHS.get(width)
+    if base is None:
+        reason = f"an unknown model: its text embeddings are {width} wide"
+        raise FileError("other-model", path, reason)
+    if base == "sdxl-refiner":
+        reason = "this is the SDXL refiner, which cannot start a picture"
+        raise FileError("other-model", path, reason)
+    return base
 
 
 def _what_instead(head: Header) -> str:

@@ -13,6 +13,7 @@ from ..library.catalog import Catalog
 from ..library.hashes import Hashes
 from ..library.lora_file import UNKNOWN, LoraFile
 from ..library.training import readable, top_tags
+from ..network import misfit
 
 PATIENCE = 2.0  # seconds a page waits for files nobody looked at yet: some 300 of them
 EDITABLE = {  # ours in JSON -> the sidecar's field
@@ -54,7 +55,7 @@ def row(entry: LoraFile, model: str | None) -> dict[str, Any]:
         "tags": brief.tags,
         "preview": preview.version(entry),
         "error": summary and summary.error,
-        "misfit": misfit(base, model),
+        "misfit": misfit.by_name(base, model),
     }
     always = {
         "id": entry.id,
@@ -65,13 +66,6 @@ def row(entry: LoraFile, model: str | None) -> dict[str, Any]:
         "mtime": entry.mtime,
     }
     return always | {key: value for key, value in optional.items() if value}
-
-
-def misfit(base: str, model: str | None) -> str | None:
-    """Why a LoRA for `base` does nothing on the loaded model, if that is known."""
-    if model is None or UNKNOWN in (base, model) or base == model:
-        return None
-    return f"made for {base}, this is {model}"
 
 
 def details(entry: LoraFile, model: str | None) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from ..discovery import Registry
 from ..model.layer_names import layer_key
-from ..records import Component, Shape
+from ..records import Component, Shapes
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +46,7 @@ class Format:
         key = layer_key(component, self.path(module, prefix))
         return None if key is None else LayerRef(component, key, self.name)
 
-    def spell(
-        self, shapes: Mapping[str, Shape], metadata: Mapping[str, str]
-    ) -> Mapping[str, str] | None:
+    def spell(self, shapes: Shapes, metadata: Mapping[str, str]) -> Mapping[str, str] | None:
         """For dialects of a whole file: each key's spelling in another dialect. None: not this one.
 
         `shapes` maps the file's keys to their tensors' shapes.

@@ -12,10 +12,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar
 
-from ..records import Shape
+from ..records import Shapes
 from .base import Format
-
-Shapes = Mapping[str, Shape]
 
 _KEY = re.compile(r"(unet|text_encoder):([0-9]{1,4}):(up|down)")
 _ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 
-from ..records import Shape
+from ..records import Shapes
 from .base import FORMATS, LayerRef
 
 LONGEST = 512  # characters of a module part; real ones have up to 120
@@ -25,7 +25,7 @@ def place(module: str) -> LayerRef | None:
     return FORMATS.owners[match[0]].target(module, match[0]) if match else None
 
 
-def spell(shapes: Mapping[str, Shape], metadata: Mapping[str, str]) -> Mapping[str, str]:
+def spell(shapes: Shapes, metadata: Mapping[str, str]) -> Mapping[str, str]:
     """Respelt keys of a file written in a dialect of whole files; empty for all others."""
     for dialect in FORMATS:
         if respelt := dialect.spell(shapes, metadata):

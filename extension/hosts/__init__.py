@@ -58,7 +58,7 @@ def attach(
         model: a diffusers pipeline, or modules by name: `unet`, `text_encoder`, `text_encoder_2`.
         library: the folder, or folders, of LoRA files, or a Catalog.
         strict: raise StrictError instead of going on without what failed.
-        allow_pickle: read .pt, .ckpt and .bin files too.
+        allow_pickle: read pickles (.pt, .pth, .ckpt, .bin) too.
         cache_bytes: bytes of deltas kept for networks that are not in use.
         watch: called with (file, modules done, modules in all) while a file is made ready.
     Raises:

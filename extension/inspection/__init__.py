@@ -32,17 +32,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from .. import network
 from ..errors import FileError, NotALora
 from ..library import hashes
 from ..library import header as headers
 from ..model.base_targets import base_named
-from .contents import facts_of_network
+from .contents import Facts, facts_of_network
 from .describe import describe as describe
 
-Facts = dict[str, Any]
 SCHEMA = 1
 STATUS = {"yes": 0, "partly": 1, "no": 2}
 LISTS = (

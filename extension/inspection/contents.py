@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..errors import Code, ModuleError
-from ..model.base_targets import base_targets
-from ..network.base_model import CANDIDATES, Base
+from ..model.base_targets import NAMES, base_targets
+from ..network.base_model import CANDIDATES
 from ..network.lora_module import Module, Unused
+from ..network.misfit import by_modules
 from ..network.network import Network
 from ..records import Target, TargetKey
 from .examine import Examined, examine
@@ -26,7 +27,8 @@ def facts_of_network(network: Network, against: str | None) -> Facts:
     examined = examine(network)
     matched, unmatched = _match(examined.sound, targets)
     lost = [*unmatched, *examined.broken, *network.unused]
-    misfit = _misfit(base, against, len(unmatched), len(network.modules))
+    model = NAMES[against] if against else None
+    misfit = by_modules(base, model, len(unmatched), len(network.modules))
     error = misfit or (None if matched or network.embeddings else "nothing in it can be used")
     return {
         "kind": "LoRA",
@@ -79,14 +81,6 @@ def _match(
             }
         )
     return matched, unmatched
-
-
-def _misfit(base: Base, against: str | None, missing: int, modules: int) -> str | None:
-    """What to say of a file for another base model; None where it fits, or nobody can know."""
-    fits = {CANDIDATES[name] for name in base.fits}
-    if against is None or not missing or not fits or against.partition("-in")[0] in fits:
-        return None
-    return f"made for {base.name}: {missing} of its {modules} modules have no place in {against}"
 
 
 def _code(misfit: str | None, lost: Sequence[Unused]) -> Code:

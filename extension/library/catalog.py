@@ -10,8 +10,8 @@ from pathlib import Path, PurePosixPath
 
 from ..errors import AmbiguousName, ResolveError, UnknownName
 from .hashes import is_hash
-from .lora_file import LoraFile
-from .scan import MODELS, PICKLES, Snapshot, scan
+from .lora_file import MODELS, PICKLES, LoraFile
+from .scan import Snapshot, scan
 from .store import Store
 from .summaries import Guess, Summaries
 
@@ -21,7 +21,7 @@ STALE = 10.0  # seconds after which a missing name is worth a scan though no fol
 class Catalog:
     """The LoRA files under some folders. Making one reads nothing; the first question scans.
 
-    `allow_pickle` lists .pt, .ckpt and .bin too. `guess` tells a base model's name
+    `allow_pickle` lists pickles (.pt, .pth, .ckpt, .bin) too. `guess` tells a base model's name
     from a path and its header, and may raise FileError (NotALora) to say why it has none.
     `cache` is a folder of ours where what was learned is kept for the next start.
     """

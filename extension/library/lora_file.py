@@ -14,6 +14,8 @@ from .header import Header
 from .sidecar import Sidecar, SidecarSummary
 from .walk import Folder, Stat
 
+MODELS = (".safetensors",)
+PICKLES = (".pt", ".pth", ".ckpt", ".bin")  # read only where that is allowed
 UNKNOWN = "Unknown"  # the base model of a file that does not say
 
 
@@ -97,8 +99,8 @@ class LoraFile:
 
     @property
     def is_pickle(self) -> bool:
-        """A .pt, .ckpt or .bin, which has no header."""
-        return self.path.suffix.lower() != ".safetensors"
+        """A pickle, which has no header."""
+        return self.path.suffix.lower() in PICKLES
 
     @property
     def header(self) -> Header:

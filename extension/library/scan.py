@@ -12,8 +12,6 @@ from .names import Names, unique_names
 from .summaries import Summaries
 from .walk import Folder, Stat, walk
 
-MODELS = (".safetensors",)
-PICKLES = (".pt", ".ckpt", ".bin")
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".avif")
 BESIDE = (".json", ".civitai.info", ".txt", *PICTURES)
 COARSE = 2_000_000_000  # ns; some file systems keep no finer times

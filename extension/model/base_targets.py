@@ -14,17 +14,25 @@ from .layer_names import layer_key
 
 Layout = Literal["diffusers", "ldm"]
 FOLDER = Path(__file__).parent / "targets"
-BASES = (
-    "sd15",
-    "sd15-inpaint",
-    "sd15-pix2pix",
-    "sd21",
-    "sd21-inpaint",
-    "sdxl",
-    "sdxl-inpaint",
-    "sdxl-refiner",
-)
+NAMES: Mapping[str, str] = {  # as LoRA files name them
+    "sd15": "SD1",
+    "sd15-inpaint": "SD1",
+    "sd15-pix2pix": "SD1",
+    "sd21": "SD2",
+    "sd21-inpaint": "SD2",
+    "sdxl": "SDXL",
+    "sdxl-inpaint": "SDXL",
+    "sdxl-refiner": "SDXL refiner",
+}
+BASES = tuple(NAMES)
+# By the width of the text that their cross attention reads.
+WIDTHS: Mapping[int, str] = {768: "sd15", 1024: "sd21", 1280: "sdxl-refiner", 2048: "sdxl"}
 ALIASES = {"sd1": "sd15", "sd2": "sd21", "sd20": "sd21", "refiner": "sdxl-refiner"}
+
+
+def name_of_width(width: int) -> str | None:
+    """What LoRA files call a model whose cross attention reads texts so wide; None if unknown."""
+    return NAMES[WIDTHS[width]] if width in WIDTHS else None
 
 
 def base_named(name: str) -> str:

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from ..algorithms import Settings
+from ..library.lora_file import MODELS, PICKLES
 from ..records import COMPONENTS, Component
 
 METADATA_KEY = "lora_adapter_metadata"
 SIDECAR = "adapter_config.json"
-MODELS = {".safetensors", ".bin", ".pt", ".ckpt"}
 LONGEST = 1 << 20  # bytes; theirs have about 1,000
 Config = Mapping[str, Any]
 
@@ -61,7 +61,7 @@ def read_configs(path: Path, metadata: Mapping[str, str]) -> Configs:
 
 def _is_alone(path: Path) -> bool:
     """Is it the only model of its folder? Then PEFT's file beside it can only be about it."""
-    models = (other for other in path.parent.iterdir() if other.suffix in MODELS)
+    models = (other for other in path.parent.iterdir() if other.suffix.lower() in MODELS + PICKLES)
     return all(other.name == path.name for other in models)
 
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..errors import ModuleError
-from ..model.base_targets import base_targets
-from ..records import Target
+from ..model.base_targets import NAMES, base_targets, name_of_width
+from ..records import Target, TargetKey
 from . import not_a_lora
 from .lora_module import Module
 
@@ -25,9 +25,8 @@ class Base:
 
 
 UNKNOWN = Base("Unknown", "neither the metadata nor the shapes say")
-CANDIDATES = {"SD1": "sd15", "SDXL": "sdxl", "SD2": "sd21", "SDXL refiner": "sdxl-refiner"}
+CANDIDATES = {NAMES[base]: base for base in ("sd15", "sdxl", "sd21", "sdxl-refiner")}
 ENOUGH = 0.8  # of the modules looked at must fit: a file may hold some broken ones
-WIDTHS = {768: "SD1", 1024: "SD2", 1280: "SDXL refiner", 2048: "SDXL"}  # of the text read
 MOST = 100  # modules looked at
 
 # Beginnings of ss_base_model_version (kohya, ai-toolkit) and modelspec.architecture.
@@ -62,11 +61,11 @@ def find_base(modules: Sequence[Module], metadata: Mapping[str, str]) -> Base:
     return Base(possible[0], how, possible)
 
 
-def base_of(targets: Mapping[tuple[str, str], Target]) -> str | None:
-    """What a model is, by the width of the text that its cross attention reads; None if unknown."""
+def base_of(targets: Mapping[TargetKey, Target]) -> str | None:
+    """What a model with these targets is; None if unknown."""
     for (component, key), target in targets.items():
         if component == "unet" and key.endswith("attn2_to_k"):
-            return WIDTHS.get(target.shape[1])
+            return name_of_width(target.shape[1])
     return None
 
 

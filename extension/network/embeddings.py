@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from ..records import Shape
 from .tensor_file import Read
 
 PREFIX = "bundle_emb."
@@ -37,9 +38,7 @@ class Embedding:
         return {part: read(key) for part, key in self.keys.items()}
 
 
-def find_part(
-    key: str, shape: tuple[int, ...], metadata: Mapping[str, str]
-) -> tuple[str, str] | str | None:
+def find_part(key: str, shape: Shape, metadata: Mapping[str, str]) -> tuple[str, str] | str | None:
     """(name, part) of a bundled embedding's key; why it is not usable; None when it is none."""
     if metadata.get(key) == "<embed>":
         name, part = key, "emb_params"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from torch import Tensor
 
 from ..errors import ModuleError
-from ..records import Shape
+from ..records import Shape, Shapes
 
 ENDING = "_in_proj"
 THIRDS = ("_q_proj", "_k_proj", "_v_proj")  # the order of the rows of `in_proj_weight`
@@ -24,7 +24,7 @@ def keys(key: str) -> Iterator[tuple[str, int | None]]:
         yield key.removesuffix(ENDING) + name, third
 
 
-def cut_shapes(shapes: Mapping[str, Shape]) -> dict[str, Shape]:
+def cut_shapes(shapes: Shapes) -> dict[str, Shape]:
     """The shapes of one third. ModuleError where the algorithm cannot be cut by rows."""
     whole = shapes.keys() - CUT - WHOLE
     if whole:

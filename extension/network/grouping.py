@@ -81,7 +81,7 @@ class _Grouping:
             if not self._embedded(key, shape):
                 self._gather(key, respelt.get(key, key))
 
-    def _embedded(self, key: str, shape: tuple[int, ...]) -> bool:
+    def _embedded(self, key: str, shape: Shape) -> bool:
         found = find_part(key, shape, self.metadata)
         if isinstance(found, tuple):
             self.embeddings.setdefault(found[0], {})[found[1]] = key

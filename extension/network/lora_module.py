@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from ..algorithms import Algorithm, Settings
 from ..errors import Code, ModuleError
-from ..records import Component, Shape, Target, TargetKey
+from ..records import Component, Shapes, Target, TargetKey
 from .fused_qkv import cut
 from .tensor_file import Read
 
@@ -47,7 +47,7 @@ class Module:
     prefix: str
     format: str
     slots: Mapping[str, str]
-    shapes: Mapping[str, Shape]
+    shapes: Shapes
     outline: Algorithm
     settings: Settings
     third: int | None = None

@@ -15,6 +15,7 @@ from pathlib import Path
 from ..errors import ModuleError
 from ..library import header as headers
 from ..library.header import Header
+from ..library.lora_file import PICKLES
 from ..records import Target, TargetKey
 from . import not_a_lora
 from .adapter_config import read_configs
@@ -23,10 +24,8 @@ from .embeddings import Embedding as Embedding
 from .grouping import Grouped, group
 from .lora_module import Module as Module
 from .lora_module import Unused as Unused
-from .pickles import SUFFIXES, read_pickle
+from .pickles import read_pickle
 from .tensor_file import Read, Safetensors, Source
-
-Reader = Read
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +114,7 @@ def _demand_lora(source: Source, grouped: Grouped) -> None:
 
 
 def _source(path: Path, header: Header | None, allow_pickle: bool) -> Source:
-    if path.suffix.lower() in SUFFIXES:
+    if path.suffix.lower() in PICKLES:
         return read_pickle(path, allowed=allow_pickle)
     return Safetensors(path, header or headers.read(path))
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from ..errors import NotALora
-from ..records import Shape
+from ..records import Shapes
 
 DOT = r"(?:^|[._])"  # the beginning of a word of a key
 N = r"[._][0-9]+[._]"
@@ -83,7 +83,7 @@ NAMED = {  # in ss_base_model_version or modelspec.architecture
 }
 
 
-def refusal(path: Path, shapes: Mapping[str, Shape], metadata: Mapping[str, str]) -> NotALora:
+def refusal(path: Path, shapes: Shapes, metadata: Mapping[str, str]) -> NotALora:
     """What the file is, where it is no LoRA that can be used."""
     if what := _other_thing(shapes):
         return NotALora(path, what)
@@ -92,7 +92,7 @@ def refusal(path: Path, shapes: Mapping[str, Shape], metadata: Mapping[str, str]
     return NotALora(path, f"a LoRA for {model}", model)
 
 
-def _other_thing(shapes: Mapping[str, Shape]) -> str | None:
+def _other_thing(shapes: Shapes) -> str | None:
     """What it is, if not a LoRA for any model."""
     if not shapes:
         return "a file without any tensor"
@@ -106,12 +106,12 @@ def _other_thing(shapes: Mapping[str, Shape]) -> str | None:
     return next(weights, f"some other file ({len(shapes)} tensors, the first is {first})")
 
 
-def decisive(shapes: Mapping[str, Shape]) -> bool:
+def decisive(shapes: Shapes) -> bool:
     """Does one key say that this is no LoRA, whatever the others are?"""
     return "lora_controlnet" in shapes
 
 
-def other_model(shapes: Mapping[str, Shape], metadata: Mapping[str, str]) -> str | None:
+def other_model(shapes: Shapes, metadata: Mapping[str, str]) -> str | None:
     """The model other than Stable Diffusion that the metadata or the keys name; None if none."""
     named = model_named(metadata)
     if named:
@@ -132,7 +132,7 @@ def model_named(metadata: Mapping[str, str]) -> str | None:
     return None
 
 
-def _family(model: str, shapes: Mapping[str, Shape]) -> str:
+def _family(model: str, shapes: Shapes) -> str:
     """Tells Flux, Qwen-Image and Stable Diffusion 3 from each other where names do not."""
     if not model.startswith("a transformer"):
         return model

@@ -1,4 +1,4 @@
-"""LoRAs in pickles (.pt, .ckpt, .bin): read as `weights_only`, and only where that is allowed."""
+"""LoRAs in pickles (.pt, .pth, .ckpt, .bin): read as `weights_only`, where that is allowed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from ..library import header as headers
 from ..library.header import Header, TensorInfo
 from .tensor_file import DTYPES, Read
 
-SUFFIXES = frozenset({".pt", ".pth", ".ckpt", ".bin"})
 DEEPEST = 6  # levels of dictionaries
 WRAPPERS = ("state_dict", "model", "lora", "module", "params_ema", "params")
 _TORCH_NAMES = {dtype: name for name, dtype in DTYPES.items()}

@@ -10,6 +10,7 @@ from ..engine.hooks import hooked
 from ..errors import StateError
 from ..library.lora_file import LoraFile
 from ..network import Network
+from ..network.misfit import by_modules
 from ..prompt import Tag
 from ..records import COMPONENTS, Progress, Row, Side
 from .report import NetworkReport, PromptDiagnostic, Report
@@ -140,7 +141,9 @@ class Run:
             ran={component: count for component, count in ran.items() if count},
             unmatched=(*bound.match.unmatched, *bound.failed.values()),
             unused=network.unused,
-            misfit=misfit(one, self._base),
+            misfit=by_modules(
+                network.base, self._base, len(bound.match.unmatched), len(network.modules)
+            ),
         )
 
     def _notes(self) -> list[str]:
@@ -151,13 +154,3 @@ class Run:
         if second := sum(patch.second_products for patch in self.plan.patches):
             notes.append(f"{second} base products were computed twice (input and output side meet)")
         return notes
-
-
-def misfit(one: ActiveNetwork, model: str | None) -> str | None:
-    """Why a file made for another base model does nothing here, or None."""
-    network = one.bound.network
-    missing, total = len(one.bound.match.unmatched), len(network.modules)
-    if not total or missing * 2 <= total:
-        return None
-    model = f"this {model} model" if model else "this model"
-    return f"made for {network.base.name}: {missing} of {total} targets missing in {model}"

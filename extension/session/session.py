@@ -37,9 +37,9 @@ def _quiet(name: str, done: int, total: int) -> None:
 class Options:
     """How a core behaves.
 
-    `strict` raises instead of going on without what failed; `allow_pickle` reads .pt, .ckpt and
-    .bin; `cache_bytes` bounds the deltas kept for networks not in use; `watch` is called with
-    (file, modules done, modules in all) while deltas are built.
+    `strict` raises instead of going on without what failed; `allow_pickle` reads pickles (.pt,
+    .pth, .ckpt, .bin); `cache_bytes` bounds the deltas kept for networks not in use; `watch` is
+    called with (file, modules done, modules in all) while deltas are built.
     """
 
     strict: bool = False

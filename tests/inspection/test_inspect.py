@@ -117,12 +117,15 @@ def test_matched_modules_have_key_target_algorithm_and_rank(sd15: Path) -> None:
     assert len({item["target"] for item in matched.values()}) == 264
 
 
-@pytest.mark.parametrize("base", ["sdxl", "sdxl-refiner", "sd21"])
-def test_a_file_for_another_base_model(sd15: Path, base: str) -> None:
+@pytest.mark.parametrize(
+    ("base", "model"),
+    [("sdxl", "SDXL"), ("sdxl-refiner", "SDXL refiner"), ("sd21-inpaint", "SD2")],
+)
+def test_a_file_for_another_base_model(sd15: Path, base: str, model: str) -> None:
     facts = inspect(sd15, base)
     assert facts["usable"] == "no"
-    assert "made for SD1" in facts["error"]
-    assert base in facts["error"]
+    assert facts["error"].startswith(f"made for SD1, this is {model}: ")
+    assert facts["error"].endswith(" of 264 modules have no place in this model")
     assert facts["unmatched"]
     assert all(item["key"] and item["reason"] for item in facts["unmatched"])
     assert facts["code"] == "other-base"

@@ -235,11 +235,11 @@ def test_several_folders_are_one_library(tmp_path: Path) -> None:
 
 
 def test_pickles_are_listed_only_if_allowed(tmp_path: Path) -> None:
-    for name in ("p.pt", "q.ckpt", "r.bin", "s.safetensors", "t.txt"):
+    for name in ("o.pth", "p.pt", "q.ckpt", "r.bin", "s.safetensors", "t.txt"):
         lora(tmp_path / name)
     assert [e.name for e in Catalog([tmp_path]).entries] == ["s"]
     allowed = Catalog([tmp_path], allow_pickle=True)
-    assert [e.name for e in allowed.entries] == ["p", "q", "r", "s"]
+    assert [e.name for e in allowed.entries] == ["o", "p", "q", "r", "s"]
     pickle = allowed.find("p")
     assert (pickle.is_pickle, pickle.alias, pickle.base, pickle.metadata) == (
         True,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from live_lora.model.base_targets import BASES, base_named, base_targets
-from live_lora.network.base_model import base_said, find_base
+from live_lora.model.base_targets import BASES, NAMES, base_named, base_targets
+from live_lora.network.base_model import base_of, base_said, find_base
 from test_keylists import network
 
 SAID = [
@@ -103,3 +103,8 @@ def test_names_of_bases(name: str, base: str) -> None:
 def test_a_base_that_is_not_known() -> None:
     with pytest.raises(ValueError, match="choose one of sd15"):
         base_named("flux")
+
+
+@pytest.mark.parametrize("base", BASES)
+def test_a_model_is_known_by_the_width_of_its_text(base: str) -> None:
+    assert base_of(base_targets(base)) == NAMES[base]

@@ -10,6 +10,7 @@ import pytest
 import torch
 from live_lora import network
 from live_lora.errors import FileError, NotALora
+from live_lora.library.lora_file import PICKLES
 
 TENSORS = {
     "down_blocks.0.attentions.0.transformer_blocks.0.attn1.processor.to_q_lora.down.weight": (
@@ -21,7 +22,7 @@ TENSORS = {
 }
 
 
-@pytest.mark.parametrize("suffix", [".pt", ".bin", ".ckpt", ".PT"])
+@pytest.mark.parametrize("suffix", [*PICKLES, ".PT"])
 @pytest.mark.parametrize("wrapper", ["", "state_dict", "lora"])
 def test_the_state_dict_inside(tmp_path: Path, suffix: str, wrapper: str) -> None:
     path = tmp_path / f"x{suffix}"

@@ -12,6 +12,7 @@ from ... import prompt
 from ...library.background import Background
 from ...library.catalog import Catalog
 from ...prompt import Prompt
+from ...session.host_model import HostModel
 from ...session.report import Report
 from ...session.session import Core, base_name
 from . import models, options
@@ -29,6 +30,7 @@ class LiveLora:
         self._wanted: Any = None  # folders and settings of the catalog
         self.bound: Any = None  # which weights the core's modules hold
         self._weights = 0
+        self._base: tuple[Any, str | None] = (None, None)
 
     def parse(self, text: str, *, negative: bool = False) -> Prompt:
         """A prompt of this webui: with the user's presets, by the timelines that are set."""
@@ -62,6 +64,19 @@ class LiveLora:
     def weights_changed(self, *_: Any) -> None:
         """The webui has loaded a checkpoint, perhaps into the modules that we know."""
         self._weights += 1
+
+    def base(self) -> str | None:
+        """What the loaded checkpoint is, as LoRA files name it; None where that is unknown.
+
+        Looks without binding the core to it: the page may ask while a picture is being sampled.
+        """
+        sd_model = models.loaded()
+        if sd_model is None:
+            return None
+        identity = models.identity(sd_model)
+        if self._base[0] != identity:
+            self._base = identity, HostModel(models.components(sd_model)).base
+        return self._base[1]
 
     def core(self) -> Core | None:
         """The core on the checkpoint in memory, or None without one.

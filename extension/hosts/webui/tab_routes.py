@@ -8,7 +8,6 @@ from typing import Any
 from modules import shared
 
 from ...browser import routes
-from . import models
 from .state import LIVE
 
 PREFIX = "/live-lora"
@@ -23,7 +22,7 @@ def mount(app: Any) -> None:
     guard = login_check(app)
     if guard is None and shared.cmd_opts.api_auth:
         return
-    router = routes.router(LIVE.catalog, model_of=base, report_of=report, guard=guard)
+    router = routes.router(LIVE.catalog, model_of=LIVE.base, report_of=report, guard=guard)
     app.include_router(router, prefix=PREFIX)
 
 
@@ -33,15 +32,6 @@ def login_check(app: Any) -> Callable[..., Any] | None:
         if getattr(route, "path", "") == "/login_check":
             found: Callable[..., Any] = route.endpoint
             return found
-    return None
-
-
-def base() -> str | None:
-    """What the loaded checkpoint is, in the words of LoRA files; None where that is unknown."""
-    sd_model = models.loaded()
-    for field, name in (("is_sdxl", "SDXL"), ("is_sd2", "SD2"), ("is_sd1", "SD1")):
-        if getattr(sd_model, field, False):
-            return name
     return None
 
 
