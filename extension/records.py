@@ -31,7 +31,6 @@ class Target:
     path: str
     kind: Kind
     shape: Shape
-    bias: bool = False
 
     @property
     def id(self) -> TargetKey:

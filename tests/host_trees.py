@@ -121,8 +121,7 @@ def host(name: str) -> Targets:
             assert key is not None, site.path
             assert (component, key) not in targets, site.path
             shape = site.shape
-            target = Target(component, key, site.path, site.kind, shape, site.bias is not None)
-            targets[component, key] = target
+            targets[component, key] = Target(component, key, site.path, site.kind, shape)
     return targets
 
 

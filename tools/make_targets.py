@@ -19,7 +19,7 @@ import torch
 from torch import nn
 
 FOLDER = Path(__file__).resolve().parent.parent / "extension" / "model" / "targets"
-Row = tuple[str | None, str | None, str, list[int], bool]  # diffusers, LDM, kind, shape, bias
+Row = tuple[str | None, str | None, str, list[int]]  # diffusers, LDM, kind, shape
 
 CROSS_DOWN, PLAIN_DOWN = "CrossAttnDownBlock2D", "DownBlock2D"
 CROSS_UP, PLAIN_UP = "CrossAttnUpBlock2D", "UpBlock2D"
@@ -167,7 +167,7 @@ def row(path: str | None, ldm: str | None, kind: str, module: nn.Module) -> Row:
     """One layer."""
     weight = module.weight
     assert isinstance(weight, torch.Tensor)
-    return path, ldm, kind, list(weight.shape), module.bias is not None
+    return path, ldm, kind, list(weight.shape)
 
 
 def ldm_path(path: str, attentive: set[str]) -> str:

@@ -54,9 +54,9 @@ def base_targets(base: str, layout: Layout = "diffusers") -> Mapping[tuple[str, 
 
 def _targets(listed: Mapping[Component, list[Any]], layout: Layout) -> Iterator[Target]:
     for component, rows in listed.items():
-        for diffusers, ldm, kind, shape, bias in rows:
+        for diffusers, ldm, kind, shape in rows:
             path = diffusers if layout == "diffusers" else ldm
             if path:
                 key = layer_key(component, path)
                 assert key is not None, path
-                yield Target(component, key, path, kind, tuple(shape), bias)
+                yield Target(component, key, path, kind, tuple(shape))

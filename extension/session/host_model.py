@@ -32,6 +32,6 @@ class HostModel:
         key = layer_key(component, site.path.replace(".base_layer", ""))
         if key is not None:
             shape = site.shape
-            target = Target(component, key, site.path, site.kind, shape, site.bias is not None)
+            target = Target(component, key, site.path, site.kind, shape)
             self.targets[target.id] = target
             self.sites[target.id] = site

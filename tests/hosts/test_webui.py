@@ -199,6 +199,19 @@ def test_the_report_for_the_api(host: StandIn) -> None:
     assert "nope" in found["problems"][0]["message"]
 
 
+@pytest.mark.parametrize(("width", "name"), [(768, "SD1"), (2048, "SDXL"), (99, None)])
+def test_the_tab_knows_the_checkpoint_by_its_layers(
+    host: StandIn, width: int, name: str | None
+) -> None:
+    """Whatever the webui calls it, and without a core."""
+    for module in host.model.model.diffusion_model.modules():
+        if hasattr(module, "attn2"):
+            module.attn2.to_k = torch.nn.Linear(width, 16, bias=False)
+    assert webui.LIVE.base() == name
+    sd_models.model_data.sd_model = None
+    assert webui.LIVE.base() is None
+
+
 def test_a_copied_p_has_its_own_job(host: StandIn) -> None:
     """A script may copy a p in the middle of its generation, and our wrappers with it."""
     p = host.process("a fox <lora:a:1>")

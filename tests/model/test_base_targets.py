@@ -34,13 +34,13 @@ def test_the_script_makes_what_is_there(script: ModuleType, base: str) -> None:
     made = json.loads(json.dumps(script.targets(base)))
     for layout, place in (("diffusers", 0), ("ldm", 1)):
         expected = {
-            (component, row[place], row[2], tuple(row[3]), row[4])
+            (component, row[place], row[2], tuple(row[3]))
             for component, rows in made.items()
             for row in rows
             if row[place]
         }
         found = base_targets(base, layout).values()  # type: ignore[arg-type]
-        assert {(t.component, t.path, t.kind, t.shape, t.bias) for t in found} == expected
+        assert {(t.component, t.path, t.kind, t.shape) for t in found} == expected
 
 
 @pytest.mark.parametrize("base", TRUTH)
