@@ -1,7 +1,9 @@
 """What a network adds to one layer at weight 1: the contract between algorithms and the engine.
 
-Every form is linear in the weight m: the engine adds m · D(x, Wx), so that strength is always a
-lerp, W + m(W' − W), and several networks add up relative to the original weight.
+Every form is linear in the weight m: the engine adds m · D(x, Wx), so that the weight is always a
+lerp, W + m(W' − W), and several networks add up relative to the original W. m is a number for the
+whole call, or one number for each row of its batch; it multiplies D's output row by row, and an
+`InputMap`'s change of the input likewise.
 """
 
 from __future__ import annotations
@@ -92,20 +94,32 @@ def along(vector: Tensor, values: Tensor, channel_dim: int) -> Tensor:
 
 @dataclass(slots=True)
 class Delta:
-    """D(x, Wx). `bias` (o,) is added along with it, times the same m."""
+    """D(x, Wx), the change of a layer's output at weight 1.
 
-    # "x": D needs x only. "wx": Wx too. "input": D acts on the layer's input (see InputMap).
+    `reads` says what D needs: "x" alone; "wx", so Wx as well; "input": it is an `InputMap`.
+    `bias` (o,) is added besides, times the same m. `from_base` is true where D was made from the
+    layer's own weights, so that another checkpoint needs another delta.
+    """
+
     reads: ClassVar[Literal["x", "wx", "input"]] = "x"
     bias: Tensor | None = field(default=None, kw_only=True)
-    # Made from the layer's own weights, so that another checkpoint needs another delta.
     from_base: bool = field(default=False, kw_only=True)
 
     def __call__(self, layer: Layer, x: Tensor, wx: Tensor | None = None) -> Tensor:
-        """The change of the layer's output at weight 1, without `bias`."""
+        """The change at weight 1, without `bias`, in the shape of the layer's output.
+
+        Args:
+            x: the layer's input with its rows first: (rows, …, i), or (rows, i, h, w) for a
+                convolution; a stretch of the batch's rows where the others have weight 0.
+            wx: the layer's output for x without its bias, (rows, …, o) or (rows, o, h', w');
+                given where `reads` is "wx".
+
+        Both have the dtype of the layer's output, and so has the delta.
+        """
         raise NotImplementedError
 
     def tensors(self) -> Iterator[Tensor]:
-        """What it holds, for accounting."""
+        """All tensors it holds, those of deltas inside it included."""
         for item in fields(self):
             value = getattr(self, item.name)
             for part in value if isinstance(value, tuple) else (value,):
@@ -115,7 +129,7 @@ class Delta:
                     yield from part.tensors()
 
     def to(self, device: torch.device, dtype: torch.dtype) -> Delta:
-        """Itself on another device or in another dtype; index tensors keep theirs."""
+        """Its equal on this device and in this dtype; integer tensors keep their dtype."""
         if all(
             tensor.device == device and (tensor.dtype == dtype or not tensor.is_floating_point())
             for tensor in self.tensors()
@@ -137,10 +151,11 @@ class Delta:
 
 @dataclass(slots=True)
 class LowRank(Delta):
-    """up(mid(down x)); scale is folded into `up`. Several without `mid` are joined into one pass.
+    """up(mid(down x)), with the scale α/r inside `up`. Several without `mid` are run as one.
 
-    linear: down (r, i), up (o, r). conv: down (r, i, kh, kw) with the layer's stride and padding,
-    up (o, r); with `mid` (r, r, kh, kw), down is (r, i) and the mid carries stride and padding.
+    On a linear layer down is (r, i) and up (o, r). On a convolution down is (r, i, kh, kw), with
+    the layer's stride and padding, and up (o, r); with a Tucker core `mid` (r, r, kh, kw) down is
+    (r, i) and the core has stride and padding.
     """
 
     down: Tensor
@@ -149,15 +164,15 @@ class LowRank(Delta):
 
     def __call__(self, layer: Layer, x: Tensor, wx: Tensor | None = None) -> Tensor:
         if self.mid is not None:
-            h = layer.apply(layer.pointwise(x, self.down), self.mid)
+            h = layer.apply(layer.pointwise(x, self.down), self.mid)  # (rows, r, h', w')
         else:
-            h = layer.apply(x, self.down)  # (…, r)
+            h = layer.apply(x, self.down)  # (rows, …, r) or (rows, r, h', w')
         return layer.pointwise(h, self.up)
 
 
 @dataclass(slots=True)
 class Dense(Delta):
-    """ΔW x, for algorithms with nothing cheaper. `weight` has W's shape."""
+    """ΔW x, for algorithms with nothing cheaper. `weight` is ΔW in W's shape."""
 
     weight: Tensor
 
@@ -167,9 +182,9 @@ class Dense(Delta):
 
 @dataclass(slots=True)
 class OutputMap(Delta):
-    """A function of Wx (no bias), and of x where it wants: returns the change, f(Wx) − Wx.
+    """A function f of Wx, and of x where it likes; the change is f(Wx) − Wx.
 
-    Subclass and override `__call__`; OFT, BOFT, IA3, output-axis DoRA.
+    OFT, BOFT, IA3, DoRA with lengths of the outputs. Subclasses override `__call__`.
     """
 
     reads: ClassVar[Literal["x", "wx", "input"]] = "wx"
@@ -179,16 +194,17 @@ class OutputMap(Delta):
 class InputMap(Delta):
     """A change of the layer's input: D = W(shift(x) − x) + inner(shift(x)).
 
-    Alone on its layer it costs no second base product: the engine runs W on x + m(shift(x) − x).
-    Subclass and override `shift`. `inner` is what acts on the changed input, where something does
-    (input-axis DoRA: shift = x·d/‖V‖, inner = s·B·A); its `bias` is not used.
+    The first part costs no second base product: the engine runs W on x + m(shift(x) − x), with
+    m for the rows of the input. `inner` is a delta on the changed input, where there is one (DoRA
+    with lengths of the inputs: shift = x ∘ d/‖V‖, inner = s·B·A); its `bias` is not used.
+    Subclasses override `shift`.
     """
 
     reads: ClassVar[Literal["x", "wx", "input"]] = "input"
     inner: Delta | None = field(default=None, kw_only=True)
 
     def shift(self, layer: Layer, x: Tensor) -> Tensor:
-        """The input that the changed layer would see at weight 1, in x's shape and dtype."""
+        """The input that W gets at weight 1: x (rows, …, i) or (rows, i, h, w), the same shape."""
         raise NotImplementedError
 
     def __call__(self, layer: Layer, x: Tensor, wx: Tensor | None = None) -> Tensor:

@@ -35,7 +35,7 @@ class Applied:
 
     def ran(self, path: str = "") -> list[bool]:
         """Which deltas of a layer have been added by now."""
-        return [term.ran for term in self.patches[path].entries]
+        return [term.ran for term in self.patches[path].terms]
 
     @property
     def second_products(self) -> int:

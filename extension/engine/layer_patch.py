@@ -1,4 +1,4 @@
-"""What all networks of a run add on one site: the arithmetic of a hook."""
+"""What all networks of a run add on one layer: the arithmetic of its hooks."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from .weight_table import RowWeights, WeightTable, runs
 
 @dataclass(slots=True)
 class CachedDelta:
-    """Holds a delta where the cache and the plans share it: moved once, moved for all."""
+    """A delta shared by the cache and all patches: once moved to a device, it is there for all."""
 
     delta: Delta
     device: torch.device | None = None
     dtype: torch.dtype | None = None
 
     def on(self, device: torch.device, dtype: torch.dtype) -> Delta:
-        """The delta on the device and in the dtype that the layer works in."""
+        """The delta, on the device and in the dtype that the layer works in."""
         if self.device != device or self.dtype != dtype:
             self.delta = self.delta.to(device, dtype)
             self.device, self.dtype = device, dtype
@@ -31,20 +31,23 @@ class CachedDelta:
 
     @property
     def size(self) -> int:
-        """Bytes held."""
+        """Bytes of its tensors."""
         return sum(t.numel() * t.element_size() for t in self.delta.tensors())
 
 
 @dataclass(slots=True)
 class Term:
-    """One network on one site. `ran` is set by the forward that really added its delta."""
+    """One network's share of a patch: m · D, with m from a column of the table.
+
+    `ran` is set once a forward has really added it.
+    """
 
     cached: CachedDelta
-    cell: int
+    column: int
     ran: bool = False
 
 
-# An entry, the rows it acts on, and its weight there.
+# A term, the rows on which it acts, and their weights.
 Active = tuple[Term, slice, RowWeights]
 WHOLE = slice(None)
 # The attribute by which a changed input leads to (patch, the input as it was).
@@ -52,25 +55,29 @@ ORIGINAL = "_live_lora_original"
 
 
 class LayerPatch:
-    """All entries of one site; `before` and `after` are its hooks' bodies."""
+    """The terms of one layer: out + Σ m D(x, Wx). `before` and `after` are what its hooks do."""
 
-    def __init__(self, site: Site, entries: Sequence[Term], weights: WeightTable) -> None:
+    def __init__(self, site: Site, terms: Sequence[Term], weights: WeightTable) -> None:
         self.site = site
         self.layer: Layer = site.layer()
-        self.entries = list(entries)
+        self.terms = list(terms)
         self.weights = weights
         self.second_products = 0
         self._joined: LowRank | None = None
-        self.changes_input = any(isinstance(e.cached.delta, InputMap) for e in entries)
-        self._joinable = len(self.entries) > 1 and _same_kernel(self.entries)
+        self._maps = [one for one in self.terms if isinstance(one.cached.delta, InputMap)]
+        self.changes_input = bool(self._maps)
+        self._joinable = len(self.terms) > 1 and _same_kernel(self.terms)
 
     def acts(self, x: Tensor) -> bool:
         """Whether any weight is other than 0 for a call with this input."""
-        batch = x.shape[self._row_dim(x)]
-        return any(self.weights.weight(entry.cell, batch) for entry in self.entries)
+        batch = x.shape[self.site.row_dim if x.dim() > 2 else 0]
+        return any(self.weights.weight(term.column, batch) for term in self.terms)
 
     def run(self, x: Tensor, out: Tensor) -> Tensor:
-        """The layer's output for x, given W x + b, where no hook stands around the layer itself."""
+        """The patched layer's output for x, from `out` = W x + b, where nothing hooks the layer.
+
+        x (…, i) and out (…, o), with the rows in the site's `row_dim`.
+        """
         if not self.changes_input:
             return self.after(x, out)
         changed = self.before(x)
@@ -79,31 +86,39 @@ class LayerPatch:
         return self.after(x, out)
 
     def before(self, x: Tensor) -> Tensor:
-        """x + Σ m (shift(x) − x): any number of input maps costs one base product, being linear."""
+        """x + Σ m (shift(x) − x), in x's shape: the layer's own product then serves all input maps.
+
+        x itself where none of them acts.
+        """
         rows = self._rows_first(x)
-        maps = [e for e in self.entries if isinstance(e.cached.delta, InputMap)]
-        active = self._active(maps, rows.shape[0])
+        active = self._active(self._maps, rows.shape[0])
         if not active:
             return x
         changed = rows.clone()
-        for entry, part, weight in active:
-            # Not x's dtype: under autocast x is fp32 while the layer, and so `after`, is 16-bit.
-            delta = entry.cached.on(x.device, entry.cached.dtype or x.dtype)
+        for term, part, weight in active:
+            # Not x's dtype: under autocast x has 32 bits, while the layer and `after` have 16.
+            delta = term.cached.on(x.device, term.cached.dtype or x.dtype)
             assert isinstance(delta, InputMap)
-            source = rows[part].to(entry.cached.dtype)
+            source = rows[part].to(term.cached.dtype)
             add(changed[part], delta.shift(self.layer, source) - source, self._scale(weight, x))
-        changed = changed.movedim(0, self._row_dim(x))
-        # `after` gets this tensor, not x. Nothing is kept here, where a call that raises, or
-        # another thread's, would leave its input to the wrong `after`.
+        if self.site.row_dim and x.dim() > 2:
+            changed = changed.movedim(0, self.site.row_dim)
+        # `after` gets this tensor, not x. Were x kept in the patch, a call that raises or one on
+        # another thread would leave it to the wrong `after`.
         setattr(changed, ORIGINAL, (self, x))
         return changed
 
     def after(self, x: Tensor, out: Tensor) -> Tensor:
-        """out + Σ m D(x, Wx), in place where nobody needs gradients of it."""
+        """out + Σ m D(x, Wx), in place unless gradients are wanted.
+
+        Args:
+            x: what the layer was called with, so what `before` gave where there are input maps.
+            out: its output for that, (…, o) or (n, o, h, w), with the same rows.
+        """
         if self.changes_input:
             x = self._original(x)
         rows = self._rows_first(x)
-        active = self._active(self.entries, rows.shape[0])
+        active = self._active(self.terms, rows.shape[0])
         if not active:
             return out
         if out.requires_grad:
@@ -111,16 +126,16 @@ class LayerPatch:
         target = self._rows_first(out)
         if rows.dtype != out.dtype:
             rows = rows.to(out.dtype)
-        if self._joinable and len(active) == len(self.entries) and _all_whole(active):
+        if self._joinable and len(active) == len(self.terms) and _all_whole(active):
             self._add_joined(rows, target, [weight for _, _, weight in active])
         else:
             self._add_each(rows, target, active)
-        for entry, _, _ in active:
-            entry.ran = True
+        for term, _, _ in active:
+            term.ran = True
         return out
 
     def _original(self, x: Tensor) -> Tensor:
-        """The input as `before` was given it; other runs' patches may have changed it further."""
+        """The input as it was given to `before`; other runs' patches may have changed it since."""
         changed: Tensor = x
         while (left := getattr(changed, ORIGINAL, None)) is not None:
             patch, changed = left
@@ -128,32 +143,29 @@ class LayerPatch:
                 return changed
         return x
 
-    def _row_dim(self, x: Tensor) -> int:
-        return self.site.row_dim if x.dim() > 2 else 0
-
     def _rows_first(self, x: Tensor) -> Tensor:
         return x.movedim(self.site.row_dim, 0) if self.site.row_dim and x.dim() > 2 else x
 
-    def _active(self, entries: Sequence[Term], batch: int) -> list[Active]:
-        """What acts on which rows; what has weight 0 is not in it."""
+    def _active(self, terms: Sequence[Term], batch: int) -> list[Active]:
+        """The terms that act, with their rows; those of weight 0 are not among them."""
         active: list[Active] = []
-        for entry in entries:
-            weight = self.weights.weight(entry.cell, batch)
+        for term in terms:
+            weight = self.weights.weight(term.column, batch)
             if isinstance(weight, tuple) and not all(weight):
-                active += [(entry, part, piece) for part, piece in runs(weight)]
+                active += [(term, part, piece) for part, piece in runs(weight)]
             elif weight:
-                active.append((entry, WHOLE, weight))
+                active.append((term, WHOLE, weight))
         return active
 
     def _scale(self, weight: RowWeights, like: Tensor) -> float | Tensor:
-        """A float, or (rows, 1) for weights that differ by row."""
+        """A float, or (rows, 1) where the weights differ by row."""
         if isinstance(weight, tuple):
             return self.weights.vector((weight,), (1,), like)
         return weight
 
     def _add_joined(self, x: Tensor, out: Tensor, weights: Sequence[RowWeights]) -> None:
         if self._joined is None or self._joined.down.dtype != out.dtype:
-            parts = [entry.cached.on(out.device, out.dtype) for entry in self.entries]
+            parts = [term.cached.on(out.device, out.dtype) for term in self.terms]
             lows = [part for part in parts if isinstance(part, LowRank)]
             down, up = torch.cat([d.down for d in lows]), torch.cat([d.up for d in lows], dim=1)
             self._joined = LowRank(down, up)
@@ -163,8 +175,8 @@ class LayerPatch:
             self._add_bias(low, out, self._scale(weight, out))
 
     def _lows(self, out: Tensor) -> Iterator[LowRank]:
-        for entry in self.entries:
-            delta = entry.cached.on(out.device, out.dtype)
+        for term in self.terms:
+            delta = term.cached.on(out.device, out.dtype)
             assert isinstance(delta, LowRank)
             yield delta
 
@@ -172,8 +184,8 @@ class LayerPatch:
         product = (
             self._base_product(x, out) if any(_reads_wx(one) for one, _, _ in active) else None
         )
-        for entry, part, weight in active:
-            delta = entry.cached.on(out.device, out.dtype)
+        for term, part, weight in active:
+            delta = term.cached.on(out.device, out.dtype)
             scale = self._scale(weight, out)
             if part is WHOLE:
                 self._add_one(delta, x, out, product, scale)
@@ -187,7 +199,7 @@ class LayerPatch:
         if isinstance(delta, LowRank) and delta.mid is None:
             add_low_rank(self.layer, delta, x, out, scale)
         elif isinstance(delta, InputMap):
-            # W(shift(x) − x) is in `out` already: the pre-hook changed the input.
+            # W(shift(x) − x) is in `out` already, as the layer was given the changed input.
             if delta.inner is not None:
                 add(out, delta.inner(self.layer, delta.shift(self.layer, x)), scale)
         else:
@@ -199,10 +211,10 @@ class LayerPatch:
             add(out, self.layer.along(delta.bias, out).expand_as(out), scale)
 
     def _base_product(self, x: Tensor, out: Tensor) -> Tensor:
-        """Wx of the original x, without bias; a second product only where the input was changed."""
+        """Wx of the original x, without bias, from `out` where that is possible."""
         bias = self.site.bias
         if self.layer.kind == "norm":
-            return self.layer.base(x)  # before the weight, which is not in `out` any more
+            return self.layer.base(x)  # the normalised x, which `out` does not give back
         if self.changes_input:
             self.second_products += 1
         elif bias is None:
@@ -212,15 +224,15 @@ class LayerPatch:
         return self.layer.base(x)
 
 
-def _same_kernel(entries: Sequence[Term]) -> bool:
-    """Whether all are low rank with factors that can stand side by side."""
-    deltas = [entry.cached.delta for entry in entries]
+def _same_kernel(terms: Sequence[Term]) -> bool:
+    """Are all low rank, with factors that can be joined to one pair?"""
+    deltas = [term.cached.delta for term in terms]
     plain = [d.down.shape[1:] for d in deltas if isinstance(d, LowRank) and d.mid is None]
     return len(plain) == len(deltas) and len(set(plain)) == 1
 
 
-def _reads_wx(entry: Term) -> bool:
-    return entry.cached.delta.reads == "wx"
+def _reads_wx(term: Term) -> bool:
+    return term.cached.delta.reads == "wx"
 
 
 def _all_whole(active: Sequence[Active]) -> bool:

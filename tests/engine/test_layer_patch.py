@@ -98,6 +98,25 @@ def test_gradients_flow_around_the_hook() -> None:
     assert torch.allclose(x.grad, want, atol=1e-6)
 
 
+class Saturating(nn.Linear):
+    """Its backward needs the output that its forward gave."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x).tanh()
+
+
+def test_an_output_that_its_backward_needs_is_left_as_it_was() -> None:
+    module = Saturating(4, 3)
+    delta = LowRank(torch.randn(2, 4), torch.randn(3, 2))
+    x = torch.randn(5, 4, requires_grad=True)
+    with applied(module, [delta], 0.5):
+        module(x).sum().backward()
+    steep = 1 - module(x.detach()).square()
+    want = steep @ module.weight + (0.5 * delta.up @ delta.down).sum(0)
+    assert x.grad is not None
+    assert torch.allclose(x.grad, want, atol=1e-6)
+
+
 def test_a_batch_nobody_announced_takes_the_first_pictures_weights() -> None:
     module = nn.Linear(4, 3)
     delta = LowRank(torch.randn(2, 4), torch.randn(3, 2))
