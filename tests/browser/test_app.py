@@ -163,6 +163,25 @@ def test_problems_are_shown_where_they_are(app: Page) -> None:
     expect(report).to_contain_text("did you mean 'ghibli'")
 
 
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_marked_place_can_be_read(app: Page, address: str, theme: str) -> None:
+    """Dark letters on yellow in either theme: WCAG asks for a contrast of 4.5."""
+    app.goto(f"{address}?__theme={theme}")
+    ready(app)
+    generate(app, "a fox <lora:gibli:1>")
+    mark = app.locator("#report mark").first
+    style = "it => [getComputedStyle(it).color, getComputedStyle(it).backgroundColor]"
+    dark, light = sorted(map(luminance, mark.evaluate(style)))
+    assert (light + 0.05) / (dark + 0.05) >= 4.5
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance of "rgb(r, g, b)" (WCAG 2.2)."""
+    values = [int(one) / 255 for one in re.findall(r"\d+", colour)[:3]]
+    linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in values]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
 def test_cards_put_tags_in_and_out(app: Page) -> None:
     write(app, "a fox")
     tab = app.get_by_role("region", name="LoRA library")

@@ -1,0 +1,76 @@
+"""What trials of the program found, and the test that holds each to being mended.
+
+The numbers are those of the trials' notes: F files and arithmetic, W and w the webui, T and t the
+app.
+"""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parent
+MENDED = {
+    "F7 a pickle that is there, but not read": (
+        "library/test_catalog.py::test_a_pickle_of_that_name_is_said_where_pickles_are_off"
+    ),
+    "F8 prompt_embeds have no way in": (
+        "hosts/test_diffusers.py::test_embeddings_of_the_callers_are_used_as_they_are"
+    ),
+    "W4 an error of ours ends the generation": (
+        "session/test_refusals.py::test_an_error_nobody_foresaw_is_its_tags_refusal"
+    ),
+    "T4 pages on other ports write, draw and stop": (
+        "browser/test_app.py::test_other_pages_of_this_machine_can_do_nothing"
+    ),
+    "T4 the guard, case by case": "app/test_guard.py::test_who_may_ask",
+    "T5 previews fill the disk": "browser/test_app.py::test_previews_leave_nothing_on_the_disk",
+    "T5 a full disk costs the picture": (
+        "app/test_pictures.py::test_what_cannot_be_kept_is_shown_all_the_same"
+    ),
+    "T6 thumbnails take all memory": (
+        "library/test_preview.py::test_pictures_are_decoded_one_at_a_time"
+    ),
+    "T9 the marked place cannot be read in the dark": (
+        "browser/test_app.py::test_the_marked_place_can_be_read"
+    ),
+    "T10 Stop is global": "browser/test_app.py::test_stop_is_for_ones_own_drawing",
+    "T10 a reload loses picture and prompt": (
+        "browser/test_app.py::test_a_reload_keeps_the_form_and_the_pictures"
+    ),
+    "t1 a pipe beside a LoRA hangs the list": (
+        "library/test_sidecar.py::TestDoors::test_a_pipe_does_not_hang"
+    ),
+    "t1 links lead out of the library": (
+        "library/test_sidecar.py::TestDoors::test_links_are_followed_inside_the_library_only"
+    ),
+    "t2 the example names a LoRA that is not there": (
+        "app/test_generator.py::test_the_example_names_no_lora_that_is_not_there"
+    ),
+    "t5 included LoRAs contradict themselves": (
+        "inspection/test_inspect.py::test_hashes_are_computed_and_the_file_s_own_are_claims"
+    ),
+    "t6 hundreds of lines for one wrong model": (
+        "app/test_checkpoint.py::test_an_error_of_many_lines_is_cut_to_its_first"
+    ),
+    "t7 the small model has two precisions": (
+        "app/test_checkpoint.py::test_the_small_model_is_one_precision_in_any_program"
+    ),
+    "t8 a damaged row is an error at every start": (
+        "library/test_store.py::test_a_row_that_cannot_be_read_is_learned_again"
+    ),
+    "t9 a seed that is too large": ("app/test_generator.py::test_a_seed_that_no_generator_takes"),
+    "t11 the page can be framed": "browser/test_app.py::test_the_page_cannot_be_framed",
+}
+
+
+@pytest.mark.parametrize("found", MENDED)
+def test_what_was_mended_has_a_test(found: str) -> None:
+    file, *names = MENDED[found].split("::")
+    body = ast.parse((TESTS / file).read_text(encoding="utf-8")).body
+    for name in names:
+        kinds = (ast.FunctionDef, ast.ClassDef)
+        (node,) = (one for one in body if isinstance(one, kinds) and one.name == name)
+        body = node.body
