@@ -86,8 +86,13 @@ class Span(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """Something to tell the user; `span` points into the prompt where there is a place."""
+    """Something to tell the user; `span` points into the prompt where there is a place.
+
+    `code` is the reason in short, of the table in prompt/diagnostics.py; None where the reason is
+    an exception, which has a code of its own (errors.py).
+    """
 
     message: str
     span: Span | None = None
     severity: Literal["error", "warning"] = "error"
+    code: str | None = None

@@ -107,7 +107,7 @@ def edit(entry: LoraFile, changes: dict[str, Any]) -> None:
     fields = {EDITABLE[key]: _value(key, changes[key]) for key in changes if key in EDITABLE}
     unknown = sorted(set(changes) - set(EDITABLE))
     if unknown:
-        raise ValueError(f"there is no field {unknown[0]!r}; write one of {', '.join(EDITABLE)}")
+        raise ValueError(f"unknown field {unknown[0]!r}: use one of {', '.join(EDITABLE)}")
     sidecar.write(entry.path, fields)
 
 

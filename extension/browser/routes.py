@@ -43,9 +43,9 @@ async def json_only(request: Request) -> dict[str, Any]:
     try:
         content = json.loads(body or b"{}")
     except (ValueError, RecursionError) as error:
-        raise HTTPException(400, "this is not JSON", SAFE) from error
+        raise HTTPException(400, "the body is not valid JSON", SAFE) from error
     if not isinstance(content, dict):
-        raise HTTPException(400, "send a JSON object", SAFE)
+        raise HTTPException(400, "the body is not a JSON object", SAFE)
     return content
 
 

@@ -80,7 +80,7 @@ def _values(text: str, presets: Presets) -> tuple[tuple[str, str], ...]:
 def amount(written: str, x: float) -> float:
     """A number of a list; X, X+0.2 and X-0.2 count from `x`. Raises Unreadable."""
     if written in {"R", "U"}:
-        raise Unreadable(f"{written} is a random weight, which no picture could be made again with")
+        raise Unreadable(f"{written} is a random weight: the picture could not be reproduced")
     found = _VARIABLE.fullmatch(written)
     if not found:
         return read_number(written, "a number for each block")
@@ -92,7 +92,7 @@ def read_elements(items: list[str], presets: Presets) -> BlockWeights:
     lines = tuple(line for item in items for line in presets.elements.get(item, ()))
     rules, rest = _rules([item for item in items if item not in presets.elements])
     if rest is not None:
-        raise Unreadable("REST belongs to lbw=")
+        raise Unreadable("REST can only be used in lbw=")
     return BlockWeights(rules=rules, lines=lines)
 
 

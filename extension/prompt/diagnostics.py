@@ -1,13 +1,35 @@
-"""Problems for people: the line of the prompt with a caret under the place."""
+"""What a prompt's problems are called, and how people see them: with a caret under the place."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
 from functools import lru_cache
+from typing import Literal
 from unicodedata import combining, east_asian_width
 
 from ..records import Diagnostic
+
+# What can be wrong with a prompt, for statistics and translations.
+Code = Literal[
+    # Errors: the tag is ignored
+    "unclosed-tag",  # it has no ">"
+    "no-name",  # it names no LoRA
+    "unquoted-bracket",  # a "<" in a name that is not in quotation marks
+    "unreadable-value",  # an argument's value is not what the argument takes
+    "unreadable-tag",  # the tag as a whole is not of the language
+    "unlisted",  # there are more problems than are listed
+    # Warnings: the tag works
+    "unknown-argument",  # no argument has this name
+    "surplus-value",  # a value without a name, of which there are too many
+    "repeated-argument",  # given twice, one of them counts
+    "unclosed-quote",  # a quotation mark that is part of the name
+    "reserved-characters",  # others take these characters out of a prompt
+    "no-effect",  # an argument that does nothing here
+    "never-on",  # the tag's own arguments switch it off throughout
+    "constant-in-text-encoder",  # what varies over the steps cannot vary there
+    "brackets-ignored",  # the host ignores the brackets that the tag is in
+]
 
 WIDTH = 76  # columns of a line at most: a console's, less some room
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..records import Span
+from .diagnostics import Code
 
 # The kinds that are ours, in lower case, with the kind each one means. `loractl` is what that
 # extension writes; its tags mean the same here.
@@ -24,12 +25,13 @@ _QUOTED = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"(?=\s*[:>])', re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Something that begins as one of our tags does, and why it is none.
+    """Something that begins like one of our tags but is none, and why.
 
-    It stays in the text or, where it is closed and only badly written, is `cut` out as every tag.
+    It stays in the text or, where it is closed and only badly written, is `cut` out like any tag.
     """
 
     span: Span
+    code: Code
     reason: str
     shown: Span
     cut: bool = False
@@ -97,15 +99,15 @@ class _Body:
     def _closed(self, at: int) -> Span | Fault:
         span = Span(self.start, at + 1)
         if at == self.body:
-            return Fault(span, "expected the name of a LoRA", span)
+            return Fault(span, "no-name", "expected the name of a LoRA", span)
         if self.stray is None:
             return span
-        reason = 'a name that holds "<" must stand in quotation marks'
-        return Fault(span, reason, Span(self.stray, self.stray + 1), cut=True)
+        reason = 'a name that contains "<" must be in quotation marks'
+        return Fault(span, "unquoted-bracket", reason, Span(self.stray, self.stray + 1), cut=True)
 
     def _open(self, end: int) -> Fault:
         reason = 'this tag is not closed: expected ">"'
-        return Fault(Span(self.start, end), reason, self._shown(end))
+        return Fault(Span(self.start, end), "unclosed-tag", reason, self._shown(end))
 
     def _shown(self, end: int) -> Span:
         """The first line of it, at most 40 characters: enough to see which tag is meant."""

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from ..records import Span
 from .arguments import FEATURES, Draft, WrittenArgument, argument_names, in_order
-from .diagnostics import did_you_mean
+from .diagnostics import Code, did_you_mean
 from .factor import Factor
 from .find_tags import KINDS
 from .grammar import Unreadable
@@ -19,19 +19,21 @@ from .tags import Argument
 
 # Characters that a host or another extension takes out of a prompt before we see it, and why.
 _TAKEN_OUT = {
-    "#": "the webui's comment option cuts the prompt from # to the end of the line",
-    "{": "dynamic prompts takes {…} for alternatives",
-    "}": "dynamic prompts takes {…} for alternatives",
-    "%": "dynamic prompts refuses a prompt with %",
-    "$$": "dynamic prompts takes $$ for its own",
-    "__": "wildcard extensions take __…__ for a wildcard",
+    "#": "the webui's comment option removes everything from # to the end of the line",
+    "{": "Dynamic Prompts reads {…} as alternatives",
+    "}": "Dynamic Prompts reads {…} as alternatives",
+    "%": "Dynamic Prompts rejects a prompt that contains %",
+    "$$": "Dynamic Prompts uses $$ in its own syntax",
+    "__": "wildcard extensions read __…__ as a wildcard",
 }
+_AT_MOST = "a tag takes at most three values without a name (te, unet, dyn)"
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
     """A problem of a tag; `span` counts from the tag's `<`."""
 
+    code: Code
     message: str
     span: Span
     severity: Literal["error", "warning"]
@@ -73,12 +75,12 @@ class _Reading:
         try:
             items = split_tag(self.source)
         except Unreadable as error:
-            self._note(error.message, error.start, error.end or error.start + 1)
+            self._note("unreadable-tag", error.message, error.start, error.end or error.start + 1)
             return Interpretation(tuple(self.notes))
         name, rest = _named(items.items)
         if not name or not name.value.strip():
             first = items.items[0]
-            self._note("expected the name of a LoRA", first.start, first.end)
+            self._note("no-name", "expected the name of a LoRA", first.start, first.end)
             return Interpretation(tuple(self.notes))
         arguments = self._arguments(rest)
         if arguments is None:
@@ -117,7 +119,11 @@ class _Reading:
                 sound = False
                 continue
             if item.key is not None and means in named:
-                self._warn(f"{means}= stands twice: the last one counts", argument.span)
+                self._warn(
+                    "repeated-argument",
+                    f"{means}= is given more than once: the last value is used",
+                    argument.span,
+                )
             (self.values if item.key is None else named)[means] = read
             if item.key is not None or means not in named:
                 self.given[means] = argument
@@ -131,7 +137,9 @@ class _Reading:
             if item.key in FEATURES.owners:
                 return item.key
             hint = did_you_mean(item.key, [f"{name}=" for name in argument_names()])
-            self._warn(f"no argument is named {item.key!r}, it has no effect{hint}", span)
+            self._warn(
+                "unknown-argument", f"{item.key!r} is not an argument and is ignored{hint}", span
+            )
             return None
         written = WrittenArgument(item.value, "", position, self.language)
         for feature in FEATURES:
@@ -139,40 +147,39 @@ class _Reading:
                 return name
         owner = FEATURES.owners.get(position)
         if owner is None:
-            self._warn(f"there is no argument number {position}, it has no effect", span)
+            self._warn("surplus-value", f"{_AT_MOST}; this one is ignored", span)
             return None
         return owner.positions[position]
 
     def _unreadable(self, item: Item, means: str, error: Unreadable) -> None:
         end = item.end if error.end is None else item.value_start + error.end
         start = min(item.value_start + error.start, item.end)
-        self._note(f"{means}: {error.message}", start, end)
+        self._note("unreadable-value", f"{means}: {error.message}", start, end)
 
-    def _note(self, message: str, start: int, end: int) -> None:
+    def _note(self, code: Code, message: str, start: int, end: int) -> None:
         shown = self.source if len(self.source) <= 60 else self.source[:59] + "…"
         span = Span(start, max(end, start + 1))
-        self.notes.append(Note(f"{message}; {shown} is left out", span, "error"))
+        self.notes.append(Note(code, f"{message}; {shown} is ignored", span, "error"))
 
-    def _warn(self, message: str, span: Span) -> None:
-        self.notes.append(Note(message, span, "warning"))
+    def _warn(self, code: Code, message: str, span: Span) -> None:
+        self.notes.append(Note(code, message, span, "warning"))
 
     def _warn_of_name(self, name: Item) -> None:
         if not name.quoted and name.value.lstrip().startswith('"'):
             at = name.start + name.written.find('"')
-            self._warn(
-                "this quotation mark is not closed: it is part of the name", Span(at, at + 1)
-            )
+            message = "this quotation mark is never closed, so it is read as part of the name"
+            self._warn("unclosed-quote", message, Span(at, at + 1))
         for signs, reason in _TAKEN_OUT.items():
             if signs not in name.value:
                 continue
             at = name.start + name.written.find(signs)
-            message = f"{signs!r} in a name: {reason}; rename the file, or use hash= instead"
-            self._warn(message, Span(at, at + len(signs)))
+            message = f"{signs!r} in a name: {reason}; rename the file or use hash= instead"
+            self._warn("reserved-characters", message, Span(at, at + len(signs)))
 
     def _remark(self, draft: Draft) -> None:
         for feature in in_order():
-            for name, remark in feature.remarks(draft) if feature.concerns(draft.values) else ():
-                self._warn(remark, self.given[name].span)
+            for remark in feature.remarks(draft) if feature.concerns(draft.values) else ():
+                self._warn(remark.code, remark.message, self.given[remark.argument].span)
 
 
 def compose(values: Mapping[str, Any], part: int | None) -> Draft:

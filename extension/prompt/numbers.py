@@ -41,7 +41,7 @@ def read_whole_number(text: str, expected: str, least: int = 1) -> int:
     except ValueError:
         raise Unreadable(f"expected {expected}, {what_was_found(text)}") from None
     if value < least:
-        raise Unreadable(f"expected {expected} of at least {least}, {what_was_found(text)}")
+        raise Unreadable(f"expected {expected}, at least {least}, {what_was_found(text)}")
     return value
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Literal
 
 from ..records import Diagnostic, Span
+from .diagnostics import Code
 from .find_tags import Fault, find_tags
 from .interpret import Interpretation, interpret
 from .language import DEFAULT, Language
@@ -24,9 +26,9 @@ def parse(
 ) -> Prompt:
     """Reads a prompt; never raises for any text.
 
-    Tags of other kinds stay in the text. A tag that cannot be read costs only itself: it is taken
-    out, and a problem tells where and why. `schedules=False` leaves brackets alone: every tag is
-    on throughout. A `negative` prompt has no `AND` parts. `old_schedules` counts as the webui's
+    Tags of other kinds stay in the text. A tag that cannot be read is taken out and ignored, and a
+    problem says where and why; all others work. `schedules=False` leaves brackets alone: every tag
+    is on throughout. A `negative` prompt has no `AND` parts. `old_schedules` counts as the webui's
     option for old prompt editing timelines does. `language` holds the user's own presets.
     """
     found = _found(prompt)
@@ -106,28 +108,32 @@ def _moved(span: Span, by: int) -> Span:
 def _problems(read: Interpretation, start: int) -> Iterator[Diagnostic]:
     for note in read.notes:
         span = _moved(note.span, start)
-        yield Diagnostic(f"column {span.start + 1}: {note.message}", span, note.severity)
+        yield _diagnostic(note.code, note.message, span, note.severity)
 
 
 def _fault(prompt: str, fault: Fault) -> Diagnostic:
     source = prompt[fault.span.start : min(fault.span.end, fault.span.start + 60)]
-    end = f"{source} is left out" if fault.cut else "it stays in the text"
-    return Diagnostic(f"column {fault.shown.start + 1}: {fault.reason}; {end}", fault.shown)
+    end = f"{source} is ignored" if fault.cut else "it stays in the text"
+    return _diagnostic(fault.code, f"{fault.reason}; {end}", fault.shown)
 
 
 def _ignored(span: Span) -> Diagnostic:
     text = (
-        "this tag is always on: a | outside of [a|b], or a backslash before nothing, makes the "
-        "host ignore all brackets of the prompt"
+        'this tag is on throughout: a "|" outside [a|b], or a backslash with nothing after it, '
+        'turns off all prompt editing in this prompt; remove it, or write "\\|"'
     )
-    return Diagnostic(f"column {span.start + 1}: {text}", span, "warning")
+    return _diagnostic("brackets-ignored", text, span, "warning")
+
+
+def _diagnostic(
+    code: Code, text: str, span: Span, severity: Literal["error", "warning"] = "error"
+) -> Diagnostic:
+    return Diagnostic(f"column {span.start + 1}: {text}", span, severity, code)
 
 
 def _listed(problems: list[Diagnostic]) -> list[Diagnostic]:
     """The first ones; and that there are more."""
     if len(problems) <= MOST:
         return problems
-    last = problems[MOST]
-    start = last.span.start + 1 if last.span else 1
-    more = Diagnostic(f"column {start}: more problems from here on are not listed", last.span)
-    return [*problems[:MOST], more]
+    span = problems[MOST].span or Span(0, 0)
+    return [*problems[:MOST], _diagnostic("unlisted", "further problems are not listed", span)]

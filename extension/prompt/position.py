@@ -45,7 +45,7 @@ def read_position(text: str, *, one: Unit = "step") -> Position:
     sigma = word[:1] in {"s", "S"}
     amount = finite_number(word[1:] if sigma else word)
     if amount is None or amount < 0:
-        raise Unreadable(f"expected a step (8), a fraction (0.4) or sigma (s7.5), {_found(word)}")
+        raise Unreadable(f"expected a step (8), a fraction (0.4) or a sigma (s7.5), {_found(word)}")
     if sigma:
         return Position("sigma", amount)
     if amount > 1:

@@ -29,7 +29,7 @@ class PromptDiagnostic:
         span = self.problem.span
         return {
             "message": self.problem.message,
-            "code": self.cause.code if self.cause else None,
+            "code": self.cause.code if self.cause else self.problem.code,
             "severity": self.problem.severity,
             "span": None if span is None else [span.start, span.end],
             "picture": self.picture,

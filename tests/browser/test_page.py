@@ -196,7 +196,7 @@ def test_a_curve_is_shown_and_left_alone(page: Page) -> None:
 @pytest.mark.parametrize(
     ("text", "trouble", "use", "after"),
     [
-        ("<lora:foo:1:on=1>", "No such LoRA", "foo_v2", "<lora:foo_v2:1:on=1>"),
+        ("<lora:foo:1:on=1>", "No LoRA has this name", "foo_v2", "<lora:foo_v2:1:on=1>"),
         ("<lora:same>", "Several files", "b/same", "<lora:b/same>"),
     ],
 )
@@ -213,9 +213,9 @@ def test_a_name_that_leads_nowhere_has_suggestions(
 @pytest.mark.parametrize(
     ("text", "trouble"),
     [
-        ("<lora:ghibli:abc>", "Expected a number, found “abc”"),
+        ("<lora:ghibli:abc>", "Expected a number or a curve, found “abc”"),
         ("<lora:ink:1>", "made for SDXL, this is SD 1"),
-        ("<lora:qqqqqqq:1>", "No such LoRA."),
+        ("<lora:qqqqqqq:1>", "No LoRA has this name."),
     ],
 )
 def test_says_what_is_wrong_with_a_tag(page: Page, text: str, trouble: str) -> None:
@@ -333,7 +333,7 @@ def test_cards_act_on_the_chosen_prompt(page: Page) -> None:
     open_tab(page, "img2img")
     prompt(page, "img2img_prompt").focus()
     tab = library(page)
-    target = tab.get_by_role("combobox", name="Prompt that cards act on")
+    target = tab.get_by_role("combobox", name="Prompt to add LoRAs to")
     expect(target.locator("option:checked")).to_have_text("img2img")
     card(tab, "sharp").click()
     expect(prompt(page, "img2img_prompt")).to_have_value("<lora:sharp:1>")
@@ -452,9 +452,9 @@ def test_says_so_when_the_server_does_not_answer(page: Page) -> None:
     tab = library(page)
     page.route("**/live-lora/refresh", lambda route: route.abort())
     tab.get_by_role("button", name="Refresh").click()
-    expect(tab.get_by_text("The server does not answer")).to_be_visible()
+    expect(tab.get_by_text("The server is not responding")).to_be_visible()
     tab.get_by_role("button", name="Try again").click()
-    expect(tab.get_by_text("The server does not answer")).to_be_hidden()
+    expect(tab.get_by_text("The server is not responding")).to_be_hidden()
     expect(card(tab, "sharp")).to_be_visible()
 
 

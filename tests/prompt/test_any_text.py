@@ -86,7 +86,7 @@ def test_without_schedules_only_tags_are_taken_out(text: str) -> None:
         left += text[position : tag.span.start]
         position = tag.span.end
     left += text[position:]
-    if not any("is left out" in problem.message for problem in prompt.problems):
+    if not any("is ignored" in problem.message for problem in prompt.problems):
         assert prompt.text in {left, ""}
         assert prompt.text or not left.strip()
 

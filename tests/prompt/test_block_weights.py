@@ -149,7 +149,7 @@ def test_other_lines_of_a_presets_file_are_comments() -> None:
         ("lbw=IN01@", "expected a number for IN01, found nothing"),
         ("lbw=ALL;IN01", "expected a pair such as OUT03@1"),
         ("lbw=crss@1", "did you mean cross?"),
-        ("lbwe=REST@1", "REST belongs to lbw="),
+        ("lbwe=REST@1", "REST can only be used in lbw="),
         ("lbw=" + ",".join("R" * 12), "random"),
         ("lbw=" + ",".join(["1"] * 11 + ["q"]), "a number for each block, found 'q'"),
     ],

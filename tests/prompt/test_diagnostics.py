@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from typing import get_args
 
 import pytest
 from live_lora import parse
 from live_lora.prompt import caret, explain
+from live_lora.prompt.diagnostics import Code
+from live_lora.prompt.interpret import interpret
 from live_lora.records import Diagnostic, Span
 
 
@@ -15,35 +18,130 @@ def report(prompt: str, steps: int, *, as_json: bool = False) -> str:
     return json.dumps(found.as_dict()) if as_json else "\n".join(found.lines())
 
 
-@pytest.mark.parametrize(
-    ("prompt", "message"),
-    [
-        (
-            "a <lora:a:abc>",
-            "column 11: te: expected a number (0.8) or a curve (0@0;1@0.5), found 'abc'; "
-            "<lora:a:abc> is left out",
-        ),
-        ("<lora:a:1", 'column 1: this tag is not closed: expected ">"; it stays in the text'),
-        ("<lora::1>", "column 7: expected the name of a LoRA; <lora::1> is left out"),
-        (
-            "<lora:a:strat=3>",
-            "column 9: no argument is named 'strat', it has no effect; did you mean start=?",
-        ),
-        ("<lora:a:qqqqqqq=3>", "column 9: no argument is named 'qqqqqqq', it has no effect"),
-        (
-            "<lora:a:1:0.5:dyn=4.5>",
-            "column 19: dyn: expected a whole number of ranks, found '4.5'; "
-            "<lora:a:1:0.5:dyn=4.5> is left out",
-        ),
-        (
-            "<lora:a#:1>",
-            "column 8: '#' in a name: the webui's comment option cuts the prompt from # to the end "
-            "of the line; rename the file, or use hash= instead",
-        ),
-    ],
-)
-def test_a_problem_says_where_what_and_what_next(prompt: str, message: str) -> None:
-    assert [problem.message for problem in parse(prompt).problems] == [message]
+PROBLEMS: list[tuple[str, Code, str]] = [
+    (
+        "a <lora:a:abc>",
+        "unreadable-value",
+        "column 11: te: expected a number (0.8) or a curve (0@0;1@0.5), found 'abc'; "
+        "<lora:a:abc> is ignored",
+    ),
+    (
+        "<lora:a:1:0.5:dyn=4.5>",
+        "unreadable-value",
+        "column 19: dyn: expected a whole number of ranks, found '4.5'; "
+        "<lora:a:1:0.5:dyn=4.5> is ignored",
+    ),
+    (
+        "<lora:a:dyn=0>",
+        "unreadable-value",
+        "column 13: dyn: expected a whole number of ranks, at least 1, found '0'; "
+        "<lora:a:dyn=0> is ignored",
+    ),
+    (
+        "<lora:a:only=left>",
+        "unreadable-value",
+        "column 14: only: expected cond, uncond or part, found 'left'; <lora:a:only=left> "
+        "is ignored",
+    ),
+    (
+        "<lora:a:seed=>",
+        "unreadable-value",
+        "column 14: seed: expected same, found nothing; <lora:a:seed=> is ignored",
+    ),
+    (
+        "<lora:a:sweep=0;x>",
+        "unreadable-value",
+        "column 15: sweep: expected numbers separated by semicolons (0;0.5;1), found 'x'; "
+        "<lora:a:sweep=0;x> is ignored",
+    ),
+    (
+        "<lora:a:1",
+        "unclosed-tag",
+        'column 1: this tag is not closed: expected ">"; it stays in the text',
+    ),
+    ("<lora::1>", "no-name", "column 7: expected the name of a LoRA; <lora::1> is ignored"),
+    ("<lora:>", "no-name", "column 1: expected the name of a LoRA; it stays in the text"),
+    (
+        "<lora:a<:1>",
+        "unquoted-bracket",
+        'column 8: a name that contains "<" must be in quotation marks; <lora:a<:1> is ignored',
+    ),
+    (
+        "<lora:a:strat=3>",
+        "unknown-argument",
+        "column 9: 'strat' is not an argument and is ignored; did you mean start=?",
+    ),
+    (
+        "<lora:a:qqqqqqq=3>",
+        "unknown-argument",
+        "column 9: 'qqqqqqq' is not an argument and is ignored",
+    ),
+    (
+        "<lora:a:1:1:4:5>",
+        "surplus-value",
+        "column 15: a tag takes at most three values without a name (te, unet, dyn); "
+        "this one is ignored",
+    ),
+    (
+        "<lora:a:te=1:te=2>",
+        "repeated-argument",
+        "column 14: te= is given more than once: the last value is used",
+    ),
+    (
+        '<lora:"a:1>',
+        "unclosed-quote",
+        "column 7: this quotation mark is never closed, so it is read as part of the name",
+    ),
+    (
+        "<lora:a#:1>",
+        "reserved-characters",
+        "column 8: '#' in a name: the webui's comment option removes everything from # to the end "
+        "of the line; rename the file or use hash= instead",
+    ),
+    ("<lora:a:seed=same>", "no-effect", "column 9: seed= has no effect without sweep="),
+    (
+        "<lora:a:lbw=OUTD:x=1>",
+        "no-effect",
+        "column 18: x= has no effect without a preset that contains X",
+    ),
+    (
+        "<lora:a:only=cond,uncond,part>",
+        "never-on",
+        "column 9: uncond excludes cond and part, so this tag never acts",
+    ),
+    (
+        "<lora:a:te=1@0;0@1>",
+        "constant-in-text-encoder",
+        "column 9: the text encoder runs once, before the first step: there this curve is 1 "
+        "throughout",
+    ),
+    (
+        "<lora:a:start=3>",
+        "constant-in-text-encoder",
+        "column 9: the text encoder runs once, before the first step: there this tag is off",
+    ),
+    (
+        "[<lora:a>:b:3] a | b",
+        "brackets-ignored",
+        'column 2: this tag is on throughout: a "|" outside [a|b], or a backslash with nothing '
+        'after it, turns off all prompt editing in this prompt; remove it, or write "\\|"',
+    ),
+]
+
+
+@pytest.mark.parametrize(("prompt", "code", "message"), PROBLEMS)
+def test_a_problem_says_where_what_and_what_next(prompt: str, code: Code, message: str) -> None:
+    (problem,) = parse(prompt).problems
+    assert (problem.code, problem.message) == (code, message)
+    assert problem.span is not None
+    assert message.startswith(f"column {problem.span.start + 1}: ")
+
+
+def test_every_code_is_one_of_the_table() -> None:
+    (unreadable,) = interpret("<lora:a:1", part=0).notes
+    assert unreadable.code == "unreadable-tag"
+    assert parse("<lora:a:x>" * 1500).problems[-1].code == "unlisted"
+    assert {code for _, code, _ in PROBLEMS} | {"unreadable-tag", "unlisted"} == {*get_args(Code)}
 
 
 def test_all_that_is_wrong_with_a_tag_is_told_at_once() -> None:
@@ -87,7 +185,7 @@ def test_explain_draws_each_tag() -> None:
     text = "\n".join(lines)
     assert "te    0\n" in text
     assert " ▁▂▃▄▄▅▆▇█" in text
-    assert lines[-1].endswith("found 'x'; <lora:z:x> is left out")
+    assert lines[-1].endswith("found 'x'; <lora:z:x> is ignored")
     assert "  unet  1           ██████████" in report("<lora:a>", steps=10)
     assert report("<lora:a>", steps=500).count("█") == 50
 
@@ -132,8 +230,6 @@ def test_explain_never_fails() -> None:
 def test_more_problems_than_anybody_reads_are_not_listed() -> None:
     prompt = parse("<lora:a:x>" * 1500 + "<lora:a:1")
     assert len(prompt.problems) == 1001
-    assert prompt.problems[-1].message == (
-        "column 10009: more problems from here on are not listed"
-    )
+    assert prompt.problems[-1].message == ("column 10009: further problems are not listed")
     assert len(parse("<lora:a:x>" * 1000).problems) == 1000
     assert [tag.name for tag in parse("<lora:" * 3000 + "<lora:b>").tags] == ["b"]

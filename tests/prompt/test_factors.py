@@ -111,7 +111,7 @@ def test_rows() -> None:
     ("text", "hint"),
     [
         ("only=cond", "this one never acts"),
-        ("only=part", "no parts"),
+        ("only=part", "no AND parts"),
     ],
 )
 def test_a_negative_prompt_is_told_what_makes_no_sense_there(text: str, hint: str) -> None:

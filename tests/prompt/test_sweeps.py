@@ -22,7 +22,3 @@ def test_how_many_pictures_and_which_seeds() -> None:
     assert same_seed(prompt)
     assert not same_seed(parse("<lora:x:sweep=0;1>"))
     assert picture_count(parse("<lora:x>")) == 1
-
-
-def test_seed_without_a_sweep_is_told() -> None:
-    assert "only together with sweep=" in parse("<lora:x:seed=same>").problems[0].message

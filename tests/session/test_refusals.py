@@ -79,3 +79,12 @@ def test_strict_raises_it(unet: Any, library: Path, monkeypatch: pytest.MonkeyPa
         pytest.raises(StrictError, match="an error in Live LoRA itself"),
     ):
         live.prompt("<lora:good:1>")
+
+
+def test_a_report_gives_the_code_of_a_prompts_problem_and_of_a_files(
+    unet: Any, library: Path
+) -> None:
+    live = live_lora.attach({"unet": unet}, library=library)
+    with live.prompt("a <lora:nope:1> <lora:good:x> <lora:good:1>") as run:
+        problems = run.report.as_dict()["problems"]
+    assert sorted(one["code"] for one in problems) == ["unknown-name", "unreadable-value"]

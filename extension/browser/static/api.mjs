@@ -28,14 +28,14 @@ export function previewAddress({ id, preview }) {
 
 async function json(path, options) {
   const answer = await fetch(address(path), options).catch((cause) => {
-    throw new Error("The server does not answer. Is the program still running?", { cause });
+    throw new Error("The server is not responding. Is the program still running?", { cause });
   });
   if (!answer.ok) throw new Error(await reason(answer));
   return { etag: answer.headers.get("ETag"), ...(await answer.json()) };
 }
 
 async function reason(answer) {
-  if (answer.status === 401) return "Please log in again: reload the page.";
+  if (answer.status === 401) return "You are logged out. Reload the page to log in again.";
   const detail = await answer.json().then(
     (body) => body.detail,
     () => null,

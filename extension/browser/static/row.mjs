@@ -112,13 +112,16 @@ export class ActiveRow {
   renderFile({ row, candidates }) {
     this.renderPicture(row);
     const bad = unreadable(this.tag);
-    if (bad) return this.complain(`Expected a number, found “${bad.text}”.`);
+    if (bad) return this.complain(`Expected a number or a curve, found “${bad.text}”.`);
     if (row || this.library.state !== "ready")
       return this.complain(row?.error ?? row?.misfit ?? "");
-    if (candidates) return this.complain("Several files have this name:", candidates);
+    if (candidates) return this.complain("Several files have this name. Choose one:", candidates);
     if (this.tag.args.some(({ key }) => key === "hash")) return this.complain("");
     const near = this.library.nearest(this.tag.name);
-    return this.complain(near.length ? "No such LoRA. Did you mean" : "No such LoRA.", near);
+    return this.complain(
+      near.length ? "No LoRA has this name. Did you mean:" : "No LoRA has this name.",
+      near,
+    );
   }
 
   renderPicture(row) {

@@ -49,16 +49,16 @@ export class Tab {
 
   /** Which prompt, and whether its trigger words come along. */
   into() {
-    this.target = choice("Prompt that cards act on", () =>
+    this.target = choice("Prompt to add LoRAs to", () =>
       this.targets.choose(this.targets.boxes[this.target.value]),
     );
     const box = h("input", { type: "checkbox", checked: addsWords() });
     box.addEventListener("change", () => remembered.keep("words", box.checked ? "yes" : "no"));
-    const words = h("label", { class: "live-lora-check" }, box, "add trigger words");
+    const words = h("label", { class: "live-lora-check" }, box, "Add trigger words");
     return h(
       "div",
       { class: "live-lora-line live-lora-into" },
-      h("label", {}, "Cards go into ", this.target),
+      h("label", {}, "Add to ", this.target),
       words,
       this.toolbar.count,
     );
@@ -68,7 +68,7 @@ export class Tab {
     const { library, toolbar } = this;
     toolbar.busy(library.state === "loading");
     if (library.state === "loading" && library.rows.length === 0)
-      return this.say("Reading the library…");
+      return this.say("Loading the library…");
     if (library.state === "failed") return this.fail(library.error);
     toolbar.offer(library.rows);
     return this.filter({ stay: true });
@@ -80,11 +80,9 @@ export class Tab {
     this.toolbar.showCount(found.length, rows.length);
     this.grid.show(found, stay);
     if (rows.length === 0)
-      this.say(
-        "No LoRA files yet. Put .safetensors files into the folder models/Lora, then press Refresh.",
-      );
+      this.say("No LoRA files found. Put .safetensors files into models/Lora, then press Refresh.");
     else if (found.length === 0)
-      this.say("Nothing matches.", ["Show all", () => this.toolbar.clear()]);
+      this.say("No LoRA matches.", ["Show all", () => this.toolbar.clear()]);
     else this.say("");
   }
 

@@ -12,7 +12,7 @@ export class Toolbar {
     this.search = h("input", {
       type: "search",
       class: "live-lora-search",
-      placeholder: "Search name, folder, trigger words   ( / )",
+      placeholder: "Search names, folders, trigger words   ( / )",
       "aria-label": "Search LoRAs",
       autocomplete: "off",
       spellcheck: "false",
@@ -104,7 +104,7 @@ export class Toolbar {
 
   busy(yes) {
     set(this.refresh, "disabled", yes);
-    say(this.refresh, yes ? "Reading…" : "Refresh");
+    say(this.refresh, yes ? "Loading…" : "Refresh");
   }
 
   offerOrders() {

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from ...discovery import Registry
+from ..diagnostics import Code
 from ..factor import Factor
 from ..grammar import Unreadable
 from ..language import DEFAULT, Language
+from ..numbers import what_was_found
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,15 @@ class WrittenArgument:
     name: str = ""
     position: int = 0
     language: Language = DEFAULT
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """What the user should know about an argument of a tag that works: a warning."""
+
+    argument: str
+    code: Code
+    message: str
 
 
 @dataclass(slots=True)
@@ -73,8 +84,8 @@ class Feature:
         """Adds this feature's factor, or puts it around the others'."""
 
     @classmethod
-    def remarks(cls, draft: Draft) -> Iterable[tuple[str, str]]:  # noqa: ARG003
-        """(argument's name, what the user should know about it), as warnings."""
+    def remarks(cls, draft: Draft) -> Iterable[Remark]:  # noqa: ARG003
+        """What the user should know about the arguments of a tag that works."""
         return ()
 
 
@@ -95,5 +106,7 @@ def one_of(text: str, choices: Sequence[str]) -> str:
     """`text` in lower case, if it is one of `choices`. Raises Unreadable."""
     word = text.strip().lower()
     if word not in choices:
-        raise Unreadable(f"expected {' or '.join(choices)}, found {text.strip() or 'nothing'!r}")
+        *most, last = choices
+        expected = f"{', '.join(most)} or {last}" if most else last
+        raise Unreadable(f"expected {expected}, {what_was_found(text)}")
     return word

@@ -1,6 +1,6 @@
 """A number that changes over the steps: `0@0;1@0.5`, wherever a weight may stand.
 
-Points are parted by `;` or `,`; `w@p` is the weight at a position (see position.py), linear in
+Points are separated by `;` or `,`; `w@p` is the weight at a position (see position.py), linear in
 between and constant outside. A word after a point names the easing that leads to it. `w~p` is
 loractl's way to write `w@p`, and a later point without a position is at the end, as there.
 """
@@ -117,12 +117,12 @@ class _Points(Transformer[Token, Value]):
 
     def curve(self, parts: Sequence[tuple[Token, Token | None, Token | None]]) -> Value:
         if len(parts) > 1 and parts[0][1] is None:
-            raise Unreadable("the first point has no position: expected for example 1@0;0@0.5")
+            raise Unreadable("the first point needs a position, as in 1@0;0@0.5")
         # A 1 among fractions is the end, as loractl has it; among steps it is the first step.
         fractions = all(where is None or (finite_number(where) or 0) <= 1 for _, where, _ in parts)
         points = tuple(_point(*part, fractions) for part in parts)
         if len({point.where.unit == "sigma" for point in points}) > 1:
-            raise Unreadable("expected all points by sigma or none: found both")
+            raise Unreadable("sigma cannot be mixed with steps or fractions in one curve")
         return Curve(points) if len({point.value for point in points}) > 1 else points[0].value
 
 
@@ -159,6 +159,6 @@ def read_weight(text: str) -> Value:
     if "@" not in text and "~" not in text:
         raise Unreadable(f"expected a number (0.8) or a curve (0@0;1@0.5), {what_was_found(text)}")
     if "%" in text:
-        raise Unreadable("expected a fraction without %: 0.5 instead of 50%", text.index("%"))
+        raise Unreadable("expected a fraction, not a percentage: 0.5 for 50%", text.index("%"))
     read: Value = _READER.read(text)
     return read

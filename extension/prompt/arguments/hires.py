@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from ...records import Progress, Row, Target
 from ..factor import Factor
-from .base import Draft, Feature, WrittenArgument
+from .base import Draft, Feature, Remark, WrittenArgument
 from .curve import Curve, Value, read_weight
 from .weight import Weight, fixed_in_text_encoder
 
@@ -44,8 +44,8 @@ class Hires(Feature):
         draft.factors[0] = Passes(draft.factors[0], Weight(te, unet))
 
     @classmethod
-    def remarks(cls, draft: Draft) -> Iterable[tuple[str, str]]:
+    def remarks(cls, draft: Draft) -> Iterable[Remark]:
         name = "hrte" if "hrte" in draft.values else "hr"
         te = draft.values.get(name)
         if isinstance(te, Curve):
-            yield name, fixed_in_text_encoder(te)
+            yield fixed_in_text_encoder(name, te)

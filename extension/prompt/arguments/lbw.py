@@ -22,7 +22,7 @@ from ..block_weights import BlockWeights, amount, line_fits, read_blocks, read_e
 from ..factor import Factor
 from ..grammar import Unreadable
 from ..numbers import read_number
-from .base import Draft, Feature, WrittenArgument
+from .base import Draft, Feature, Remark, WrittenArgument
 
 
 class BlockFactor(Factor):
@@ -73,7 +73,9 @@ class Lbw(Feature):
             return read_number(written.text, "a number for X")
         items = [item.strip() for item in written.text.split(";") if item.strip()]
         if not items:
-            raise Unreadable("expected a preset, numbers or pairs such as OUT03@1, found nothing")
+            raise Unreadable(
+                "expected a preset, a list of numbers or pairs such as OUT03@1, found nothing"
+            )
         read = read_elements if written.name == "lbwe" else read_blocks
         return read(items, written.language.presets)
 
@@ -94,7 +96,7 @@ class Lbw(Feature):
             draft.factors.append(BlockFactor(*choice, values.get("x", 1.0)))
 
     @classmethod
-    def remarks(cls, draft: Draft) -> Iterable[tuple[str, str]]:
+    def remarks(cls, draft: Draft) -> Iterable[Remark]:
         choice = draft.values.get("lbw", BlockWeights())
         if "x" in draft.values and not any("X" in value for _, value in choice.values):
-            yield "x", "x= has a meaning only with a preset that holds X"
+            yield Remark("x", "no-effect", "x= has no effect without a preset that contains X")

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from ...records import Progress, Row, Target
 from ..factor import Factor
-from .base import Draft, Feature, WrittenArgument, one_of
+from .base import Draft, Feature, Remark, WrittenArgument, one_of
 
 WORDS = ("cond", "uncond", "part")
 
@@ -56,11 +56,14 @@ class Only(Feature):
             draft.factors.append(AndPart(draft.part))
 
     @classmethod
-    def remarks(cls, draft: Draft) -> Iterable[tuple[str, str]]:
+    def remarks(cls, draft: Draft) -> Iterable[Remark]:
         only = draft.values["only"]
         if draft.part is None and "cond" in only:
-            yield "only", "a tag in the negative prompt acts on uncond only: this one never acts"
+            text = "a tag in a negative prompt acts on the negative side, so this one never acts"
+            yield Remark("only", "never-on", text)
         if draft.part is None and "part" in only:
-            yield "only", "a negative prompt has no parts: only=part has no effect there"
+            text = "a negative prompt has no AND parts, so only=part has no effect in it"
+            yield Remark("only", "no-effect", text)
         if "uncond" in only and only & {"cond", "part"}:
-            yield "only", "no row is on both sides: this tag never acts"
+            text = "uncond excludes cond and part, so this tag never acts"
+            yield Remark("only", "never-on", text)

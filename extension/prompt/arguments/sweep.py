@@ -9,7 +9,7 @@ from typing import ClassVar
 from ...records import Progress, Row, Target
 from ..factor import Factor
 from ..numbers import read_number
-from .base import Draft, Feature, WrittenArgument, one_of
+from .base import Draft, Feature, Remark, WrittenArgument, one_of
 
 
 class Sweep(Factor):
@@ -32,7 +32,9 @@ class Sweeps(Feature):
     @classmethod
     def read(cls, written: WrittenArgument) -> tuple[float, ...]:
         values = re.split(r"[;,]", written.text)
-        return tuple(read_number(one, "numbers parted by semicolons (0;0.5;1)") for one in values)
+        return tuple(
+            read_number(one, "numbers separated by semicolons (0;0.5;1)") for one in values
+        )
 
     @classmethod
     def compose(cls, draft: Draft) -> None:
@@ -49,6 +51,6 @@ class Seed(Feature):
         return one_of(written.text, ("same",))
 
     @classmethod
-    def remarks(cls, draft: Draft) -> Iterable[tuple[str, str]]:
+    def remarks(cls, draft: Draft) -> Iterable[Remark]:
         if "sweep" not in draft.values:
-            yield "seed", "seed= has a meaning only together with sweep="
+            yield Remark("seed", "no-effect", "seed= has no effect without sweep=")

@@ -11,7 +11,7 @@ from typing import ClassVar
 from ...records import Progress, Row, Target
 from ..factor import Factor
 from ..position import BEGINNING
-from .base import Draft, Feature, WrittenArgument
+from .base import Draft, Feature, Remark, WrittenArgument
 from .curve import Curve, Value, read_weight
 
 
@@ -48,15 +48,17 @@ class Weights(Feature):
         draft.factors.append(Weight(te, draft.values.get("unet", te)))
 
     @classmethod
-    def remarks(cls, draft: Draft) -> Iterable[tuple[str, str]]:
+    def remarks(cls, draft: Draft) -> Iterable[Remark]:
         te = draft.values.get("te")
         if isinstance(te, Curve):
-            yield "te", fixed_in_text_encoder(te)
+            yield fixed_in_text_encoder("te", te)
 
 
-def fixed_in_text_encoder(te: Curve) -> str:
-    """What to tell about a curve on the text encoder."""
-    return (
-        "the prompt is encoded once, before the first step: in the text encoder this curve is "
-        f"{te.at(BEGINNING):g} throughout"
+def fixed_in_text_encoder(argument: str, te: Curve) -> Remark:
+    """That a curve on the text encoder is one number."""
+    return Remark(
+        argument,
+        "constant-in-text-encoder",
+        "the text encoder runs once, before the first step: there this curve is "
+        f"{te.at(BEGINNING):g} throughout",
     )

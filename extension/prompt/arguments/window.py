@@ -13,7 +13,7 @@ from ...records import Progress, Row, Target
 from ..factor import Factor
 from ..grammar import Unreadable
 from ..position import BEGINNING, Position, read_position
-from .base import Draft, Feature, WrittenArgument
+from .base import Draft, Feature, Remark, WrittenArgument
 
 Bounds = tuple[Position | None, Position | None]
 
@@ -57,14 +57,14 @@ class Windows(Feature):
                 draft.factors.append(Window(bounds))
 
     @classmethod
-    def remarks(cls, draft: Draft) -> Iterable[tuple[str, str]]:
+    def remarks(cls, draft: Draft) -> Iterable[Remark]:
         for name in cls.names:
             start = draft.values.get(name, (None, None))[0]
             if start is not None and draft.values.get("te", 1.0):
-                yield (
+                yield Remark(
                     name,
-                    "the prompt is encoded once, before the first step: "
-                    "this tag is off in the text encoder",
+                    "constant-in-text-encoder",
+                    "the text encoder runs once, before the first step: there this tag is off",
                 )
 
 
