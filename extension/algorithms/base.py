@@ -91,7 +91,7 @@ class Algorithm:
         self.tensors = dict(tensors)
         self.settings = settings or Settings()
         if self.settings.rank is not None and self.settings.rank < 1:
-            reason = f"cannot be cut to rank {self.settings.rank}: at least 1 is left"
+            reason = f"cannot be cut to rank {self.settings.rank}: the least is 1"
             raise ModuleError("rank", reason)
         self.shapes = {slot: tuple(tensor.shape) for slot, tensor in self.tensors.items()}
         for slot, tensor in self.tensors.items():
@@ -126,7 +126,7 @@ class Algorithm:
         if tensor is not None and not tensor.is_meta:
             value = scalar("alpha", tensor)
         if value is not None and not (math.isfinite(value) and value > 0):
-            reason = f"alpha is {value:g}, and the scale alpha / rank would make no sense"
+            reason = f"alpha is {value:g}; the scale alpha / rank must be positive and finite"
             raise ModuleError("alpha", reason)
         return value
 

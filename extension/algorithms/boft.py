@@ -20,6 +20,7 @@ from .oft import Oft
 from .rotation import blockwise, bounded, cayley, skewed
 from .values import ComputeSpec
 from .watched_layer import WatchedLayer
+from .weight_shapes import refuse_norm
 
 MOST_STAGES = 32
 
@@ -77,17 +78,17 @@ class Boft(Oft):
         stages, count, block, width = self.size()
         if block != width or block % 2:
             raise ModuleError(
-                "form", f"should have square blocks of an even size and has {self.size()}"
+                "form", f"its blocks have shape {self.size()}; expected square ones of even size"
             )
         if stages > MOST_STAGES or (count * block) % (2**stages * (block // 2)):
-            raise ModuleError("form", f"has {stages} stages for {count} blocks of {block}")
+            raise ModuleError("form", f"{stages} stages are too many for {count} blocks of {block}")
 
     def fit_shape(self, kind: Kind, shape: Shape) -> None:
         _, count, block, _ = self.size()
-        if kind == "norm" or count * block != shape[0]:
-            raise ModuleError(
-                "shape", f"has {count} blocks of {block}, the layer {shape[0]} outputs"
-            )
+        refuse_norm(kind)
+        if count * block != shape[0]:
+            made = f"{count} blocks of {block} are for {count * block} outputs"
+            raise ModuleError("shape", f"{made}; the layer has {shape[0]}")
         if "rescale" in self.tensors:
             vector("rescale", self.tensors["rescale"], shape[0], "outputs")
 

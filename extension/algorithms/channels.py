@@ -35,7 +35,7 @@ def vector(slot: str, tensor: Tensor, size: int, what: str) -> Tensor:
     """(size,) from any shape of so many elements; ModuleError otherwise."""
     if tensor.numel() != size:
         raise ModuleError(
-            "shape", f"{slot} has {tensor.numel()} values, the layer has {size} {what}"
+            "shape", f"{slot} has {tensor.numel()} values; the layer has {size} {what}"
         )
     return tensor.flatten()
 

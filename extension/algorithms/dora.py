@@ -89,7 +89,8 @@ class Dora(Algorithm):
     def check(self) -> None:
         if all(slot in self.tensors for slot in LENGTHS):
             raise ModuleError(
-                "ambiguous", "holds dora_scale and a magnitude vector: which one is meant?"
+                "ambiguous",
+                "has both dora_scale and a magnitude vector: it is not clear which is meant",
             )
 
     @property
@@ -108,7 +109,7 @@ class Dora(Algorithm):
         size = self.tensors[self.slot].numel()
         if size not in (outputs, inputs) or (self.slot == "magnitude" and size != outputs):
             wanted = f"{outputs} outputs and {inputs} inputs"
-            raise ModuleError("shape", f"{self.slot} has shape {shape}, the layer has {wanted}")
+            raise ModuleError("shape", f"{self.slot} has shape {shape}; the layer has {wanted}")
         if self.slot == "magnitude" or size != inputs:
             return True
         return size == outputs and not (len(shape) > 1 and shape[0] == 1 and size > 1)

@@ -64,16 +64,18 @@ class Glora(Algorithm):
     def check(self) -> None:
         for slot in ("a1", "a2", "b1", "b2"):
             if len(self.shape(slot)) < 2:
-                raise ModuleError("form", f"{slot} should be a matrix and is {self.shape(slot)}")
+                raise ModuleError("form", f"{slot} has shape {self.shape(slot)}; expected a matrix")
         a1, a2, b1 = (
             weight_shapes.matrix_shape(slot, self.shape(slot)) for slot in self.named()[:3]
         )
         b2 = self.shape(self.named()[3])
         if a1[::-1] != a2:
-            raise ModuleError("rank", f"a1 {a1} and a2 {a2} do not fit each other")
-        core = self.shape("bm") if "bm" in self.tensors else (b1[1], b1[1], 1, 1)
+            raise ModuleError("rank", f"a1 {a1} and a2 {a2} do not match")
+        if b1[1] != b2[0]:
+            raise ModuleError("rank", f"b1 has rank {b1[1]}, b2 has rank {b2[0]}")
+        core = self.shape("bm") if "bm" in self.tensors else (b1[1], b2[0], 1, 1)
         if core[:2] != (b1[1], b2[0]) or len(core) != 4:
-            raise ModuleError("rank", f"b1 has rank {b1[1]}, b2 {b2[0]}, with a core {core}")
+            raise ModuleError("rank", f"bm has shape {core}, between b1 and b2 of rank {b1[1]}")
 
     @property
     def rank(self) -> int:
@@ -92,7 +94,7 @@ class Glora(Algorithm):
         if inputs != shape[1] and not (
             inputs == weight_shapes.LATENT and shape[1] in weight_shapes.WIDENED
         ):
-            raise ModuleError("shape", f"a has {inputs} inputs, the layer has {shape[1]}")
+            raise ModuleError("shape", f"a is for {inputs} inputs; the layer has {shape[1]}")
 
     def a(self, spec: ComputeSpec, channels: int) -> tuple[Tensor, Tensor]:
         """a1 (i, r) and a2 (r, i) for i = `channels`, at the used rank."""

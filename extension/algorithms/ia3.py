@@ -54,7 +54,9 @@ class Ia3(Algorithm):
     def _fit_either(self, shape: Shape) -> None:
         size = self.tensors["weight"].numel()
         if size not in shape[:2]:
-            raise ModuleError("shape", f"weight has {size} values, the layer {shape[0]} outputs")
+            raise ModuleError(
+                "shape", f"weight has {size} values; the layer has {shape[0]} outputs"
+            )
 
     def delta_weight(self, layer: WatchedLayer, spec: ComputeSpec) -> Tensor:
         """v ∘ W."""

@@ -76,10 +76,10 @@ class Loha(Algorithm):
 
     def check(self) -> None:
         if ("hada_t2" in self.tensors) != self.tucker:
-            raise ModuleError("incomplete", "has a core for one half of LoHa only")
+            raise ModuleError("incomplete", "only one of the two halves of LoHa has a core")
         first, second = self._half("1"), self._half("2")
         if first != second:
-            raise ModuleError("rank", f"multiplies a {first} by a {second} element by element")
+            raise ModuleError("rank", f"its halves have different shapes, {first} and {second}")
 
     def _half(self, which: str) -> Shape:
         """The shape of A·B: (o, n), or (o, i, kh, kw)."""
@@ -88,12 +88,14 @@ class Loha(Algorithm):
         if not self.tucker:
             if a[1] != b[0]:
                 raise ModuleError(
-                    "rank", f"hada_w{which}_a has rank {a[1]}, hada_w{which}_b {b[0]}"
+                    "rank", f"hada_w{which}_a has rank {a[1]}, hada_w{which}_b has rank {b[0]}"
                 )
             return (a[0], b[1])
         core = self.shape(f"hada_t{which}")
         if len(core) != 4 or core[:2] != (a[0], b[0]):
-            raise ModuleError("rank", f"hada_t{which} is {core}, between ranks {a[0]} and {b[0]}")
+            raise ModuleError(
+                "rank", f"hada_t{which} has shape {core}, between ranks {a[0]} and {b[0]}"
+            )
         return (a[1], b[1], *core[2:])
 
     @property

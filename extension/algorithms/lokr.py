@@ -67,7 +67,7 @@ class Lokr(Algorithm):
         a = weight_shapes.matrix_shape("lokr_w1_a", self.shape("lokr_w1_a"))
         b = weight_shapes.matrix_shape("lokr_w1_b", self.shape("lokr_w1_b"))
         if a[1] != b[0]:
-            raise ModuleError("rank", f"lokr_w1_a has rank {a[1]}, lokr_w1_b {b[0]}")
+            raise ModuleError("rank", f"lokr_w1_a has rank {a[1]}, lokr_w1_b has rank {b[0]}")
         return a[0], b[1]
 
     def _second(self) -> Shape:
@@ -75,20 +75,26 @@ class Lokr(Algorithm):
         if "lokr_w2" in self.tensors:
             shape = self.shape("lokr_w2")
             if len(shape) not in (2, 4):
-                raise ModuleError("form", f"lokr_w2 should be a matrix or a kernel and is {shape}")
+                raise ModuleError(
+                    "form", f"lokr_w2 has shape {shape}; expected a matrix or a kernel"
+                )
             return shape
         a = weight_shapes.matrix_shape("lokr_w2_a", self.shape("lokr_w2_a"))
         b = self.shape("lokr_w2_b")
         if len(b) < 2:
-            raise ModuleError("form", f"lokr_w2_b should be (rank, inputs) and is {b}")
+            raise ModuleError("form", f"lokr_w2_b has shape {b}; expected (rank, inputs)")
         ranks = (a[0] if self.tucker else a[1], b[0])
         if not self.tucker:
             if ranks[0] != ranks[1]:
-                raise ModuleError("rank", f"lokr_w2_a has rank {ranks[0]}, lokr_w2_b {ranks[1]}")
+                raise ModuleError(
+                    "rank", f"lokr_w2_a has rank {ranks[0]}, lokr_w2_b has rank {ranks[1]}"
+                )
             return (a[0], *b[1:])
         core = self.shape("lokr_t2")
         if len(core) != 4 or core[:2] != ranks:
-            raise ModuleError("rank", f"lokr_t2 is {core}, between ranks {ranks[0]} and {ranks[1]}")
+            raise ModuleError(
+                "rank", f"lokr_t2 has shape {core}, between ranks {ranks[0]} and {ranks[1]}"
+            )
         return (a[1], weight_shapes.matrix_shape("lokr_w2_b", b)[1], *core[2:])
 
     @property

@@ -95,16 +95,18 @@ class Lora(Algorithm):
         columns = weight_shapes.matrix_shape("up", self.shape("up"))[1]
         down = self.shape("down")
         if len(down) < 2:
-            raise ModuleError("form", f"down should be (rank, inputs) and is {down}")
-        inner = (columns, down[0])
+            raise ModuleError("form", f"down has shape {down}; expected (rank, inputs)")
+        rank = down[0]
         if "mid" in self.tensors:
             mid = self.shape("mid")
             weight_shapes.matrix_shape("down", down)
-            if len(mid) != 4 or mid[:2] != inner:
-                reason = f"mid is {mid}, between an up of rank {inner[0]} and {inner[1]}"
+            if len(mid) != 4 or mid[:2] != (columns, rank):
+                reason = (
+                    f"mid has shape {mid}, between an up of rank {columns} and a down of {rank}"
+                )
                 raise ModuleError("rank", reason)
-        elif columns != down[0]:
-            raise ModuleError("rank", f"up has rank {columns}, down has rank {down[0]}")
+        elif columns != rank:
+            raise ModuleError("rank", f"up has rank {columns}, down has rank {rank}")
 
     @property
     def rank(self) -> int:

@@ -30,11 +30,12 @@ class Norm(Algorithm):
 
     def fit_shape(self, kind: Kind, shape: Shape) -> None:
         if kind != "norm":
-            raise ModuleError("kind", f"is for a norm, the layer is {kind}")
+            raise ModuleError("kind", f"is for norm layers; this layer is {kind}")
         for slot in self.covers(dict.fromkeys(self.tensors, ())):
             if self.tensors[slot].numel() != shape[0]:
                 raise ModuleError(
-                    "shape", f"{slot} is {self.shape(slot)}, the layer has {shape[0]} channels"
+                    "shape",
+                    f"{slot} has shape {self.shape(slot)}; the layer has {shape[0]} channels",
                 )
 
     def delta_weight(self, layer: WatchedLayer, spec: ComputeSpec) -> Tensor:

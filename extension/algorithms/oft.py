@@ -21,6 +21,7 @@ from .channels import back, last, vector
 from .rotation import blockwise, bounded, cayley, skewed
 from .values import ComputeSpec
 from .watched_layer import WatchedLayer
+from .weight_shapes import refuse_norm
 
 
 def delta_weight(weight: Tensor, blocks: Tensor) -> Tensor:
@@ -55,14 +56,16 @@ class Rotation(Algorithm):
     def check(self) -> None:
         size = self.size()
         if len(size) != 3 or size[1] != size[2]:
-            raise ModuleError("form", f"should have square blocks (K, n, n) and has {size}")
+            raise ModuleError(
+                "form", f"its blocks have shape {size}; expected square ones, (K, n, n)"
+            )
 
     def fit_shape(self, kind: Kind, shape: Shape) -> None:
         count, block, _ = self.size()
-        if kind == "norm" or count * block != shape[0]:
-            raise ModuleError(
-                "shape", f"has {count} blocks of {block}, the layer {shape[0]} outputs"
-            )
+        refuse_norm(kind)
+        if count * block != shape[0]:
+            made = f"{count} blocks of {block} are for {count * block} outputs"
+            raise ModuleError("shape", f"{made}; the layer has {shape[0]}")
         if "rescale" in self.tensors:
             vector("rescale", self.tensors["rescale"], shape[0], "outputs")
 

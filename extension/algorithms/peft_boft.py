@@ -22,6 +22,7 @@ from .channels import back, last, rows, vector
 from .rotation import blockwise, cayley
 from .values import ComputeSpec
 from .watched_layer import WatchedLayer
+from .weight_shapes import refuse_norm
 
 
 @dataclass(slots=True)
@@ -83,16 +84,18 @@ class PeftBoft(Algorithm):
     def check(self) -> None:
         shape = self.shape("boft_R")
         if len(shape) != 4 or shape[2] != shape[3]:
-            raise ModuleError("form", f"boft_R should be (m, K, b, b) and is {shape}")
+            raise ModuleError("form", f"boft_R has shape {shape}; expected (m, K, b, b)")
         stages, count, block, _ = shape
         if stages > 1 and (block % 2 or count % 2 ** min(stages - 1, MOST_STAGES)):
-            raise ModuleError("form", f"has {stages} stages for {count} blocks of {block}")
+            raise ModuleError("form", f"{stages} stages are too many for {count} blocks of {block}")
 
     def fit_shape(self, kind: Kind, shape: Shape) -> None:
         _, count, block, _ = self.shape("boft_R")
         columns = math.prod(shape[1:])
-        if kind == "norm" or count * block != columns:
-            raise ModuleError("shape", f"has {count} blocks of {block}, the layer {columns} inputs")
+        refuse_norm(kind)
+        if count * block != columns:
+            made = f"{count} blocks of {block} are for {count * block} inputs"
+            raise ModuleError("shape", f"{made}; the layer has {columns}")
         vector("boft_s", self.tensors["boft_s"], shape[0], "outputs")
 
     def map(self, spec: ComputeSpec) -> ScaledRotation:

@@ -31,7 +31,8 @@ class PeftIa3(Algorithm):
         made, size = self.shape("ia3_l"), self.tensors["ia3_l"].numel()
         if size not in shape[:2]:
             raise ModuleError(
-                "shape", f"ia3_l is {made}, the layer has {shape[0]} outputs, {shape[1]} inputs"
+                "shape",
+                f"ia3_l has shape {made}; the layer has {shape[0]} outputs and {shape[1]} inputs",
             )
         matrix_of_inputs = len(made) == 2 and made[0] == 1 and size == shape[1]
         return size == shape[0] and not (matrix_of_inputs and size > 1)

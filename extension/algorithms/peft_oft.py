@@ -25,6 +25,7 @@ from .channels import back, last
 from .rotation import blockwise
 from .values import ComputeSpec
 from .watched_layer import WatchedLayer
+from .weight_shapes import refuse_norm
 
 TERMS = 5
 PEFTS = frozenset({"PEFT", "diffusers", "bare"})  # dialects that PEFT's users write
@@ -72,7 +73,9 @@ class PeftOft(Algorithm):
         shape = self.shape("oft_R")
         block = self.block
         if len(shape) != 2 or block * (block - 1) // 2 != shape[1]:
-            raise ModuleError("form", f"oft_R is {shape}: no triangles n(n − 1)/2")
+            raise ModuleError(
+                "form", f"oft_R has shape {shape}; expected triangles, n(n − 1)/2 columns"
+            )
 
     @property
     def block(self) -> int:
@@ -89,10 +92,10 @@ class PeftOft(Algorithm):
     def fit_shape(self, kind: Kind, shape: Shape) -> None:
         count, columns = self.shape("oft_R")[0], math.prod(shape[1:])
         shared = count == 1 and columns % self.block == 0
-        if kind == "norm" or not (count * self.block == columns or shared):
-            raise ModuleError(
-                "shape", f"has {count} blocks of {self.block}, the layer {columns} inputs"
-            )
+        refuse_norm(kind)
+        if not (count * self.block == columns or shared):
+            made = f"{count} blocks of {self.block} are for {count * self.block} inputs"
+            raise ModuleError("shape", f"{made}; the layer has {columns}")
 
     def blocks(self, layer: WatchedLayer, spec: ComputeSpec) -> Tensor:
         """R − I, (K, n, n) or one for all, so that x' = x + x (R − I)."""

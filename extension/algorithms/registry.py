@@ -21,7 +21,9 @@ def choose(shapes: Shapes) -> type[Algorithm]:
     best = max(found, key=lambda algorithm: len(algorithm.covers(shapes)))
     foreign = set(shapes) - best.covers(shapes) - set(SHARED)
     if foreign:
-        reason = f"holds {_list(foreign)} beside a whole {best.name}: which one is meant?"
+        reason = (
+            f"has {_list(foreign)} besides a complete {best.name}: it is not clear which is meant"
+        )
         raise ModuleError("ambiguous", reason)
     return best
 
@@ -29,12 +31,12 @@ def choose(shapes: Shapes) -> type[Algorithm]:
 def _incomplete(slots: set[str]) -> str:
     own = slots - set(SHARED)
     if not own:
-        return f"holds nothing but {_list(slots)}"
+        return f"has only {_list(slots)}"
     nearest = max(ALGORITHMS, key=lambda a: (len(own & set(a.suffixes)), -len(a.required)))
     missing = nearest.required - own
     if not missing:
-        return f"holds {_list(own)} and nothing that it belongs to"
-    return f"holds {_list(own)} but no {_list(missing)}: half a {nearest.name}"
+        return f"has {_list(own)} without the weights that go with it"
+    return f"has {_list(own)} but no {_list(missing)}: an incomplete {nearest.name}"
 
 
 def _list(slots: Iterable[str]) -> str:

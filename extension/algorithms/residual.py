@@ -26,16 +26,16 @@ def check(tensors: Mapping[str, Tensor], kind: Kind, shape: Shape) -> None:
     """Raises ModuleError where there is a residual that has not W's size."""
     dense = tensors.get("bias")
     if dense is not None and dense.numel() != math.prod(shape):
-        reason = f"bias has shape {tuple(dense.shape)}, the {kind} layer's weight {shape}"
+        reason = f"bias has shape {tuple(dense.shape)}; the {kind} layer's weight has {shape}"
         raise ModuleError("shape", reason)
     missing = [slot for slot in SPARSE if slot not in tensors]
     if missing and len(missing) < len(SPARSE):
-        raise ModuleError("incomplete", f"has a sparse bias without {', '.join(missing)}")
+        raise ModuleError("incomplete", f"has a sparse residual without {', '.join(missing)}")
     if not missing:
         indices, values = tensors["bias_indices"], tensors["bias_values"]
         fits = indices.dim() == 2 and indices.shape[1] == values.numel()
         if not fits or indices.shape[0] != tensors["bias_size"].numel():
-            reason = "bias_indices, bias_values and bias_size do not fit each other"
+            reason = "bias_indices, bias_values and bias_size do not match"
             raise ModuleError("form", reason)
 
 
@@ -81,10 +81,10 @@ class Beside(Delta):
 def sparse(tensors: Mapping[str, Tensor], shape: Shape, spec: ComputeSpec) -> tuple[Tensor, Tensor]:
     """Places (n,) in the flat W, int32, and the values there."""
     if any(tensors[slot].is_floating_point() for slot in ("bias_size", "bias_indices")):
-        raise ModuleError("dtype", "bias_size and bias_indices should be integers")
+        raise ModuleError("dtype", "bias_size and bias_indices must be integers")
     size = tuple(int(n) for n in tensors["bias_size"].flatten().tolist())
     if min(size, default=0) < 1 or math.prod(size) != math.prod(shape):
-        raise ModuleError("shape", f"bias_size is {size}, the layer's weight is {shape}")
+        raise ModuleError("shape", f"bias_size is {size}; the layer's weight has shape {shape}")
     flat = _flat(tensors["bias_indices"].to(spec.device, torch.int64), size)
     return flat.to(torch.int32), spec.of(tensors["bias_values"]).flatten()
 

@@ -50,7 +50,7 @@ class Tlora(Algorithm):
         p = weight_shapes.matrix_shape("p_layer", self.shape("p_layer"))
         ranks = {q[0], p[1], self.tensors["lambda_layer"].numel()}
         if len(ranks) > 1:
-            raise ModuleError("rank", f"q, p and lambda have the ranks {sorted(ranks)}")
+            raise ModuleError("rank", f"q, p and lambda have different ranks: {sorted(ranks)}")
 
     @property
     def rank(self) -> int:
@@ -66,7 +66,7 @@ class Tlora(Algorithm):
         super().fit_shape(kind, shape)
         if self.delta_shape()[1] != torch.Size(shape[1:]).numel():
             raise ModuleError(
-                "shape", "is T-LoRA for a kernel or other inputs, which nothing defines"
+                "shape", "T-LoRA is not defined for kernels, nor for another number of inputs"
             )
 
     def factors(self, layer: WatchedLayer, spec: ComputeSpec) -> tuple[Tensor, Tensor]:

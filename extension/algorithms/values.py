@@ -52,7 +52,7 @@ def working(dtype: torch.dtype) -> torch.dtype:
 def scalar(slot: str, tensor: Tensor) -> float:
     """A tensor of one element, () or (1,), of any dtype, as a number."""
     if tensor.numel() != 1 or tensor.is_complex():
-        raise ModuleError("form", f"{slot} should be one number and is {_described(tensor)}")
+        raise ModuleError("form", f"{slot} is {_described(tensor)}; expected one number")
     return float(tensor.to(torch.float64).item())
 
 
@@ -60,16 +60,16 @@ def demand_float(slot: str, tensor: Tensor) -> None:
     """Raises ModuleError where a weight is of integers, booleans or complex numbers."""
     if not tensor.is_floating_point():
         raise ModuleError(
-            "dtype", f"{slot} is {_described(tensor)}: weights are floating-point numbers"
+            "dtype", f"{slot} is {_described(tensor)}; expected floating-point numbers"
         )
 
 
 def demand_size(slot: str, shape: Shape) -> None:
     """Raises ModuleError where a tensor is empty, or has more dimensions than any weight."""
     if 0 in shape:
-        raise ModuleError("form", f"{slot} is empty: its shape is {shape}, a rank of 0")
+        raise ModuleError("form", f"{slot} has shape {shape}: it is empty")
     if len(shape) > MOST_DIMENSIONS:
-        raise ModuleError("form", f"{slot} has {len(shape)} dimensions")
+        raise ModuleError("form", f"{slot} has {len(shape)} dimensions, more than any weight")
 
 
 def _described(tensor: Tensor) -> str:

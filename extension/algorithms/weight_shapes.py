@@ -22,7 +22,9 @@ WIDENED = (8, 9)  # pix2pix, inpainting
 def matrix_shape(slot: str, shape: Shape) -> tuple[int, int]:
     """(rows, columns) of a factor that is a matrix, written (r, c) or (r, c, 1, 1)."""
     if len(shape) < 2 or math.prod(shape[2:]) != 1:
-        raise ModuleError("form", f"{slot} should be a matrix or a 1x1 convolution and is {shape}")
+        raise ModuleError(
+            "form", f"{slot} has shape {shape}; expected a matrix or a 1x1 convolution"
+        )
     return shape[0], shape[1]
 
 
@@ -51,7 +53,7 @@ def _unflattened(columns: int, host: Shape) -> Shape:
 def refuse_norm(kind: Kind) -> None:
     """Raises ModuleError where the layer is a norm."""
     if kind == "norm":
-        raise ModuleError("kind", "is for linear layers and convolutions, the layer is a norm")
+        raise ModuleError("kind", "is for linear layers and convolutions; this layer is a norm")
 
 
 def check(made: Shape, kind: Kind, shape: Shape) -> None:
@@ -59,11 +61,11 @@ def check(made: Shape, kind: Kind, shape: Shape) -> None:
     if min(len(made), len(shape)) < 2:
         if math.prod(made) != math.prod(shape) or len(shape) > 1:
             raise ModuleError(
-                "shape", f"changes a weight of shape {made}, the {kind} layer's is {shape}"
+                "shape", f"is for a weight of shape {made}; the {kind} layer's is {shape}"
             )
         return
     if made[0] != shape[0]:
-        raise ModuleError("shape", f"has {made[0]} outputs, the layer has {shape[0]}")
+        raise ModuleError("shape", f"is for {made[0]} outputs; the layer has {shape[0]}")
     _check_inputs(inputs(made[1:], shape[1:]), shape[1:])
 
 
@@ -71,10 +73,10 @@ def _check_inputs(made: Shape, host: Shape) -> None:
     """Both (i[, kh, kw])."""
     widened = host[0] in WIDENED and made[0] == LATENT and len(host) > 1
     if made[0] != host[0] and not widened:
-        raise ModuleError("shape", f"has {made[0]} inputs, the layer has {host[0]}")
+        raise ModuleError("shape", f"is for {made[0]} inputs; the layer has {host[0]}")
     if math.prod(made[1:]) != 1 and made[1:] != host[1:]:
         layer = f"a {_kernel(host[1:])} kernel" if len(host) > 1 else "none"
-        raise ModuleError("shape", f"has a {_kernel(made[1:])} kernel, the layer has {layer}")
+        raise ModuleError("shape", f"is for a {_kernel(made[1:])} kernel; the layer has {layer}")
 
 
 def narrowed(made: Shape, shape: Shape) -> bool:

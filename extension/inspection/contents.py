@@ -92,7 +92,7 @@ def _code(misfit: str | None, lost: Sequence[Unused]) -> Code:
 
 def _problems(lost: Sequence[Unused], examined: Examined) -> Iterable[str]:
     if lost:
-        yield f"{len(lost)} modules or keys of it do nothing"
+        yield f"{len(lost)} of its modules and keys are not used"
     if examined.nonfinite:
         yield f"{len(examined.nonfinite)} tensors hold NaN or infinite values"
 

@@ -31,7 +31,7 @@ def _verdict(facts: Mapping[str, Any]) -> str:
     counts = facts["counts"]
     if facts["usable"] == "yes":
         return f"usable{on}: all {counts['matched']} modules"
-    return f"usable in part{on}: {counts['matched']} modules, {counts['unmatched']} items not"
+    return f"partly usable{on}: {counts['matched']} modules, {counts['unmatched']} items not"
 
 
 def _contents(facts: Mapping[str, Any]) -> Iterator[str]:
@@ -58,7 +58,7 @@ def _hashes(facts: Mapping[str, Any]) -> Iterator[str]:
     if found:
         yield f"  hashes      tensors {found['autov3']} (AutoV3), file {found['autov2']} (AutoV2)"
     for claim in facts["claims"]:
-        truth = "true" if claim["true"] else "not the hash of its tensors or of the file"
+        truth = "true" if claim["true"] else "neither the hash of its tensors nor of the file"
         yield f"  claims      {claim['name']} {claim['value'][:12]}: {truth}"
 
 

@@ -39,5 +39,5 @@ def _alpha(module: Module, read: Read, nonfinite: dict[str, int]) -> float | Non
     bad = {module.slots[slot]: count for slot, count in counts.items() if count}
     if bad:
         nonfinite |= bad
-        raise ModuleError("nonfinite", f"holds NaN or infinite values in {len(bad)} of its tensors")
+        raise ModuleError("nonfinite", f"{len(bad)} of its tensors hold NaN or infinite values")
     return algorithm.alpha

@@ -49,7 +49,7 @@ def find_part(key: str, shape: Shape, metadata: Mapping[str, str]) -> tuple[str,
     else:
         return "a bundled embedding of an unknown kind"
     if len(name) > LONGEST or _UNFIT.search(name):
-        return "a bundled embedding whose name cannot be used as a name"
+        return "a bundled embedding whose name could not be a file's name"
     if len(shape) not in (1, 2) or not 0 < shape[-1] <= WIDEST or not shape[0]:
-        return f"a bundled embedding with vectors of the shape {list(shape)[:4]}"
+        return f"a bundled embedding with vectors of shape {list(shape)[:4]}"
     return name, part

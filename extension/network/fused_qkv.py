@@ -29,7 +29,7 @@ def cut_shapes(shapes: Shapes) -> dict[str, Shape]:
     whole = shapes.keys() - CUT - WHOLE
     if whole:
         raise ModuleError(
-            "fused", f"is for q, k and v at once, and {', '.join(sorted(whole))} cannot be cut"
+            "fused", f"is for q, k and v in one, and {', '.join(sorted(whole))} cannot be split"
         )
     return {slot: _third(slot, shape) for slot, shape in shapes.items()}
 
@@ -43,5 +43,8 @@ def _third(slot: str, shape: Shape) -> Shape:
     if slot not in CUT:
         return shape
     if not shape or shape[0] % 3:
-        raise ModuleError("fused", f"is for q, k and v at once, but {slot} is {shape}")
+        raise ModuleError(
+            "fused",
+            f"is for q, k and v in one, but {slot} of shape {shape} cannot be split in three",
+        )
     return (shape[0] // 3, *shape[1:])

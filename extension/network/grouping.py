@@ -92,7 +92,7 @@ class _Grouping:
     def _gather(self, key: str, spelling: str) -> None:
         found = algorithms.split(spelling)
         if found is None:
-            reason = "its ending is no tensor of an algorithm known here"
+            reason = "is not a tensor of any known algorithm"
             self.unused.append(Unused(key, "unknown-key", reason))
             return
         module, slot = found
@@ -106,7 +106,7 @@ class _Grouping:
         for prefix, part in self.parts.items():
             place = formats.place(prefix)
             if place is None:
-                self._drop(part, "unknown-layer", "names no layer of Stable Diffusion known here")
+                self._drop(part, "unknown-layer", "does not name a known layer of Stable Diffusion")
                 continue
             if not part.slots.keys() <= PLAIN:
                 self.components.add(place.component)
@@ -118,7 +118,9 @@ class _Grouping:
 
     def _module(self, prefix: str, part: ModuleKeys, place: formats.LayerRef) -> Module:
         for slot, key in part.again:
-            raise ModuleError("duplicate", f"{part.slots[slot]} and {key} have the same purpose")
+            raise ModuleError(
+                "duplicate", f"{part.slots[slot]} and {key} are the same tensor of one module"
+            )
         infos = {slot: self.tensors[key] for slot, key in part.slots.items()}
         settings = self.configs.settings(place.component, prefix, place.format)
         outline, shapes = self._outline(infos, settings)
@@ -149,7 +151,7 @@ class _Grouping:
     def _add(self, module: Module, part: ModuleKeys) -> None:
         first = self.modules.setdefault((module.component, module.key), module)
         if first is not module:
-            reason = f"names the same layer as {first.prefix}: only that one is used"
+            reason = f"is for the same layer as {first.prefix}, which is used instead"
             self._drop(part, "duplicate", reason)
 
     def _drop(self, part: ModuleKeys, code: Code, reason: str) -> None:
@@ -171,9 +173,7 @@ def _check(infos: Mapping[str, TensorInfo]) -> None:
     for slot, info in infos.items():
         demand_readable(info)
         if info.dtype not in FLOATS and slot not in NUMBERS:
-            raise ModuleError(
-                "dtype", f"{slot} is {info.dtype}: weights are floating-point numbers"
-            )
+            raise ModuleError("dtype", f"{slot} is {info.dtype}; expected floating-point numbers")
 
 
 def _on_second_encoder(modules: Iterable[Module]) -> tuple[Module, ...]:

@@ -95,7 +95,7 @@ def refusal(path: Path, shapes: Shapes, metadata: Mapping[str, str]) -> NotALora
 def _other_thing(shapes: Shapes) -> str | None:
     """What it is, if not a LoRA for any model."""
     if not shapes:
-        return "a file without any tensor"
+        return "a file without tensors"
     for what, pattern in THINGS:
         if _any(pattern, shapes):
             return what

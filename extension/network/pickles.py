@@ -32,9 +32,7 @@ class Pickle:
     def open(self) -> Iterator[Read]:
         """Gives `read(key)`. FileError when the file cannot be read any more."""
         tensors = _tensors(self.path)
-        changed = FileError(
-            "changed", self.path, "it changed while it was in use: refresh the list"
-        )
+        changed = FileError("changed", self.path, "it changed while in use: refresh the list")
 
         def read(key: str) -> Tensor:
             if key not in tensors:
@@ -66,7 +64,7 @@ def _tensors(path: Path) -> dict[str, Tensor]:
     except (OSError, headers.Unsound) as error:
         raise headers.refusal(path, error) from error
     except Exception as error:  # the unpickler raises nearly anything on what is not its own
-        reason = "it holds more than tensors, or is broken; convert it to .safetensors"
+        reason = "it holds more than tensors or is damaged: convert it to .safetensors"
         raise FileError("pickle", path, reason) from error
     return dict(_flatten(content))
 
@@ -87,6 +85,6 @@ def _flatten(content: object, prefix: str = "", depth: int = 0) -> Iterator[tupl
 
 def _info(path: Path, key: str, tensor: Tensor) -> TensorInfo:
     if tensor.layout != torch.strided:
-        raise FileError("dtype", path, f"its tensor {key!r} is sparse")
+        raise FileError("dtype", path, f"its tensor {key!r} is sparse: save it as a dense one")
     dtype = _TORCH_NAMES.get(tensor.dtype, str(tensor.dtype))
     return TensorInfo(dtype, tuple(tensor.shape), 0, tensor.numel() * tensor.element_size())

@@ -92,7 +92,7 @@ class Safetensors:
             memory = (ctypes.c_char * size).from_address(tensor.data_ptr())
             file.seek(self.header.data_start + info.start)
             if file.readinto(memory) != size:
-                reason = "it became shorter while it was in use: copy it again"
+                reason = "it was cut short while in use: download or copy it again"
                 raise FileError("changed", self.path, reason)
         return tensor
 
@@ -105,5 +105,7 @@ def demand_readable(info: TensorInfo) -> torch.dtype:
             "dtype", f"is stored as {info.dtype}, which this version of torch cannot read"
         )
     if len(info.shape) > DEEPEST or max(info.shape, default=0) > LARGEST:
-        raise ModuleError("form", f"has a tensor of the shape {list(info.shape)[:DEEPEST]}")
+        raise ModuleError(
+            "form", f"has a tensor of shape {list(info.shape)[:DEEPEST]}, larger than any weight"
+        )
     return dtype

@@ -25,6 +25,7 @@ from algorithms.samples import (
     tensors,
 )
 
+LAYER = "linear with bias"
 LINEAR = (24, 16)
 KERNEL = (16, 8, 3, 3)
 NAN = float("nan")
@@ -51,72 +52,76 @@ def lora(**changes: torch.Tensor) -> Tensors:
     return tensors("lora", LINEAR) | changes
 
 
-CASES: dict[str, tuple[Tensors, str, str]] = {
-    "up alone": ({"up": torch.ones(24, 2)}, "linear with bias", "no down"),
-    "alpha alone": ({"alpha": torch.tensor(1.0)}, "linear with bias", "nothing but alpha"),
-    "one half of loha": ({"hada_w1_a": torch.ones(24, 2)}, "linear with bias", "half a loha"),
-    "lengths alone": ({"dora_scale": torch.ones(24, 1)}, "linear with bias", "nothing that it"),
-    "a factor of lokr": ({"lokr_w1_a": torch.ones(2, 2)}, "linear with bias", "half a lokr"),
-    "two algorithms": (lora(oft_blocks=torch.ones(6, 4, 4)), "linear with bias", "which one"),
-    "rank 0": (lora(up=torch.ones(24, 0), down=torch.ones(0, 16)), "linear with bias", "rank of 0"),
-    "ranks differ": (lora(up=torch.ones(24, 3)), "linear with bias", "rank 3"),
-    "alpha NaN": (lora(alpha=torch.tensor(float("nan"))), "linear with bias", "alpha is nan"),
-    "alpha Inf": (lora(alpha=torch.tensor(float("inf"))), "linear with bias", "alpha is inf"),
-    "alpha 0": (lora(alpha=torch.tensor(0)), "linear with bias", "alpha is 0"),
-    "alpha negative": (lora(alpha=torch.tensor(-2.0)), "linear with bias", "alpha is -2"),
-    "two alphas": (lora(alpha=torch.tensor([1.0, 2.0])), "linear with bias", "one number"),
-    "NaN": (lora(up=torch.full((24, 2), float("nan"))), "linear with bias", "up holds NaN"),
-    "Inf": (lora(down=torch.full((2, 16), float("inf"))), "linear with bias", "down holds NaN or"),
+CASES: dict[str, tuple[Tensors, str, str, str]] = {
+    "up alone": ({"up": torch.ones(24, 2)}, LAYER, "incomplete", "no down"),
+    "alpha alone": ({"alpha": torch.tensor(1.0)}, LAYER, "incomplete", "has only alpha"),
+    "one half of loha": ({"hada_w1_a": torch.ones(24, 2)}, LAYER, "incomplete", "incomplete loha"),
+    "lengths alone": ({"dora_scale": torch.ones(24, 1)}, LAYER, "incomplete", "without the weight"),
+    "a factor of lokr": ({"lokr_w1_a": torch.ones(2, 2)}, LAYER, "incomplete", "incomplete lokr"),
+    "two algorithms": (lora(oft_blocks=torch.ones(6, 4, 4)), LAYER, "ambiguous", "not clear which"),
+    "rank 0": (lora(up=torch.ones(24, 0), down=torch.ones(0, 16)),
+               LAYER, "form", "it is empty"),
+    "ranks differ": (lora(up=torch.ones(24, 3)), LAYER, "rank", "rank 3"),
+    "alpha NaN": (lora(alpha=torch.tensor(float("nan"))), LAYER, "alpha", "alpha is nan"),
+    "alpha Inf": (lora(alpha=torch.tensor(float("inf"))), LAYER, "alpha", "alpha is inf"),
+    "alpha 0": (lora(alpha=torch.tensor(0)), LAYER, "alpha", "alpha is 0"),
+    "alpha negative": (lora(alpha=torch.tensor(-2.0)), LAYER, "alpha", "alpha is -2"),
+    "two alphas": (lora(alpha=torch.tensor([1.0, 2.0])), LAYER, "form", "one number"),
+    "NaN": (lora(up=torch.full((24, 2), float("nan"))), LAYER, "nonfinite", "up holds NaN"),
+    "Inf": (lora(down=torch.full((2, 16), float("inf"))), LAYER, "nonfinite", "down holds NaN or"),
     "too large": (lora(up=HUGE.expand(24, 2), down=HUGE.expand(2, 16),
-                       dora_scale=torch.ones(24, 1)), "linear with bias", "too large"),
-    "int8": (lora(up=torch.ones(24, 2, dtype=torch.int8)), "linear with bias", "up is int8"),
-    "bool": (lora(up=torch.ones(24, 2, dtype=torch.bool)), "linear with bias", "up is bool"),
-    "complex": (lora(up=torch.ones(24, 2, dtype=torch.cfloat)), "linear with bias", "complex64"),
-    "other outputs": (tensors("lora", (20, 16)), "linear with bias", "20 outputs, the layer has"),
-    "other inputs": (tensors("lora", (24, 12)), "linear with bias", "12 inputs, the layer has 16"),
-    "kernel on linear": (tensors("lora", (24, 16, 3, 3)), "linear with bias", "3x3 kernel"),
-    "other kernel": (tensors("lora", (16, 8, 5, 5)), "conv 3x3", "5x5 kernel"),
-    "other core": (tensors("lora with a core", (16, 8, 5, 5)), "conv 3x3", "5x5 kernel"),
-    "lora on a norm": (tensors("lora", LINEAR), "layer norm", "the layer is a norm"),
-    "norm on linear": (tensors("norm", (24,)), "linear with bias", "is for a norm"),
-    "kron": (tensors("lokr", (24, 20)), "linear with bias", "20 inputs"),
-    "oft blocks": (tensors("oft", (20, 16)), "linear with bias", "5 blocks of 4"),
-    "oft NaN": ({"oft_blocks": torch.full((6, 4, 4), NAN)}, "linear with bias", "oft_blocks"),
-    "oft not square": ({"oft_blocks": torch.ones(6, 4, 3)}, "linear with bias", "square"),
-    "boft stages": ({"oft_blocks": torch.ones(9, 6, 4, 4)}, "linear with bias", "9 stages"),
-    "peft oft": ({"oft_R": torch.ones(4, 5)}, "linear with bias", "triangles"),
-    "dora size": (lora(dora_scale=torch.ones(7, 1)), "linear with bias", "dora_scale has shape"),
+                       dora_scale=torch.ones(24, 1)), LAYER, "too-large", "too large"),
+    "int8": (lora(up=torch.ones(24, 2, dtype=torch.int8)), LAYER, "dtype", "up is int8"),
+    "bool": (lora(up=torch.ones(24, 2, dtype=torch.bool)), LAYER, "dtype", "up is bool"),
+    "complex": (lora(up=torch.ones(24, 2, dtype=torch.cfloat)), LAYER, "dtype", "complex64"),
+    "other outputs": (tensors("lora", (20, 16)), LAYER, "shape", "20 outputs; the layer has 24"),
+    "other inputs": (tensors("lora", (24, 12)), LAYER, "shape", "12 inputs; the layer has 16"),
+    "kernel on linear": (tensors("lora", (24, 16, 3, 3)), LAYER, "shape", "3x3 kernel"),
+    "other kernel": (tensors("lora", (16, 8, 5, 5)), "conv 3x3", "shape", "5x5 kernel"),
+    "other core": (tensors("lora with a core", (16, 8, 5, 5)), "conv 3x3", "shape", "5x5 kernel"),
+    "lora on a norm": (tensors("lora", LINEAR), "layer norm", "kind", "this layer is a norm"),
+    "norm on linear": (tensors("norm", (24,)), LAYER, "kind", "is for norm layers"),
+    "kron": (tensors("lokr", (24, 20)), LAYER, "shape", "20 inputs"),
+    "oft blocks": (tensors("oft", (20, 16)),
+                   LAYER, "shape", "5 blocks of 4 are for 20 outputs; the layer has 24"),
+    "oft NaN": ({"oft_blocks": torch.full((6, 4, 4), NAN)}, LAYER, "nonfinite", "oft_blocks"),
+    "oft not square": ({"oft_blocks": torch.ones(6, 4, 3)}, LAYER, "form", "square"),
+    "boft stages": ({"oft_blocks": torch.ones(9, 6, 4, 4)}, LAYER, "form", "9 stages"),
+    "peft oft": ({"oft_R": torch.ones(4, 5)}, LAYER, "form", "triangles"),
+    "dora size": (lora(dora_scale=torch.ones(7, 1)), LAYER, "shape", "dora_scale has shape"),
     "dora twice": (lora(dora_scale=torch.ones(24, 1), magnitude=torch.ones(24)),
-                   "linear with bias", "which one"),
+                   LAYER, "ambiguous", "not clear which"),
     "dora of oft": (tensors("oft", LINEAR) | {"dora_scale": torch.ones(24, 1)},
-                    "linear with bias", "dora_scale beside a whole oft"),
-    "bias of another size": (lora(diff_b=torch.ones(7)), "linear with bias", "diff_b has 7 values"),
-    "sparse residual": (lora(bias_values=torch.ones(3)), "linear with bias", "sparse bias without"),
+                    LAYER, "ambiguous", "dora_scale besides a complete oft"),
+    "bias of another size": (lora(diff_b=torch.ones(7)), LAYER, "shape", "diff_b has 7 values"),
+    "sparse residual": (lora(bias_values=torch.ones(3)),
+                        LAYER, "incomplete", "sparse residual without"),
     "residual elsewhere": (
         tensors("lora with a sparse residual", LINEAR)
         | {"bias_indices": torch.full((2, 5), 99, dtype=torch.int16)},
-        "linear with bias", "outside"),
+        LAYER, "form", "outside"),
     "tlora for a kernel": (
-        tensors("tlora", (16, 8)), "conv 3x3", "kernel"),
+        tensors("tlora", (16, 8)), "conv 3x3", "shape", "kernel"),
     "glora ranks": (
-        tensors("glora", LINEAR) | {"b1": torch.ones(24, 3)}, "linear with bias", "rank"),
+        tensors("glora", LINEAR) | {"b1": torch.ones(24, 3)}, LAYER, "rank", "rank"),
     "glora core of a matrix": (
-        tensors("glora", LINEAR) | {"bm": torch.ones(2, 2)}, "linear with bias", "core (2, 2)"),
-    "unknown": ({"set_weight": torch.ones(3)}, "linear with bias", "weight of shape (3,)"),
+        tensors("glora", LINEAR) | {"bm": torch.ones(2, 2)}, LAYER, "rank", "bm has shape (2, 2)"),
+    "unknown": ({"set_weight": torch.ones(3)}, LAYER, "shape", "weight of shape (3,)"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_it_is_refused_with_its_reason(case: str) -> None:
-    made, layer, words = CASES[case]
+    made, layer, code, words = CASES[case]
     with pytest.raises(ModuleError) as caught:
         build(made, layer)
     assert words in str(caught.value)
+    assert caught.value.code == code
 
 
 def test_nothing_is_cut_to_no_rank() -> None:
-    with pytest.raises(ModuleError, match="at least 1"):
-        build(tensors("lora", LINEAR), "linear with bias", rank=0)
+    with pytest.raises(ModuleError, match="the least is 1"):
+        build(tensors("lora", LINEAR), LAYER, rank=0)
 
 
 @st.composite

@@ -78,5 +78,5 @@ def test_two_claims_on_one_suffix_are_an_error() -> None:
 
 
 def test_a_module_of_two_algorithms_is_refused() -> None:
-    with pytest.raises(ModuleError, match="hada_w1_a beside a whole lora"):
+    with pytest.raises(ModuleError, match="hada_w1_a besides a complete lora"):
         algorithms.choose({"up": (4, 1), "down": (1, 4), "hada_w1_a": (4, 1)})

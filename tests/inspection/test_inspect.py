@@ -149,7 +149,7 @@ def test_hashes_are_computed_and_the_file_s_own_are_claims(tmp_path: Path) -> No
     assert facts["claims"] == [
         {"name": "sshs_model_hash", "value": metadata["sshs_model_hash"], "true": False}
     ]
-    assert any("sshs_model_hash" in line and "not" in line for line in describe(facts))
+    assert any("sshs_model_hash" in line and "neither" in line for line in describe(facts))
     assert not any("0x" in line for line in describe(facts)), "LyCORIS' own, which claims nothing"
 
 
@@ -179,7 +179,7 @@ def test_what_is_partly_usable_says_why(tmp_path: Path) -> None:
     assert "NaN" in reasons[bad]
     assert "up" in reasons["lora_unet_conv_out.lora_down.weight"]
     text = "\n".join(describe(facts))
-    assert "usable in part" in text
+    assert "partly usable" in text
     assert all(key in text for key in reasons)
 
 

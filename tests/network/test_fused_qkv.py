@@ -53,8 +53,11 @@ def test_the_three_together_are_the_whole(tmp_path: Path, algorithm: str) -> Non
 @pytest.mark.parametrize(
     ("shapes", "words"),
     [
-        ({"lokr_w1": (3, 1), "lokr_w2": (WIDTH, WIDTH)}, "cannot be cut"),
-        ({"lora_up.weight": (WIDTH, 2), "lora_down.weight": (2, WIDTH)}, "at once"),
+        ({"lokr_w1": (3, 1), "lokr_w2": (WIDTH, WIDTH)}, "lokr_w1, lokr_w2 cannot be split"),
+        (
+            {"lora_up.weight": (WIDTH, 2), "lora_down.weight": (2, WIDTH)},
+            "split in three",
+        ),
     ],
 )
 def test_what_cannot_be_cut_is_told(

@@ -87,7 +87,7 @@ INVALID: dict[str, tuple[dict[str, Tensor], str]] = {
     "alpha of two numbers": (lora(BAD, 16, 8, alpha=torch.ones(2)), "alpha"),
     "up without down": ({f"{BAD}.lora_up.weight": torch.ones(16, 4)}, "down"),
     "down without up": ({f"{BAD}.lora_down.weight": torch.ones(4, 8)}, "up"),
-    "alpha only": ({f"{BAD}.alpha": torch.ones(())}, "nothing but alpha"),
+    "alpha only": ({f"{BAD}.alpha": torch.ones(())}, "has only alpha"),
     "ranks differ": (lora(BAD, 16, 8, **{"lora_down.weight": torch.ones(3, 8)}), "rank"),
     "inputs differ": (lora(BAD, 16, 12), "inputs"),
     "outputs differ": (lora(BAD, 20, 8), "outputs"),
@@ -120,11 +120,11 @@ INVALID: dict[str, tuple[dict[str, Tensor], str]] = {
     "complex numbers": (lora(BAD, **{"lora_down.weight": rank_matrix(1).cfloat()}), "C64"),
     "two dialects in one module": (
         lora(BAD, 16, 8, **{"lora_A.weight": torch.ones(4, 8)}),
-        "same purpose",
+        "the same tensor",
     ),
-    "two algorithms in one module": (lora(BAD, 16, 8, hada_w1_a=torch.ones(16, 4)), "beside"),
-    "not a layer": (lora("lora_unet_mid_block_attentions_7_fantasy"), "no layer"),
-    "unknown suffix": ({f"{BAD}.lora_sideways": torch.ones(2)}, "ending"),
+    "two algorithms in one module": (lora(BAD, 16, 8, hada_w1_a=torch.ones(16, 4)), "besides"),
+    "not a layer": (lora("lora_unet_mid_block_attentions_7_fantasy"), "not name a known layer"),
+    "unknown suffix": ({f"{BAD}.lora_sideways": torch.ones(2)}, "not a tensor of any"),
     "no such layer here": (lora("lora_unet_conv_out"), "has no unet layer conv_out"),
     "a norm's on a linear layer": ({f"{BAD}.w_norm": torch.ones(16)}, "norm"),
 }
@@ -227,7 +227,7 @@ def test_dtypes_that_torch_has_not(tmp_path: Path, dtype: str) -> None:
     path = tmp_path / "x.safetensors"
     path.write_bytes(len(head).to_bytes(8, "little") + head + bytes(64)[: entry["data_offsets"][1]])  # type: ignore[index]
     (unused,) = network.load(path).unused
-    assert dtype in unused.reason or "half a" in unused.reason
+    assert dtype in unused.reason
 
 
 def test_a_file_cut_short_while_it_is_open(tmp_path: Path) -> None:
@@ -235,7 +235,7 @@ def test_a_file_cut_short_while_it_is_open(tmp_path: Path) -> None:
     found = network.load(path)
     ((_, module),) = found.match(TARGETS).matched
     path.write_bytes(path.read_bytes()[:-8])
-    with pytest.raises(FileError, match="shorter"), found.open() as read:
+    with pytest.raises(FileError, match="cut short"), found.open() as read:
         module.build(read)
 
 

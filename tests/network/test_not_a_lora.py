@@ -62,7 +62,7 @@ KINDS: dict[str, list[str]] = {
     "a LoRA for LTX-Video": ["transformer.patchify_proj.lora_A.weight"],
     "a LoRA for a language model": ["base_model.model.model.layers.0.mlp.up_proj.lora_A.weight"],
     "a LoRA for a model not known": ["lora_unet_wormhole.lora_down.weight"],
-    "a file without any tensor": [],
+    "a file without tensors": [],
 }
 
 

@@ -77,7 +77,7 @@ def test_broken_pickles(tmp_path: Path, content: bytes) -> None:
         ({"string_to_param": {"*": torch.ones(1, 768)}, "name": "x"}, "textual inversion"),
         ({768: ({"linear.0.weight": torch.ones(2, 2)},), "layer_structure": [1]}, "hypernetwork"),
         ({"<fox>": torch.ones(768)}, "textual inversion"),
-        ({}, "without any tensor"),
+        ({}, "without tensors"),
     ],
 )
 def test_other_pickles_are_refused_by_what_they_are(
