@@ -16,7 +16,7 @@ Code = Literal[
     "gone",  # it is not there (any more)
     "unreadable",  # the disk, its permissions or its kind do not let it be read
     "changed",  # it was overwritten or cut while it was in use
-    "damaged",  # its bytes break the rules of its format, or end too early
+    "damaged",  # its bytes break the rules of its format, or end too soon
     "pickle",  # a pickle, where these are not allowed or cannot be opened safely
     "other-file",  # something else than a LoRA: a checkpoint, a web page, …
     "other-model",  # made for a model that this program does not run: Flux, …
@@ -31,9 +31,9 @@ Code = Literal[
     "duplicate",  # another has the same purpose, or is for the same layer
     "incomplete",  # tensors of the algorithm are missing
     "ambiguous",  # its tensors can be read in two ways
-    "form",  # a tensor has not the dimensions that the algorithm gives it
+    "form",  # a tensor does not have the dimensions that the algorithm gives it
     "rank",  # its factors do not fit each other
-    "dtype",  # a tensor's numbers are of a kind that weights do not have
+    "dtype",  # a tensor holds numbers of a kind that weights are not
     "alpha",  # its alpha gives no scale
     "nonfinite",  # it holds NaN or infinite values
     "too-large",  # its values are so large that the file must be damaged

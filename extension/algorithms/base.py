@@ -1,10 +1,10 @@
 """What every algorithm is: the tensors of one module in, the change of one layer out.
 
-A module on its way, of a kohya LoRA for example:
-    `choose` finds the algorithm by the slots {up, down, alpha} (registry.py), `Lora` (lora.py);
-    `outline`, from the header's shapes alone, tells whether it fits a layer;
-    `Lora(tensors)` holds the tensors, and `runtime(layer)` gives the Delta that the engine runs
-    beside the layer (deltas.py), `delta(layer)` the same as ΔW.
+How a module of a kohya LoRA becomes a delta:
+    `choose({up, down, alpha})` finds `Lora` by its slots (registry.py, lora.py);
+    `Lora.outline(shapes)` tells from the header alone whether it fits a layer;
+    `Lora(tensors).runtime(layer)` is the Delta that the engine runs beside the layer (deltas.py),
+    `Lora(tensors).delta(layer)` the same change as a matrix, ΔW.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ class Settings:
     """What is known about a module from outside its tensors.
 
     `alpha` is the metadata's, used where the module has no alpha tensor; with `rslora` it is
-    divided by √r instead of r. `rank` is the rank wanted at use time (dyn=): the first so many
-    columns, not rescaled. `config` is the PEFT configuration of the component, where known,
-    `format` the name of the keys' dialect.
+    divided by √r instead of r. `rank` is the rank asked for at use time (dyn=): only the first
+    `rank` columns are used, without rescaling. `config` is the PEFT configuration of the component,
+    where known, `format` the name of the keys' dialect.
     """
 
     alpha: float | None = None
@@ -54,8 +54,8 @@ class Algorithm:
     fits (`check`, `delta_shape`), and computes `delta_weight`; where something is cheaper than a
     dense ΔW, `factored_delta` too.
 
-    All of them raise ModuleError where the tensors fit neither each other nor the layer. Only
-    shapes and dtypes are looked at until `delta` or `runtime`: tensors on the meta device will do.
+    All of them raise ModuleError if the tensors do not fit each other or the layer. Until `delta`
+    or `runtime` only shapes and dtypes are looked at, so tensors on the meta device will do.
     """
 
     name: ClassVar[str] = ""
@@ -76,7 +76,7 @@ class Algorithm:
 
     @classmethod
     def covers(cls, shapes: Shapes) -> set[str]:
-        """Which of these slots it uses, of those that are not shared by all."""
+        """Which of these slots are its own, not shared with all algorithms."""
         return shapes.keys() & cls.suffixes.keys()
 
     @classmethod
@@ -118,8 +118,8 @@ class Algorithm:
     def alpha(self) -> float | None:
         """α of the module's tensor, else of the settings; None where neither knows.
 
-        0 is refused: trainers read it as α = r and never write it, A1111 and ComfyUI give it no
-        effect. So it has none here either, and a line in the report.
+        0 is refused, with a line in the report: A1111 and ComfyUI give such a module no effect.
+        (Trainers would read it as α = r, but never write it.)
         """
         tensor = self.tensors.get("alpha")
         value = self.settings.alpha
@@ -146,7 +146,7 @@ class Algorithm:
         self.fit_shape(target.kind, target.shape)
 
     def fit_shape(self, kind: Kind, shape: Shape) -> None:
-        """Can it go on a weight of this kind and shape? As it is for all that add to W."""
+        """Can it go on a weight of this kind and shape? This suits all that add to W."""
         weight_shapes.refuse_norm(kind)
         weight_shapes.check(self.delta_shape(), kind, shape)
         residual.check(self.tensors, kind, shape)
@@ -165,7 +165,7 @@ class Algorithm:
     ) -> Delta:
         """The cheapest Delta: built in float32 (or float64), then cast to `dtype`.
 
-        Its `from_base` is true if the layer's weights were read for it.
+        Its `from_base` is true if the layer's weights were read to build it.
         """
         watched = WatchedLayer(layer)
         self.fit_shape(layer.kind, layer.shape)

@@ -1,4 +1,4 @@
-"""BOFT of the outputs: a butterfly of rotations. Liu et al. 2023, by LyCORIS.
+"""BOFT of the outputs: a butterfly of rotations. Liu et al. 2023, as LyCORIS writes it.
 
 In stage t the channels (c, 2, k), k = 2ᵗ · b/2, are reordered to (c, k, 2), so that blocks of b
 neighbours mix channels k apart; each block is turned by R (not Rᵀ, as in diag-OFT), and the
@@ -28,7 +28,7 @@ MOST_STAGES = 32
 def butterfly(values: Tensor, stages: Tensor) -> Tensor:
     """What all stages together add to the channels (…, o), the last axis.
 
-    `stages` (m, K, b, b) are (R − I)ᵀ. The change is carried along, never taken as a difference.
+    `stages` (m, K, b, b) are (R − I)ᵀ. The change alone is carried on: a difference costs digits.
     """
     added = torch.zeros_like(values)
     half = stages.shape[-1] // 2
@@ -71,7 +71,7 @@ class Boft(Oft):
 
     @classmethod
     def claims(cls, shapes: Shapes) -> bool:
-        """Blocks in two dimensions."""
+        """Blocks by stage and place; by place alone they are OFT."""
         return len(shapes.get("oft_blocks", ())) == 4
 
     def check(self) -> None:

@@ -51,7 +51,7 @@ def lengths(whole: Tensor, by_output: bool, dtype: torch.dtype) -> Tensor:
 
 
 def gain_of(magnitude: Tensor, length: Tensor) -> Tensor:
-    """d / ‖V‖ − 1, of the same shape; a row of zeros stays one, whatever its length should be."""
+    """d / ‖V‖ − 1, of the same shape; a row of zeros stays zero."""
     return torch.where(length > 0, magnitude / length - 1, 0.0)
 
 
@@ -78,12 +78,12 @@ class Dora(Algorithm):
 
     @classmethod
     def claims(cls, shapes: Shapes) -> bool:
-        """Lengths, and all that the algorithm below needs."""
+        """Lengths, and all that the underlying algorithm needs."""
         return any(slot in shapes for slot in LENGTHS) and cls.of.claims(shapes)
 
     @classmethod
     def covers(cls, shapes: Shapes) -> set[str]:
-        """The lengths, and what the algorithm below uses."""
+        """The lengths, and what the underlying algorithm uses."""
         return cls.of.covers(shapes) | (set(LENGTHS) & set(shapes))
 
     def check(self) -> None:
@@ -95,7 +95,7 @@ class Dora(Algorithm):
 
     @property
     def rank(self) -> int | None:
-        """The rank of the algorithm below."""
+        """The rank of the underlying algorithm."""
         return self.inner.rank
 
     @property
@@ -104,7 +104,7 @@ class Dora(Algorithm):
         return next(slot for slot in LENGTHS if slot in self.tensors)
 
     def by_output(self, outputs: int, inputs: int) -> bool:
-        """Are the lengths of the rows? A bare vector for a square layer is read as PEFT's: rows."""
+        """Are these lengths of rows? A plain vector on a square layer is PEFT's, so they are."""
         shape = self.shape(self.slot)
         size = self.tensors[self.slot].numel()
         if size not in (outputs, inputs) or (self.slot == "magnitude" and size != outputs):
@@ -124,13 +124,13 @@ class Dora(Algorithm):
         return weight_shapes.inputs(self.inner.delta_shape()[1:], shape[1:])[0]
 
     def delta_shape(self) -> Shape:
-        """That of the algorithm below."""
+        """That of the underlying algorithm."""
         return self.inner.delta_shape()
 
     def gain(
         self, layer: WatchedLayer, product: Tensor, spec: ComputeSpec
     ) -> tuple[Tensor, Tensor, bool]:
-        """d / ‖V‖ − 1, V = W + product itself, and whether the gain is of the outputs."""
+        """d / ‖V‖ − 1, V = W + product, and whether the gain is per output."""
         width = self._width(layer.shape)
         whole = (spec.of(layer.weight) + product)[:, :width]
         by_output = self.by_output(layer.outputs, width)
@@ -148,7 +148,7 @@ class Dora(Algorithm):
         return product
 
     def runtime_delta(self, layer: WatchedLayer, spec: ComputeSpec) -> Delta:
-        """The form of the algorithm below, on a scaled x or under a scaled output."""
+        """The underlying algorithm's delta, on a scaled x or under a scaled output."""
         if weight_shapes.narrowed(self.delta_shape(), layer.shape):
             return Dense(self.delta_weight(layer, spec))
         gain, _, by_output = self.gain(layer, self.inner.delta_weight(layer, spec), spec)
@@ -158,7 +158,7 @@ class Dora(Algorithm):
         return InputScale(gain.repeat(layer.groups), inner=inner)
 
     def bias_delta(self, layer: WatchedLayer, spec: ComputeSpec) -> Tensor | None:
-        """What the algorithm below adds to the bias."""
+        """What the underlying algorithm adds to the bias."""
         return self.inner.bias_delta(layer, spec)
 
 

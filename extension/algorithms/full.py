@@ -72,7 +72,7 @@ class Nothing(OutputMap):
 
 
 class BiasOnly(Algorithm):
-    """`diff_b` alone: a change of the bias and of nothing else."""
+    """`diff_b` alone: a change of nothing but the bias."""
 
     name = "bias"
     required = frozenset({"diff_b"})
@@ -80,7 +80,7 @@ class BiasOnly(Algorithm):
 
     @classmethod
     def claims(cls, shapes: Shapes) -> bool:
-        """Only where nothing is beside it."""
+        """Only where there is nothing else."""
         return "diff_b" in shapes and set(shapes) <= {"diff_b", "alpha", "scale"}
 
     def fit_shape(self, kind: Kind, shape: Shape) -> None:

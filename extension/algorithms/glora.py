@@ -51,7 +51,7 @@ class Glora(Algorithm):
 
     @property
     def renamed(self) -> bool:
-        """Is it in the order before LyCORIS 3.0? There a1 is wide, (r, i); r = i is read as new."""
+        """Are the names those before LyCORIS 3.0? There a1 is wide, (r, i); a square one is new."""
         a1, b2 = self.shape("a1"), self.shape("b2")
         wide = a1[0] < a1[1]
         square = a1[0] == a1[1]

@@ -17,7 +17,7 @@ class Kron(Delta):
 
     `mix` are w1 (a, c), or its factors (r, c) and (a, r). `down` is w2 (b, d[, kh, kw]), or
     (r, d[, kh, kw]) below `up` (b, r), or (r, d, 1, 1) below `core` (r, r, kh, kw) and `up`.
-    w1 comes first (`early`), or between down and up, where fewest products are needed.
+    w1 is applied first (`early`) or between down and up, whichever takes fewer products.
     """
 
     mix: tuple[Tensor, ...]

@@ -2,7 +2,7 @@
 
 As a low rank form it has rank r²: the rows of `down` are all products of a row of B1 with one of
 B2, the columns of `up` all products of columns of A1 and A2 (the Khatri–Rao products). It pays
-while r²(i·k² + o) < o·i·k², in memory as in time.
+as long as r²(i·k² + o) < o·i·k², in memory as in time.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ def row_products(first: Tensor, second: Tensor) -> Tensor:
 
 @dataclass(slots=True)
 class HadamardTucker(Delta):
-    """up(core(down x)) of rank r², with the core of the two halves multiplied out at use.
+    """up(core(down x)) of rank r², whose core is multiplied out at each use.
 
     `down` (r², i), `up` (o, r²), `first` and `second` (r, r, kh, kw): the product (r², r², kh, kw)
-    would be more than all the rest of the module.
+    would be larger than the rest of the module.
     """
 
     down: Tensor
@@ -71,7 +71,7 @@ class Loha(Algorithm):
 
     @property
     def tucker(self) -> bool:
-        """Has it cores?"""
+        """Are there cores?"""
         return "hada_t1" in self.tensors
 
     def check(self) -> None:

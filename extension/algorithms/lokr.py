@@ -53,7 +53,7 @@ class Lokr(Algorithm):
 
     @property
     def tucker(self) -> bool:
-        """Has w2 a core?"""
+        """Is there a core in w2?"""
         return "lokr_t2" in self.tensors and "lokr_w2" not in self.tensors
 
     def check(self) -> None:

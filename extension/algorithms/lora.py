@@ -39,7 +39,7 @@ def folded(down: Tensor, mid: Tensor | None) -> Tensor:
 
 
 def low_rank(down: Tensor, up: Tensor, mid: Tensor | None, shape: Shape) -> LowRank:
-    """up(mid(down x)) on a layer of this shape, with the core where the layer's kernel is as large.
+    """up(mid(down x)) on a layer of this shape; the core stays where the kernel has its size.
 
     The scale is in `up` already.
     """

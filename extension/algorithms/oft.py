@@ -1,4 +1,4 @@
-"""OFT of the outputs: W' = ρ ∘ Rᵀ W in blocks. Qiu et al. 2023, by kohya and LyCORIS (diag-OFT).
+"""OFT of the outputs: W' = ρ ∘ Rᵀ W in blocks. Qiu et al. 2023; kohya, LyCORIS (diag-OFT).
 
 Q = B − Bᵀ, shortened to the constraint α · o where α > 0; R = (I + Q)(I − Q)⁻¹;
 W'[k, m] = ρ[k, m] Σ_n R[k, n, m] W[k, n]. The bias is not rotated.
@@ -88,7 +88,7 @@ class Oft(Rotation):
 
     @classmethod
     def claims(cls, shapes: Shapes) -> bool:
-        """Blocks in one dimension; in two they are BOFT."""
+        """Blocks by place; by stage and place they are BOFT."""
         return len(shapes.get("oft_blocks", ())) in (2, 3)
 
     @property

@@ -1,4 +1,4 @@
-"""BOFT of the inputs, as PEFT writes it: W' = s ∘ W Mᵀ, M = M_m … M₁, the bias as it is.
+"""BOFT of the inputs, as PEFT writes it: W' = s ∘ W Mᵀ, M = M_m … M₁, the bias unchanged.
 
 M_t = P_t blockdiag(C(R_t)) P_tᵀ; C(R) = (I − S)(I + S)⁻¹, S = (R − Rᵀ)/2; P_t takes, within
 groups of n / (K / 2ᵗ) columns, the even runs of b/2 columns before the odd ones.

@@ -1,4 +1,4 @@
-"""(IA)³ as PEFT writes it: the output, bias and all, or the input times `ia3_l`."""
+"""(IA)³ as PEFT writes it: the output (with its bias) or the input times `ia3_l`."""
 
 from __future__ import annotations
 

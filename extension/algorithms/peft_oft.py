@@ -4,7 +4,7 @@
 Neumann series, I + 2Q + 2Q² + 2Q³ + Q⁴ ≈ (I + Q)(I − Q)⁻¹, or PEFT's exact (I − Q)(I + Q)⁻¹,
 which turns the other way; PEFT's configuration can ask for the series too.
 PEFT turns the columns of a convolution's weight as it turns those of a linear layer, W Rᵀ;
-OneTrainer turns them the other way, W R. `oft_R.scaled_oft` is OneTrainer's mark that Q is to be
+OneTrainer turns them the other way, W R. `oft_R.scaled_oft` is OneTrainer's sign that Q is to be
 divided by 2√(n − 1). Qiu et al. 2025 (OFTv2).
 """
 
@@ -60,7 +60,7 @@ def neumann(skew: Tensor, terms: int) -> Tensor:
 
 
 class PeftOft(Algorithm):
-    """`oft_R` (K, n(n−1)/2); K is 1 where all blocks are the same; `oft_scaled` is a mark."""
+    """`oft_R` (K, n(n−1)/2); K is 1 where all blocks are the same; `oft_scaled` is a flag."""
 
     name = "peft_oft"
     required = frozenset({"oft_R"})
@@ -84,7 +84,7 @@ class PeftOft(Algorithm):
 
     @property
     def by_peft(self) -> bool:
-        """Did PEFT write it, not OneTrainer? Only its configuration and the dotted keys tell."""
+        """Did PEFT write it, or OneTrainer? Only PEFT's configuration and dotted keys tell."""
         if "oft_scaled" in self.tensors:
             return False
         return "peft_type" in self.settings.config or self.settings.format in PEFTS

@@ -11,9 +11,9 @@ from .suffixes import SHARED
 
 
 def choose(shapes: Shapes) -> type[Algorithm]:
-    """The algorithm that these slots (with their tensors' shapes) make: the one that needs most.
+    """The algorithm that these slots, with their tensors' shapes, make: the one that uses most.
 
-    Raises ModuleError when no algorithm is complete, or when two are in one module.
+    Raises ModuleError when no algorithm is complete, or when there are tensors of two.
     """
     found = [algorithm for algorithm in ALGORITHMS if algorithm.claims(shapes)]
     if not found:

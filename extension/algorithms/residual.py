@@ -23,7 +23,7 @@ SPARSE = ("bias_indices", "bias_values", "bias_size")
 
 
 def check(tensors: Mapping[str, Tensor], kind: Kind, shape: Shape) -> None:
-    """Raises ModuleError where there is a residual that has not W's size."""
+    """Raises ModuleError where there is a residual of another size than W's."""
     dense = tensors.get("bias")
     if dense is not None and dense.numel() != math.prod(shape):
         reason = f"bias has shape {tuple(dense.shape)}; the {kind} layer's weight has {shape}"
@@ -54,7 +54,7 @@ def added(
 def beside(
     delta: Delta, tensors: Mapping[str, Tensor], scale: float, shape: Shape, spec: ComputeSpec
 ) -> Delta:
-    """The delta with s · R where R is sparse; one as large as W leaves nothing to be gained."""
+    """The delta, with s · R added where R is sparse. (A dense R would gain nothing here.)"""
     if "bias_size" not in tensors:
         return delta
     places, values = sparse(tensors, shape, spec)
@@ -63,7 +63,7 @@ def beside(
 
 @dataclass(slots=True)
 class Beside(Delta):
-    """Another delta and a sparse residual, which is a matrix for the moment of its use only.
+    """Another delta and a sparse residual, which is a matrix only for the moment of its use.
 
     `places` (n,) int32 in the flat W, `values` (n,) with the scale.
     """

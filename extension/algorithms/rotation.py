@@ -1,6 +1,6 @@
 """Blocks of rotations: the Cayley transform and how it acts on channels.
 
-Everything here is R − I, not R: the change is what is wanted, and it keeps its digits.
+Everything here is R − I, not R: that is the change itself, with all its digits.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def bounded(skew: Tensor, limit: float) -> Tensor:
 def blockwise(values: Tensor, blocks: Tensor) -> Tensor:
     """Σ_n values[…, k, n] blocks[k, n, m]: (…, K·n) → (…, K·m), channels last.
 
-    One block (1, n, m) alone serves for all k.
+    A single block (1, n, m) serves for all k.
     """
     parted = values.reshape(*values.shape[:-1], -1, blocks.shape[1])
     if blocks.shape[0] == 1:

@@ -20,13 +20,13 @@ from .values import working
 # these limits are still numbers: in float16 they end at 65504.
 LARGEST = 1e4
 LARGEST_HALF = 256.0
-# What torch sums and asks on every device; the rest (float8) is read as float32.
+# Dtypes that torch can sum on every device; others (float8) are read as float32.
 SUMMED = (torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.complex64)
 
 
 @contextmanager
 def sound(source: Mapping[str, Tensor]) -> Iterator[None]:
-    """Turns the failure of a solver, which NaN and Inf cause, into a ModuleError with its cause."""
+    """Turns a solver's failure, which NaN and Inf cause, into a ModuleError naming the tensor."""
     try:
         yield
     except torch.linalg.LinAlgError as error:  # type: ignore[attr-defined]
@@ -34,7 +34,7 @@ def sound(source: Mapping[str, Tensor]) -> Iterator[None]:
 
 
 def demand_finite(made: Tensor, source: Mapping[str, Tensor]) -> None:
-    """Raises ModuleError where a result has NaN or Inf, and says which tensor is why."""
+    """Raises ModuleError where a result has NaN or Inf, naming the tensor they came from."""
     if nonfinite(made):
         raise _culprit(source)
 
@@ -47,7 +47,7 @@ def demand_sane(delta: Delta, dtype: torch.dtype, source: Mapping[str, Tensor]) 
 
 
 def _sizes(delta: Delta, limit: float) -> Iterator[tuple[float, float]]:
-    """How large its matrices are beside `limit`, its vectors and biases beside `LARGEST`."""
+    """How large its matrices are, with `limit`, and its vectors and biases, with `LARGEST`."""
     if isinstance(delta, LowRank):
         yield _product(delta, limit), limit
         rest = [] if delta.bias is None else [delta.bias]
@@ -62,7 +62,7 @@ def _sizes(delta: Delta, limit: float) -> Iterator[tuple[float, float]]:
 
 
 def _product(delta: LowRank, limit: float) -> float:
-    """No less than any entry of up · mid · down: r · max |up| · max |down|, or a closer bound."""
+    """An upper bound of all entries of up · mid · down: r · max |up| · max |down|, or closer."""
     mid = 1.0 if delta.mid is None else _largest(delta.mid) * delta.mid.shape[0]
     size = _largest(delta.down) * _largest(delta.up) * delta.up.shape[1] * mid
     return size if size <= limit else _exact_size(delta)
@@ -78,7 +78,7 @@ def _exact_size(delta: LowRank) -> float:
 
 
 def _largest(tensor: Tensor) -> float:
-    """max |t|, NaN where there is one: the fastest pass there is."""
+    """max |t|, or NaN where there is one, in the fastest pass there is."""
     try:
         ends = tensor.aminmax()
     except RuntimeError:  # older versions of torch have none for float16 on the CPU

@@ -1,7 +1,7 @@
 """T-LoRA: ΔW = s · (P diag(λ) Q − P₀ diag(λ₀) Q₀). LyCORIS since 4.0.
 
-P₀, λ₀, Q₀ are the r greatest singular triplets of W as the training began, which the file does
-not hold: P₀ diag(λ₀) Q₀ is W projected on its r strongest directions.
+P₀, λ₀, Q₀ are the r greatest singular triplets of W before the training, which the file
+does not hold: P₀ diag(λ₀) Q₀ is W projected onto its r strongest directions.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Tlora(Algorithm):
         return (self.shape("p_layer")[0], self.shape("q_layer")[1])
 
     def fit_shape(self, kind: Kind, shape: Shape) -> None:
-        """Not for kernels: LyCORIS writes such files and cannot run them."""
+        """Not on kernels: LyCORIS writes such files, and cannot run them either."""
         super().fit_shape(kind, shape)
         if self.delta_shape()[1] != torch.Size(shape[1:]).numel():
             raise ModuleError(

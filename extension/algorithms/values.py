@@ -23,7 +23,7 @@ class ComputeSpec:
     goal: torch.dtype | None = None  # the dtype of the result, where it is a smaller one
 
     def of(self, tensor: Tensor) -> Tensor:
-        """The tensor there."""
+        """The tensor in that dtype, on that device."""
         return tensor.detach().to(self.device, self.dtype)
 
     def times(self, tensor: Tensor, scale: float) -> Tensor:
@@ -57,7 +57,7 @@ def scalar(slot: str, tensor: Tensor) -> float:
 
 
 def demand_float(slot: str, tensor: Tensor) -> None:
-    """Raises ModuleError where a weight is of integers, booleans or complex numbers."""
+    """Raises ModuleError where a weight holds integers, booleans or complex numbers."""
     if not tensor.is_floating_point():
         raise ModuleError(
             "dtype", f"{slot} is {_described(tensor)}; expected floating-point numbers"

@@ -9,10 +9,10 @@ from ..records import Kind, Shape
 
 
 class WatchedLayer:
-    """What a layer is, and its values, whose reading is remembered in `was_read`.
+    """A layer's geometry, and its values; `was_read` remembers whether these were looked at.
 
-    A delta that was built without a look at them is good for every checkpoint; one of which W is
-    a part (DoRA's lengths, say) has to be built anew for each.
+    A delta that was built without reading them holds for every checkpoint; one that W is part of
+    (by DoRA's lengths, say) has to be built anew for each.
     """
 
     __slots__ = ("_layer", "groups", "kind", "shape", "was_read")

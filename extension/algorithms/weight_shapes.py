@@ -1,4 +1,4 @@
-"""Shapes that differ from the layer's and still mean it.
+"""Shapes in files that differ from the layer's, and what they mean.
 
 Files hold 1x1 convolutions for linear layers and the other way round, 1x1 kernels for 3x3 layers
 (old OneTrainer: the centre tap), kernels flattened into the input, and 4 channels for the 9 of an
@@ -34,7 +34,7 @@ def matrix(tensor: Tensor) -> Tensor:
 
 
 def inputs(made: Shape, host: Shape) -> Shape:
-    """What (i[, kh, kw]) of a file means beside a layer's: flattened kernels are unfolded."""
+    """What (i[, kh, kw]) of a file means for a layer's: flattened kernels are unfolded."""
     if len(host) > 1 and len(made) == 1:
         return _unflattened(made[0], host)
     if math.prod(made[1:]) == 1:

@@ -36,7 +36,7 @@ _TEXT = (
 
 
 class Bare(Format):
-    """The path alone, of either layout; which text encoder a path means, it does not say."""
+    """The path alone, of either layout; it does not say which text encoder is meant."""
 
     name = "bare"
     prefixes: ClassVar = {**dict.fromkeys(_UNET, "unet"), **dict.fromkeys(_TEXT, "text_encoder")}

@@ -1,4 +1,4 @@
-"""What every dialect is: the module part of a file's key in, a layer of the model out."""
+"""What every dialect does: the module part of a file's key in, a layer of the model out."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Format:
         return module[len(prefix) :]
 
     def target(self, module: str, prefix: str) -> LayerRef | None:
-        """The layer that `module` names; None when it is no layer of Stable Diffusion's."""
+        """The layer that `module` names; None if that is not a layer of Stable Diffusion."""
         component = self.prefixes[prefix]
         key = layer_key(component, self.path(module, prefix))
         return None if key is None else LayerRef(component, key, self.name)

@@ -1,8 +1,8 @@
 """cloneofsimo/lora, the first of all: tensors by number, in the order of the model's modules.
 
-`unet:{i}:up`, `unet:{i}:down`, `text_encoder:{i}:…` with the names of the blocks taken in the
+`unet:{i}:up`, `unet:{i}:down`, `text_encoder:{i}:…` with the blocks' class names in the
 metadata (`{"unet": '["CrossAttention", "GEGLU"]'}`); in a .pt a plain list up, down, up, down, ….
-α is not known to it: the scale is 1.
+It has no α: the scale is 1.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def _numbered(shapes: Shapes, metadata: Mapping[str, str]) -> Iterator[tuple[str
 
 
 def _listed(shapes: Shapes) -> Iterator[tuple[str, str]]:
-    """A list of SD 1's: which model it is of, its length says."""
+    """A list for SD 1; its length says for which model."""
     part = _LISTS.get(len(shapes))
     if part is None or list(shapes) != [str(place) for place in range(len(shapes))]:
         return

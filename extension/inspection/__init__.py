@@ -1,4 +1,4 @@
-"""All about one file: what it is, what of it can be used on which base model, and what not, why.
+"""All about one file: what it is, what of it can be used on which base model, and why not.
 
 The dict of `inspect` (schema 1; everything in it is JSON):
 
@@ -80,7 +80,7 @@ def inspect(path: str | Path, base: str | None = None, *, allow_pickle: bool = F
 
 
 def exit_status(facts: Facts) -> int:
-    """0 usable, 1 in part, 2 not."""
+    """0 usable, 1 partly, 2 not."""
     return STATUS[facts["usable"]]
 
 

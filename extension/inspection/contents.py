@@ -1,4 +1,4 @@
-"""The facts about a network: what it holds, and what of it a base model has a place for."""
+"""The facts about a network: what it holds, and for what of it a base model has a place."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def _match(
 
 
 def _code(misfit: str | None, lost: Sequence[Unused]) -> Code:
-    """Why nothing is used: the most frequent reason, where no reason holds for all."""
+    """Why nothing is used; the most frequent reason, where there are several."""
     if misfit:
         return "other-base"
     return Counter(item.code for item in lost).most_common(1)[0][0]

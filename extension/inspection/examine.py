@@ -1,4 +1,4 @@
-"""Every module of a file with its values read once."""
+"""Every module of a file, its values read once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..network.tensor_file import Read
 
 @dataclass(slots=True)
 class Examined:
-    """The modules without a fault with their α, the others, and tensors with NaN or Inf."""
+    """The sound modules with their α, the broken ones, and the tensors with NaN or Inf."""
 
     sound: list[tuple[Module, float | None]] = field(default_factory=list)
     broken: list[Unused] = field(default_factory=list)
@@ -33,7 +33,7 @@ def examine(network: Network) -> Examined:
 
 
 def _alpha(module: Module, read: Read, nonfinite: dict[str, int]) -> float | None:
-    """α of a module. Raises ModuleError where a tensor is no good."""
+    """α of a module. Raises ModuleError where a tensor is unusable."""
     algorithm = module.build(read)
     counts = {slot: sanity.nonfinite(tensor) for slot, tensor in algorithm.tensors.items()}
     bad = {module.slots[slot]: count for slot, count in counts.items() if count}

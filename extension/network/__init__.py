@@ -1,4 +1,4 @@
-"""A file as a network: its modules, what they change, and what of it cannot be used, and why."""
+"""A file as a network: its modules, what they change, and what cannot be used, with reasons."""
 
 from __future__ import annotations
 

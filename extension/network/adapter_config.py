@@ -20,7 +20,7 @@ from ..records import COMPONENTS, Component
 
 METADATA_KEY = "lora_adapter_metadata"
 SIDECAR = "adapter_config.json"
-LONGEST = 1 << 20  # bytes; theirs have about 1,000
+LONGEST = 1 << 20  # bytes; real ones have about 1,000
 Config = Mapping[str, Any]
 
 
@@ -60,7 +60,7 @@ def read_configs(path: Path, metadata: Mapping[str, str]) -> Configs:
 
 
 def _is_alone(path: Path) -> bool:
-    """Is it the only model of its folder? Then PEFT's file beside it can only be about it."""
+    """Is it the only model in its folder? Then PEFT's file beside it can only be about it."""
     models = (other for other in path.parent.iterdir() if other.suffix.lower() in MODELS + PICKLES)
     return all(other.name == path.name for other in models)
 
@@ -112,7 +112,7 @@ def _pattern(patterns: object, module: str) -> float | None:
 
 
 def _wild(pattern: str, ends: set[str]) -> bool:
-    """PEFT's patterns are regular expressions, but a file's shall not run: only `.*` is heeded."""
+    """PEFT's patterns are regular expressions; those of a file are not run, only `.*` is heeded."""
     if not any(sign in pattern for sign in ("*", "\\", "^")):
         return False
     plain = pattern.removeprefix("^").removesuffix("$").replace("\\.", ".").replace(".*", "*")

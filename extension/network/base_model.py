@@ -1,4 +1,4 @@
-"""Which base model a LoRA was made for: what its metadata say, and what its shapes prove."""
+"""Which base model a LoRA was made for: what its metadata says, and what its shapes prove."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class Base:
     fits: tuple[str, ...] = ()
 
 
-UNKNOWN = Base("Unknown", "neither the metadata nor the shapes say")
+UNKNOWN = Base("Unknown", "neither its metadata nor its shapes tell")
 CANDIDATES = {NAMES[base]: base for base in ("sd15", "sdxl", "sd21", "sdxl-refiner")}
-ENOUGH = 0.8  # of the modules looked at must fit: a file may hold some broken ones
+ENOUGH = 0.8  # of the modules looked at must fit: some may be broken
 MOST = 100  # modules looked at
 
 # Beginnings of ss_base_model_version (kohya, ai-toolkit) and modelspec.architecture.
@@ -55,7 +55,7 @@ def find_base(modules: Sequence[Module], metadata: Mapping[str, str]) -> Base:
         return UNKNOWN
     how = "its layers and their shapes"
     if said:
-        how += f"; the metadata say {said}, which cannot be"
+        how += f"; its metadata says {said}, which cannot be"
     elif len(possible) > 1:
         how += f", which would fit {' and '.join(possible[1:])} as well"
     return Base(possible[0], how, possible)
@@ -70,7 +70,7 @@ def base_of(targets: Mapping[TargetKey, Target]) -> str | None:
 
 
 def base_said(metadata: Mapping[str, str]) -> str | None:
-    """The base model that the metadata name; None where they are silent."""
+    """The base model that the metadata names; None where it is silent."""
     other = not_a_lora.model_named(metadata)
     if other:
         return other

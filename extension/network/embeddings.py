@@ -34,12 +34,12 @@ class Embedding:
     keys: Mapping[str, str]
 
     def vectors(self, read: Read) -> dict[str, Tensor]:
-        """(n, width) of each part; `read` is of `Network.open`."""
+        """(n, width) of each part; `read` comes from `Network.open`."""
         return {part: read(key) for part, key in self.keys.items()}
 
 
 def find_part(key: str, shape: Shape, metadata: Mapping[str, str]) -> tuple[str, str] | str | None:
-    """(name, part) of a bundled embedding's key; why it is not usable; None when it is none."""
+    """(name, part) of a bundled embedding's key, or why it is unusable; None for any other key."""
     if metadata.get(key) == "<embed>":
         name, part = key, "emb_params"
     elif not key.startswith(PREFIX):

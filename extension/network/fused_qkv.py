@@ -16,7 +16,7 @@ WHOLE = {"down", "mid", "alpha", "scale", "hada_w1_b", "hada_w2_b"}
 
 
 def keys(key: str) -> Iterator[tuple[str, int | None]]:
-    """The layers a canonical key means, each with its third of the rows (None: all of them)."""
+    """The layers that a canonical key stands for, each with its third of the rows (None: all)."""
     if not key.endswith(ENDING):
         yield key, None
         return
@@ -25,7 +25,7 @@ def keys(key: str) -> Iterator[tuple[str, int | None]]:
 
 
 def cut_shapes(shapes: Shapes) -> dict[str, Shape]:
-    """The shapes of one third. ModuleError where the algorithm cannot be cut by rows."""
+    """The shapes of one third. ModuleError where the algorithm cannot be split by rows."""
     whole = shapes.keys() - CUT - WHOLE
     if whole:
         raise ModuleError(

@@ -1,4 +1,4 @@
-"""The keys of a file put together into modules; what cannot be used is told with its reason."""
+"""The keys of a file, grouped into modules; what cannot be used is listed with its reason."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class ModuleKeys:
 
 @dataclass(slots=True)
 class Grouped:
-    """A file's keys, sorted out. `components` are those that a LoRA in it names, be it broken."""
+    """A file's keys, sorted out. `components` are those it names, broken modules included."""
 
     modules: tuple[Module, ...]
     unused: tuple[Unused, ...]
@@ -49,7 +49,7 @@ class Grouped:
 
 
 def group(header: Header, configs: Configs) -> Grouped:
-    """Sorts out all keys; every key ends in a module, an embedding or `unused`."""
+    """Sorts all keys: each ends up in a module, an embedding or `unused`."""
     grouping = _Grouping(header, configs)
     grouping.gather()
     grouping.settle()
@@ -102,7 +102,7 @@ class _Grouping:
             part.again.append((slot, key))
 
     def settle(self) -> None:
-        """Every module part becomes a module, or unused keys."""
+        """Every module part becomes a module, or its keys unused ones."""
         for prefix, part in self.parts.items():
             place = formats.place(prefix)
             if place is None:
@@ -159,7 +159,7 @@ class _Grouping:
 
 
 def _thirds(module: Module) -> Iterator[Module]:
-    """The module itself, or for a fused projection the three that it is."""
+    """The module itself, or the three that a fused projection stands for."""
     for key, third in fused_qkv.keys(module.key):
         if third is None:
             yield module

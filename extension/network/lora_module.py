@@ -38,7 +38,7 @@ class Module:
     """The tensors for one layer: `slots` are their keys, `shapes` what the header says of them.
 
     `prefix` is how the file names the layer, (`component`, `key`) is what it means, `format` the
-    dialect. `outline` is the algorithm without values. `third` is the part of the rows that is
+    dialect. `outline` is the algorithm without values. `third` is the third of the rows that is
     meant where the file has q, k and v in one.
     """
 
@@ -63,11 +63,11 @@ class Module:
         return self.outline.rank
 
     def fit(self, target: Target) -> None:
-        """ModuleError with the reason when it cannot go on this target."""
+        """Can it go on this target? ModuleError with the reason if not."""
         self.outline.fit(target)
 
     def on(self, targets: Mapping[TargetKey, Target]) -> Target:
-        """The one of these targets that it changes. ModuleError when there is none, or no fit."""
+        """Which of these targets it changes. ModuleError if there is none, or it does not fit."""
         target = targets.get((self.component, self.key))
         if target is None:
             raise ModuleError("no-layer", f"the model has no {self.component} layer {self.key}")
@@ -77,7 +77,7 @@ class Module:
     def build(self, read: Read, rank: int | None = None) -> Algorithm:
         """The algorithm with its tensors, read now; `rank` is the rank wanted at use time (dyn=).
 
-        Raises ModuleError where the tensors are no good.
+        Raises ModuleError where the tensors are unusable.
         """
         tensors = {s: cut(s, read(key), self.third) for s, key in self.slots.items()}
         settings = self.settings if rank is None else replace(self.settings, rank=rank)

@@ -1,4 +1,4 @@
-"""A file for another base model: one rule and one sentence, wherever it is said."""
+"""Files made for another base model: one rule and one sentence, used wherever it is said."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ def sentence(base: str, model: str | None, missing: int = 0, modules: int = 0) -
 
 
 def by_name(base: str, model: str | None) -> str | None:
-    """What to say of a file for `base` before it is read; None where it fits, or nobody knows."""
+    """What to say of a file for `base`, by name alone; None where it fits, or nobody knows."""
     if model is None or UNKNOWN.name in (base, model) or base == model:
         return None
     return sentence(base, model)
 
 
 def by_modules(base: Base, model: str | None, missing: int, modules: int) -> str | None:
-    """What to say of a file of which so many modules have no place in the model; None if it fits.
+    """What to say of a file with so many modules that have no place in the model; None if it fits.
 
     It does not fit where its shapes prove another base, or where most of it has no place.
     """

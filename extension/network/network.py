@@ -38,7 +38,7 @@ class Match:
 
 @dataclass(frozen=True)
 class Network:
-    """One LoRA file, understood. `unused` are the keys nothing can be done with, and why."""
+    """One LoRA file, understood. `unused` are the keys that nothing can be done with, and why."""
 
     source: Source
     modules: tuple[Module, ...]
@@ -100,7 +100,7 @@ def load(path: str | Path, *, header: Header | None = None, allow_pickle: bool =
 
 
 def _demand_lora(source: Source, grouped: Grouped) -> None:
-    """NotALora unless there is something of Stable Diffusion's in it, whole or broken."""
+    """NotALora unless something in it is for Stable Diffusion, usable or broken."""
     shapes = {key: info.shape for key, info in source.header.tensors.items()}
     metadata = source.header.metadata
     if not_a_lora.decisive(shapes):

@@ -1,4 +1,4 @@
-"""What a file is that is no LoRA for Stable Diffusion, told from its keys."""
+"""What a file is that is not a LoRA for Stable Diffusion, by its keys."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ NAMED = {  # in ss_base_model_version or modelspec.architecture
 
 
 def refusal(path: Path, shapes: Shapes, metadata: Mapping[str, str]) -> NotALora:
-    """What the file is, where it is no LoRA that can be used."""
+    """What the file is, given that it is not a LoRA that can be used."""
     if what := _other_thing(shapes):
         return NotALora(path, what)
     first = _short(next(iter(shapes)))
@@ -107,12 +107,12 @@ def _other_thing(shapes: Shapes) -> str | None:
 
 
 def decisive(shapes: Shapes) -> bool:
-    """Does one key say that this is no LoRA, whatever the others are?"""
+    """Does one key say that this is not a LoRA, whatever the others are?"""
     return "lora_controlnet" in shapes
 
 
 def other_model(shapes: Shapes, metadata: Mapping[str, str]) -> str | None:
-    """The model other than Stable Diffusion that the metadata or the keys name; None if none."""
+    """The model other than Stable Diffusion that the metadata or the keys name, if any."""
     named = model_named(metadata)
     if named:
         return named
@@ -123,7 +123,7 @@ def other_model(shapes: Shapes, metadata: Mapping[str, str]) -> str | None:
 
 
 def model_named(metadata: Mapping[str, str]) -> str | None:
-    """The model other than Stable Diffusion 1, 2 and XL that the metadata name; None if none."""
+    """The model other than Stable Diffusion 1, 2 and XL that the metadata names, if any."""
     said = (metadata.get("ss_base_model_version", ""), metadata.get("modelspec.architecture", ""))
     for text in said:
         for beginning, model in NAMED.items():

@@ -63,14 +63,14 @@ def _tensors(path: Path) -> dict[str, Tensor]:
             content = torch.load(file, map_location="cpu", weights_only=True)
     except (OSError, headers.Unsound) as error:
         raise headers.refusal(path, error) from error
-    except Exception as error:  # the unpickler raises nearly anything on what is not its own
+    except Exception as error:  # the unpickler may raise nearly anything
         reason = "it holds more than tensors or is damaged: convert it to .safetensors"
         raise FileError("pickle", path, reason) from error
     return dict(_flatten(content))
 
 
 def _flatten(content: object, prefix: str = "", depth: int = 0) -> Iterator[tuple[str, Tensor]]:
-    """Tensors by dotted path; wrappers such as `state_dict` leave no trace in it."""
+    """Tensors by dotted path; wrappers such as `state_dict` are left out of it."""
     if isinstance(content, Tensor):
         yield prefix.removesuffix("."), content.detach()
     if depth == DEEPEST:  # a pickle can hold itself

@@ -1,7 +1,7 @@
-"""Tensors of a file, read one at a time and kept by nobody.
+"""Tensors of a file, read one at a time and not kept.
 
 Reads into memory of its own instead of mapping the file: a file that is overwritten or cut short
-meanwhile gives an error, never a crash of the process, and no page of it stays behind.
+meanwhile gives an error, not a crash of the process, and none of it stays in memory.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ DEEPEST = 8
 
 
 class Source(Protocol):
-    """A file of tensors, of whichever container."""
+    """A file of tensors, in any format."""
 
     @property
     def path(self) -> Path:
