@@ -88,7 +88,7 @@ def test(options: list[str]) -> int:
         return call(prepared("test").python, "-m", "tools.checks", *options, cwd=ROOT)
     newest = Environment(".venv-newest")
     newest.make()
-    newest.add_torch("torch")
+    newest.add_torch("torch", "--no-deps")  # what it needs comes with the rest
     newest.install(("--editable", f"{ROOT}[test]"))
     others = [option for option in options if option != "--newest"]
     return call(newest.python, "-m", "tools.newest", *others, cwd=ROOT)
@@ -171,19 +171,19 @@ class Environment:
             return None
         return {PIP_FOR_UV[name]: settings[name] for name in settings if name in PIP_FOR_UV}
 
-    def add_torch(self, torch: str) -> None:
+    def add_torch(self, torch: str, *options: str) -> None:
         """torch for this machine; one that is there already, of whatever build, is kept."""
         if call(self.python, "-c", "import torch", quiet=True) == 0:
             return
         if sys.platform == "linux" and not has_nvidia():
             # Without retries, since there is another way; without its errors for the same reason.
             quick = ("--index-url", TORCH_CPU_INDEX, "--timeout", "15", "--retries", "0")
-            command = ("-m", "pip", "install", NOT_COMPILED, *quick, torch)
+            command = ("-m", "pip", "install", NOT_COMPILED, *options, *quick, torch)
             if call(self.python, *command, hide_errors=True) == 0:
                 return
             told = ("-m", "tools.torch_download", torch)
             call(self.python, *told, cwd=ROOT, variables=self.variables_for_uv())
-        self.pip(NOT_COMPILED, torch)
+        self.pip(NOT_COMPILED, *options, torch)
 
 
 def pip_settings(listed: str) -> dict[str, str]:

@@ -299,7 +299,8 @@ def test_the_newest_have_an_environment_of_their_own(
     assert install.main(["test", "--newest", "-k", "x"]) == 0
     assert all(".venv-newest" in " ".join(command) for command in seen)
     assert arguments(seen, "tools.newest") == ["-m tools.newest -k x"]
-    assert not arguments(seen, "--no-deps"), "it resolves"
+    (resolving,) = arguments(seen, "uv")
+    assert resolving.endswith(f"--editable {install.ROOT}[test]"), "with all that it needs"
     seen.clear()
     assert install.main(["test", "--newest"]) == 0
     assert arguments(seen, "venv"), "and is made anew"

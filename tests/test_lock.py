@@ -61,13 +61,17 @@ def test_renewing_takes_the_options_and_stops_at_the_first_failure(
 
 
 def test_what_the_newest_change_is_a_table() -> None:
-    old = {"gradio": "6.31.0", "numpy": "2.4.6", "toml": "0.10.2"}
-    new = {"gradio": "7.0", "numpy": "2.4.6", "tomli": "3", "pip": "26", "live-lora": "0.2.0"}
+    old = {"gradio": "6.31.0", "numpy": "2.4.6", "toml": "0.10.2", "uvicorn": "0.54"}
+    old |= newest.torch_locked()
+    new = {"gradio": "7.0", "numpy": "2.4.6", "tomli": "3", "pip": "26", "uv": "1"}
+    new["nvidia-cublas"] = "13.1"
+    new["torch"] = f"{old['torch']}+cpu"
     assert newest.table(old, new) == [
-        "3 packages differ from requirements/test.txt:",
-        "  gradio  6.31.0 → 7.0",
-        "  toml    0.10.2 → none",
-        "  tomli     none → 3",
+        "What differs from requirements (4):",
+        "  gradio   6.31.0 → 7.0",
+        "  toml     0.10.2 → none",
+        "  tomli      none → 3",
+        "  uvicorn    0.54 → none",
     ]
     assert newest.table(old, old) == ["Nothing is newer than the lock."]
 
