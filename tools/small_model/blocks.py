@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -30,7 +31,7 @@ class Blocks:
         return F.conv2d(pixels, weight, bias, stride=BLOCK)
 
     @classmethod
-    def of(cls, pictures: np.ndarray) -> Blocks:
+    def of(cls, pictures: NDArray[np.uint8]) -> Blocks:
         """The principal components of `pictures`, (n, h, w, 3) uint8."""
         blocks = F.unfold(as_pixels(pictures), BLOCK, stride=BLOCK).mT.flatten(0, 1).double()
         mean = blocks.mean(0)
@@ -46,6 +47,6 @@ class Blocks:
         return {"weight": self.weight, "bias": self.bias}
 
 
-def as_pixels(pictures: np.ndarray) -> Tensor:
+def as_pixels(pictures: NDArray[np.uint8]) -> Tensor:
     """(n, 64, 64, 3) uint8 to (n, 3, 64, 64) in -1 … 1."""
     return torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from live_lora.app.load_model import SMALL_GUIDANCE
+from numpy.typing import NDArray
 
 from . import scorer
 from .colours import COLOURS
@@ -52,7 +53,9 @@ def questions(count: int = 64) -> list[Question]:
     return asked
 
 
-def answer(pipe: Any, prompts: Sequence[str], seeds: Sequence[int], **options: Any) -> np.ndarray:
+def answer(
+    pipe: Any, prompts: Sequence[str], seeds: Sequence[int], **options: Any
+) -> NDArray[np.uint8]:
     """One picture for each prompt and seed, in one batch: (n, 64, 64, 3) uint8.
 
     `pipe` is a pipeline, or what `live_lora.attach` makes of one.
@@ -65,7 +68,7 @@ def answer(pipe: Any, prompts: Sequence[str], seeds: Sequence[int], **options: A
         output_type="np",
         **options,
     )
-    pictures: np.ndarray = (output.images * 255).round().astype(np.uint8)
+    pictures: NDArray[np.uint8] = (output.images * 255).round().astype(np.uint8)
     return pictures
 
 
@@ -73,7 +76,7 @@ def tagged(asked: Sequence[Question], tags: str) -> list[str]:
     return [f"{question.prompt} {tags}" for question in asked]
 
 
-def marks(asked: Sequence[Question], pictures: np.ndarray) -> tuple[float, float]:
+def marks(asked: Sequence[Question], pictures: NDArray[np.uint8]) -> tuple[float, float]:
     """The shares of pictures with the asked colour and with the asked shape."""
     parts = scorer.take_apart(pictures)
     coloured = [a == b.colour for a, b in zip(scorer.colours(parts), asked, strict=True)]

@@ -9,6 +9,7 @@ from pathlib import Path
 from random import Random
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .drawing import Look, render
 from .objects import CHARACTER
@@ -48,7 +49,7 @@ def draw_chunk(chunk: int, folder: Path, looks: bool) -> None:
     unfinished.rename(path)
 
 
-def pictures(folder: Path, count: int, looks: bool = False, workers: int = 2) -> np.ndarray:
+def pictures(folder: Path, count: int, looks: bool = False, workers: int = 2) -> NDArray[np.uint8]:
     """(count, 64, 64, 3) uint8, drawing the chunks of 1000 that `folder` still lacks."""
     folder.mkdir(parents=True, exist_ok=True)
     chunks = range(-(-count // CHUNK))
@@ -56,4 +57,5 @@ def pictures(folder: Path, count: int, looks: bool = False, workers: int = 2) ->
     if missing := [chunk for chunk, path in zip(chunks, paths, strict=True) if not path.exists()]:
         with ProcessPoolExecutor(workers) as pool:
             list(pool.map(partial(draw_chunk, folder=folder, looks=looks), missing))
-    return np.concatenate([np.load(path) for path in paths])[:count]
+    loaded: list[NDArray[np.uint8]] = [np.load(path) for path in paths]
+    return np.concatenate(loaded)[:count]

@@ -11,6 +11,7 @@ from functools import cache
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
@@ -27,7 +28,7 @@ TILTS = (-16, -8, 0, 8, 16)
 STRETCHES = (0.45, 0.67, 1.0, 1.5, 2.2)
 
 
-def lab(pictures: np.ndarray | Tensor) -> Tensor:
+def lab(pictures: NDArray[np.uint8] | Tensor) -> Tensor:
     """sRGB bytes (…, 3) to CIE L*a*b* under D65."""
     rgb = torch.as_tensor(np.asarray(pictures)).double() / 255
     linear = torch.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
@@ -59,7 +60,7 @@ class Parts:
         return shrink(self.silhouette, 3)
 
 
-def take_apart(pictures: np.ndarray) -> Parts:
+def take_apart(pictures: NDArray[np.uint8]) -> Parts:
     """The background is the median of each end of the picture's rim, blended from top to bottom."""
     pixels = lab(pictures)
     top = torch.cat(
@@ -185,5 +186,5 @@ def character(parts: Parts) -> Tensor:
     return (shaped & (furry > 0.2) & (pale > 0.08)).float()
 
 
-def as_batch(pictures: list[Image.Image]) -> np.ndarray:
+def as_batch(pictures: list[Image.Image]) -> NDArray[np.uint8]:
     return np.stack([np.asarray(picture.convert("RGB")) for picture in pictures])

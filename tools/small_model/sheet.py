@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from diffusers import StableDiffusionPipeline
 from live_lora.hosts import attach
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from .exam import answer, questions
@@ -37,7 +38,7 @@ def previews(model: Path, loras: Path) -> None:
 
 
 def grid(
-    pictures: np.ndarray, columns: int, zoom: int = 2, captions: Sequence[str] = ()
+    pictures: NDArray[np.uint8], columns: int, zoom: int = 2, captions: Sequence[str] = ()
 ) -> Image.Image:
     """The pictures side by side, each `zoom` times as large, with a line of text below it."""
     step, text = 64 * zoom + GAP, 12 if captions else 0
