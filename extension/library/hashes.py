@@ -53,22 +53,6 @@ def hash_file(path: Path, stopped: Callable[[], bool] = lambda: False) -> Hashes
         raise header.refusal(path, error) from error
 
 
-def tensor_hash(path: Path) -> str:
-    """SHA-256 of the tensors' bytes, or of the whole file for a pickle. FileError."""
-    return _certain(path).tensors
-
-
-def file_hash(path: Path) -> str:
-    """SHA-256 of the whole file. FileError."""
-    return _certain(path).file
-
-
-def _certain(path: Path) -> Hashes:
-    hashes = hash_file(path)
-    assert hashes is not None
-    return hashes
-
-
 def _hash(path: Path, data_start: int, stopped: Callable[[], bool]) -> Hashes | None:
     tensors, whole = hashlib.sha256(), hashlib.sha256()
     with header.open_file(path) as file:

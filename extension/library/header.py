@@ -22,6 +22,7 @@ from .rules import (
     Unsound,
     check_layout,
     cut,
+    demand_text,
     is_metadata,
     metadata,
     parse,
@@ -133,6 +134,7 @@ def _leading_metadata(raw: bytes) -> dict[str, str] | None:
         return None
     try:
         found, end = json.JSONDecoder().raw_decode(text, start.end())
+        demand_text(text[:end], found)
     except (ValueError, RecursionError):
         return None
     complete = text[end:].lstrip()[:1] in (",", "}") and "\ufffd" not in text[:end]

@@ -1,7 +1,8 @@
 """What the JSON of a safetensors file may say: the rules of safetensors 0.8.0, with reasons.
 
-What passes here can be opened there (github.com/huggingface/safetensors, `Metadata::validate`).
-One form is refused that serde takes: tensors described by a list in place of an object.
+After github.com/huggingface/safetensors, `Metadata::validate`, but for what no writer does: tensors
+described by a list instead of an object are refused here; a field or `__metadata__` that is there
+twice, and nesting beyond 127 levels, are not.
 """
 
 from __future__ import annotations
@@ -23,7 +24,6 @@ BITS: Mapping[str, int] = {
     "F4": 4,
 }
 U64 = 1 << 64
-DEEPEST = 127  # levels of JSON; serde_json's own limit
 AGAIN = "download or copy it again"
 
 
@@ -45,21 +45,12 @@ class Unsound(Exception):
         self.code: Code = code
 
 
-class Repeated(dict[str, Any]):
-    """A JSON object that has some key twice; the last value counts."""
-
-    keys_twice: frozenset[str] = frozenset()
-
-
 def parse(raw: bytes) -> dict[str, Any]:
-    """The JSON object; refuses what serde_json refuses and Python's json takes."""
+    """The JSON object; where it has a key twice, the last value counts."""
     try:
         text = raw.decode("utf-8")
-        content = json.loads(
-            text.strip(" \t\r\n"), object_pairs_hook=_object, parse_constant=_refuse_constant
-        )
-        if "\\u" in text:
-            json.dumps(content, ensure_ascii=False).encode("utf-8")  # half a surrogate pair
+        content = json.loads(text.strip(" \t\r\n"), parse_constant=_refuse_constant)
+        demand_text(text, content)
     except (ValueError, RecursionError) as error:
         raise Unsound(f"its header is not valid JSON ({error}): {AGAIN}") from error
     if not isinstance(content, dict):
@@ -67,13 +58,10 @@ def parse(raw: bytes) -> dict[str, Any]:
     return content
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    content = dict(pairs)
-    if len(content) == len(pairs):
-        return content
-    repeated, seen = Repeated(content), set[str]()
-    repeated.keys_twice = frozenset(k for k, _ in pairs if k in seen or seen.add(k))  # type: ignore[func-returns-value]
-    return repeated
+def demand_text(text: str, content: object) -> None:
+    """ValueError where JSON holds half a surrogate pair, which no page and no database takes."""
+    if "\\u" in text:
+        json.dumps(content, ensure_ascii=False).encode("utf-8")
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -82,8 +70,6 @@ def _refuse_constant(name: str) -> NoReturn:
 
 def metadata(content: dict[str, Any]) -> dict[str, str]:
     found = content.get("__metadata__")
-    if isinstance(content, Repeated) and "__metadata__" in content.keys_twice:
-        raise Unsound("its header has two __metadata__ entries")
     if found is None:
         return {}
     if not is_metadata(found):
@@ -99,8 +85,6 @@ def tensor(key: str, value: object) -> TensorInfo:
     """One entry of the header, its size checked against its shape and dtype."""
     if not isinstance(value, dict):
         raise Unsound(f"tensor {key!r} is not described by a JSON object")
-    if len(value) > 3 or type(value) is Repeated:
-        _check_extras(key, value)
     dtype, shape, offsets = value.get("dtype"), value.get("shape"), value.get("data_offsets")
     if not isinstance(dtype, str) or dtype not in BITS:
         raise Unsound(f"tensor {key!r} has the unknown dtype {dtype!r}")
@@ -110,13 +94,6 @@ def tensor(key: str, value: object) -> TensorInfo:
     if end - start != _bytes(key, BITS[dtype], shape):
         raise Unsound(f"tensor {key!r}: {dtype} of shape {shape} does not take {end - start} bytes")
     return TensorInfo(dtype, tuple(shape), start, end)
-
-
-def _check_extras(key: str, value: dict[str, Any]) -> None:
-    if isinstance(value, Repeated) and value.keys_twice & {"dtype", "shape", "data_offsets"}:
-        raise Unsound(f"tensor {key!r} is described twice")
-    if _depth(value) > DEEPEST - 1:
-        raise Unsound(f"tensor {key!r} is nested too deeply")
 
 
 def _are_counts(value: Any) -> TypeGuard[list[int]]:
@@ -142,18 +119,6 @@ def _bytes(key: str, bits: int, shape: list[int]) -> int:
     if bits % 8:
         raise Unsound(f"tensor {key!r} does not end at a whole byte")
     return bits // 8
-
-
-def _depth(value: object) -> int:
-    """Levels of nesting, 0 for a plain value."""
-    level, deep = [value], -1
-    while level:
-        deep += 1
-        inner = [v for v in level if isinstance(v, (dict, list))]
-        level = [part for v in inner for part in (v.values() if isinstance(v, dict) else v)]
-        if inner and not level:
-            deep += 1
-    return deep
 
 
 def check_layout(tensors: Mapping[str, TensorInfo], data_start: int, file_size: int) -> None:
