@@ -28,12 +28,21 @@ LONGEST_EDIT = 100_000  # characters
 
 
 def library(catalog: Catalog, model: str | None) -> dict[str, Any]:
-    """All rows. `pending` files were not looked at yet: their alias and base come later."""
+    """All rows; `label` is the name of the library folder of those that give none.
+
+    `pending` files were not looked at yet: their alias and base come later.
+    """
     pending = catalog.look(PATIENCE)
-    rows = [row(entry, model) for entry in catalog.entries]
+    snapshot = catalog.snapshot
+    label = next(iter(snapshot.names.labels), "")
+    rows = [
+        row(entry, model) | ({"label": own} if own != label else {})
+        for entry, own in zip(snapshot.entries, snapshot.names.labels, strict=True)
+    ]
     catalog.facts.flush()
     return {
         "loras": rows,
+        "label": label,
         "pending": pending,
         "problems": catalog.problems,
         "model": {"base": model} if model else None,

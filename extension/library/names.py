@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import difflib
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 from functools import cached_property, lru_cache
 
 from .lora_file import LoraFile
 
 Table = dict[str, list[LoraFile]]
 SUGGESTED = 3
-COMPARED = 40  # names that difflib looks at: its ratio takes about 30 µs a pair
-ALIKE = 0.6
-LONGEST = 255  # characters of a file name: what is longer is not worth the comparison
+# Characters of a wanted name that are compared; beyond 200, difflib leaves frequent ones out.
+LONGEST = 199
 
 
 def spellings(relative: str, label: str) -> tuple[str, ...]:
@@ -46,16 +45,24 @@ def _shortest(names: Sequence[str], counts: Sequence[Counter[str]]) -> str:
 
 
 def fold(name: str) -> str:
-    """One form for names that differ in case or in Unicode composition (macOS decomposes)."""
-    return unicodedata.normalize("NFC", name).casefold()
+    """One form for names that differ in case or in Unicode composition (macOS decomposes).
+
+    Made of what JavaScript has as well, which knows no casefold; it makes one of ß, ẞ and SS, too.
+    """
+    folded = unicodedata.normalize("NFC", name).lower().upper().lower()
+    return unicodedata.normalize("NFC", folded)
 
 
 class Names:
-    """The names that the entries of one scan answer to. Tables are made when first needed."""
+    """The names that the entries of one scan answer to. Tables are made when first needed.
+
+    The page has the same rules (browser/static/names.mjs); tests/cases/names.json holds both to
+    them. `labels` are the names of the entries' library folders.
+    """
 
     def __init__(self, entries: Sequence[LoraFile], labels: Sequence[str]) -> None:
         self._entries = entries
-        self._labels = labels
+        self.labels = labels
         self.nearest = lru_cache(256)(self._nearest)
 
     def find(self, name: str) -> Sequence[LoraFile]:
@@ -79,7 +86,7 @@ class Names:
     def _spellings(self) -> list[Table]:
         spelled = [
             spellings(entry.relative, label)
-            for entry, label in zip(self._entries, self._labels, strict=True)
+            for entry, label in zip(self._entries, self.labels, strict=True)
         ]
         columns = zip(*spelled, strict=True)
         return [_table(zip(column, self._entries, strict=True)) for column in columns]
@@ -98,26 +105,25 @@ class Names:
         return _folded(self._aliases)
 
     def _nearest(self, name: str) -> tuple[str, ...]:
-        """Up to 3 names or aliases that look like `name`, the nearest first."""
-        wanted = fold(name[:LONGEST].replace("\\", "/"))
-        pairs = _pairs(wanted)
-        common = Counter(
-            {own: len(pairs & theirs) / len(pairs | theirs) for own, theirs in self._pairs.items()}
-        )
-        scores = Counter({own: _likeness(own, wanted) for own, _ in common.most_common(COMPARED)})
-        best = (name for name, score in scores.most_common() if score >= ALIKE)
-        return tuple(dict.fromkeys(self._written[name] for name in best))[:SUGGESTED]
+        """Up to 3 names or aliases that look like `name`: difflib's, then those that contain it.
+
+        The folder is left out of the comparison: what is in the same one is not alike for that.
+        """
+        wanted = fold(name.replace("\\", "/").rpartition("/")[2][:LONGEST])
+        close = get_close_matches(wanted, self._written, SUGGESTED)
+        within = sorted((own for own in self._written if _contain(own, wanted)), key=_length)
+        found = (name for own in [*close, *within] for name in self._written[own])
+        return tuple(dict.fromkeys(found))[:SUGGESTED]
 
     @cached_property
-    def _written(self) -> dict[str, str]:
-        """Folded name or alias -> how to write it."""
-        names = [*self._aliases, *(entry.stem for entry in self._entries)]
-        written = {fold(name): name for name in names}
-        return written | {fold(entry.name): entry.name for entry in self._entries}
-
-    @cached_property
-    def _pairs(self) -> dict[str, frozenset[str]]:
-        return {name: _pairs(name) for name in self._written}
+    def _written(self) -> dict[str, list[str]]:
+        """Folded stem or alias -> what to write for it; for a stem, the names of its files."""
+        written: dict[str, list[str]] = {}
+        for entry in self._entries:
+            written.setdefault(fold(entry.stem), []).append(entry.name)
+        for alias in self._aliases:
+            written.setdefault(fold(alias), []).append(alias)
+        return written
 
 
 def _first(tables: Iterable[Table], name: str) -> list[LoraFile]:
@@ -135,13 +141,10 @@ def _folded(table: Table) -> Table:
     return _table((fold(name), entry) for name, entries in table.items() for entry in entries)
 
 
-def _pairs(name: str) -> frozenset[str]:
-    """The name's pairs of neighbouring characters: names that look alike share many."""
-    return frozenset(map("".join, zip(f" {name}", name, strict=False)))
+def _contain(name: str, other: str) -> bool:
+    """True where one is part of the other, and more than a letter or two."""
+    return min(len(name), len(other)) > 2 and (name in other or other in name)
 
 
-def _likeness(name: str, wanted: str) -> float:
-    """0 to 1; a name that contains the wanted one, or lies in it, is taken as alike."""
-    within = len(wanted) > 2 and (wanted in name or (len(name) > 2 and name in wanted))
-    ratio = difflib.SequenceMatcher(a=name, b=wanted, autojunk=False).ratio()
-    return max(ratio, ALIKE if within else 0.0)
+def _length(name: str) -> tuple[int, str]:
+    return len(name), name

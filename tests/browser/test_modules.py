@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from difflib import get_close_matches
 from pathlib import Path
+from random import Random
+from typing import Any
 
 import pytest
 from live_lora.prompt.arguments import argument_names
@@ -13,7 +16,7 @@ from live_lora.prompt.arguments import argument_names
 from .conftest import missing
 
 HERE = Path(__file__).parent
-TAGS = HERE.parent.parent / "extension" / "browser" / "static" / "tags.mjs"
+STATIC = HERE.parent.parent / "extension" / "browser" / "static"
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +34,23 @@ def test_modules_under_node(node: str) -> None:
 
 
 def test_the_page_knows_the_arguments_of_the_language(node: str) -> None:
-    script = (
-        f"import({json.dumps(TAGS.as_uri())}).then(m => console.log(JSON.stringify(m.ARGUMENTS)))"
-    )
+    script = "import(tags).then(m => console.log(JSON.stringify(m.ARGUMENTS)))"
+    assert set(run(node, script)) == set(argument_names())
+
+
+def test_the_page_finds_the_same_names_alike(node: str) -> None:
+    """Its port of difflib, with thousands of pairs of words that look more or less alike."""
+    random = Random(0)
+    words = ["".join(random.choices("aabcé🦊 _", k=random.randrange(12))) for _ in range(300)]
+    script = """import(names).then(m => console.log(JSON.stringify(
+        words.map(word => m.closeMatches(word, words, 5)))))"""
+    found = run(node, f"const words = {json.dumps(words)}; {script}")
+    assert found == [get_close_matches(word, words, 5) for word in words]
+
+
+def run(node: str, script: str) -> Any:
+    """What a script prints as JSON; the page's modules are there by their names."""
+    modules = {path.stem: path.as_uri() for path in STATIC.glob("*.mjs")}
+    script = f"const {{tags, names}} = {json.dumps(modules)}; {script}"
     done = subprocess.run([node, "-e", script], capture_output=True, text=True, check=True)
-    assert set(json.loads(done.stdout)) == set(argument_names())
+    return json.loads(done.stdout)

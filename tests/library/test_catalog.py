@@ -113,7 +113,7 @@ NEAREST = {
     "ghibly_v2": ["ghibli_v2", "ghibli"],
     "style/gibli_v2": ["ghibli_v2"],
     "linart": ["lineart", "Line Art"],
-    "art": ["Line Art", "lineart"],
+    "art": ["lineart", "Line Art"],
     "zzzz": [],
     "": [],
 }

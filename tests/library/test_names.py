@@ -1,13 +1,20 @@
-"""Whatever files there are: each has a name that finds it and nothing else."""
+"""Whatever files there are: each has a name that finds it and nothing else.
+
+tests/cases/names.json is the table that the page's names are held to as well: `files` with their
+unique names, what `find` gives for a name, and the `nearest` names of one that leads nowhere.
+"""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from live_lora.library.lora_file import LoraFile, file_id
-from live_lora.library.names import Names, unique_names
+from live_lora.library.names import Names, fold, unique_names
 from live_lora.library.summaries import Summaries
 from live_lora.library.walk import Folder, Stat
 
@@ -33,6 +40,27 @@ def index(
         for (path, label), name in zip(places, unique_names(places), strict=True)
     ]
     return entries, Names(entries, [label for _, label in places])
+
+
+TABLE = Path(__file__).parents[1] / "cases" / "names.json"
+GROUPS = json.loads(TABLE.read_text("utf-8"))
+
+
+@pytest.mark.parametrize("group", GROUPS, ids=[group["about"] for group in GROUPS])
+def test_the_table(group: dict[str, Any]) -> None:
+    files = group["files"]
+    aliases = {file["path"]: file["alias"] for file in files if "alias" in file}
+    entries, names = index([(file["path"], file["label"]) for file in files], aliases)
+    assert [entry.name for entry in entries] == [file["name"] for file in files]
+    assert {name: [entry.name for entry in names.find(name)] for name in group["find"]} == group[
+        "find"
+    ]
+    assert {name: list(names.nearest(name)) for name in group["nearest"]} == group["nearest"]
+
+
+@given(st.text(max_size=8))
+def test_folding_again_changes_nothing(name: str) -> None:
+    assert fold(fold(name)) == fold(name)
 
 
 PARTS = st.sampled_from(["a", "b", "A", "a.b", "a.safetensors", "\u00e9", "e\u0301"])

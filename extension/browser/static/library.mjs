@@ -1,7 +1,8 @@
 /** The library as the page knows it: rows, names, and who wants to hear when they change. */
 
 import { fetchLibrary, refreshLibrary } from "./api.mjs";
-import { fold, nearest } from "./query.mjs";
+import { Names } from "./names.mjs";
+import { searchable } from "./query.mjs";
 import { addsWords } from "./settings.mjs";
 
 const LATER = 1500; // ms until files that the server has not looked at yet are asked for again
@@ -30,21 +31,18 @@ export class Library {
   }
 
   /**
-   * What a name in a tag leads to, by the program's own rules: path, stem, path without suffix,
-   * file name; alias; then all these without regard to case; then with backslashes as slashes.
+   * What a name in a tag leads to, by the program's own rules.
    * @returns {{row?: object, candidates?: object[]}} neither where nothing has this name
    */
   resolve(name) {
-    for (const spelled of new Set([name, name.replaceAll("\\", "/")])) {
-      const found = lookUp(this.names, spelled) ?? lookUp(this.folded, foldCase(spelled));
-      if (found) return found.length === 1 ? { row: found[0] } : { candidates: found };
-    }
-    return {};
+    const found = this.names.find(name);
+    if (found.length === 0) return {};
+    return found.length === 1 ? { row: found[0] } : { candidates: found };
   }
 
-  /** The rows whose names look most like `name`. */
+  /** The names that look most like `name`. @returns {string[]} */
   nearest(name) {
-    return nearest(name, this.rows);
+    return this.names.nearest(name);
   }
 
   /** The trigger words that go in and out of a prompt with this LoRA's tag; "" where none do. */
@@ -84,12 +82,11 @@ export class Library {
     if (answer.pending) setTimeout(() => this.freshen(0), LATER);
   }
 
-  take({ loras = [], model = null, etag = null }) {
+  take({ loras = [], label = "", model = null, etag = null }) {
     this.etag = etag;
-    this.rows = loras.map(complete);
+    this.rows = loras.map((row) => complete(row, label));
     this.model = model;
-    this.names = nameTables(this.rows, (name) => name);
-    this.folded = nameTables(this.rows, foldCase);
+    this.names = new Names(this.rows);
   }
 
   tell() {
@@ -98,11 +95,13 @@ export class Library {
 }
 
 /** Keys the server left out, and what is searched. */
-function complete(row) {
+function complete(row, label) {
   const { name, stem = name, alias = null, words = "", triggers = [], tags = [] } = row;
   const folder = row.folder ?? "";
   const relative = row.relative ?? (folder ? `${folder}/${stem}` : stem);
-  const haystack = fold([name, stem, alias ?? "", folder, words, ...triggers, ...tags].join("\n"));
+  const haystack = searchable(
+    [name, stem, alias ?? "", folder, words, ...triggers, ...tags].join("\n"),
+  );
   return {
     base: "Unknown",
     size: 0,
@@ -111,6 +110,7 @@ function complete(row) {
     preview: null,
     misfit: null,
     error: null,
+    label,
     ...row,
     stem,
     alias,
@@ -119,38 +119,6 @@ function complete(row) {
     words,
     triggers,
     haystack,
-    title: fold(name),
+    title: searchable(name),
   };
-}
-
-/** One table per kind of name, in the order they are tried. */
-function nameTables(rows, key) {
-  const kinds = [
-    (row) => row.relative,
-    (row) => row.stem,
-    (row) => row.relative.replace(/\.[^./]*$/, ""),
-    (row) => row.relative.replace(/^.*\//s, ""),
-    (row) => row.name,
-    (row) => row.alias,
-  ];
-  return kinds.map((nameOf) => table(rows, (row) => (nameOf(row) ? key(nameOf(row)) : null)));
-}
-
-/** One form for names that differ in case or in Unicode composition. */
-function foldCase(name) {
-  return name.normalize("NFC").toLowerCase();
-}
-
-function table(rows, nameOf) {
-  const found = new Map();
-  for (const row of rows) {
-    const name = nameOf(row);
-    if (found.has(name)) found.get(name).push(row);
-    else if (name !== null) found.set(name, [row]);
-  }
-  return found;
-}
-
-function lookUp(tables, key) {
-  return tables.map((names) => names.get(key)).find(Boolean);
 }

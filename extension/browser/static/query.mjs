@@ -1,8 +1,8 @@
-/** Search, filter, order and names, over the rows of the library: pure. */
+/** Search, filter and order, over the rows of the library: pure. What a name means: names.mjs. */
 
 /**
  * @typedef {{id: string, name: string, stem: string, alias: string | null, folder: string,
- *   relative: string, base: string, size: number, mtime: number, weight: number | null,
+ *   relative: string, label: string, base: string, size: number, mtime: number, weight: number | null,
  *   words: string, triggers: string[], preview: number | null, misfit: string | null,
  *   error: string | null, haystack: string, title: string}} Row
  */
@@ -21,8 +21,11 @@ export const ORDERS = {
   size: { label: "Largest", compare: (a, b) => b.size - a.size || byName(a, b) },
 };
 
-/** What is searched, once per row: lower case, one form of accents, `_` and `-` as blanks. */
-export function fold(text) {
+/**
+ * What is searched, once per row: lower case, one form of accents, `_` and `-` as blanks. More is
+ * alike here than where a name in a prompt is looked up (names.mjs).
+ */
+export function searchable(text) {
   return text.normalize("NFKC").toLowerCase().replace(/[_-]+/g, " ");
 }
 
@@ -32,7 +35,7 @@ export function fold(text) {
  * @param {Row[]} rows @param {{text?: string, folder?: string, base?: string}} query
  */
 export function search(rows, { text = "", folder = "", base = "" }) {
-  const words = fold(text).split(/\s+/).filter(Boolean);
+  const words = searchable(text).split(/\s+/).filter(Boolean);
   const found = rows.filter(
     (row) => inFolder(row, folder) && (!base || row.base === base) && holds(row.haystack, words),
   );
@@ -65,33 +68,4 @@ export function folders(rows) {
     for (let path = folder; path; path = path.slice(0, Math.max(0, path.lastIndexOf("/"))))
       found.set(path, (found.get(path) ?? 0) + 1);
   return [...found].sort((a, b) => collator.compare(a[0], b[0]));
-}
-
-/**
- * The names nearest to one that leads nowhere, the best first: by the share of letter pairs they
- * have in common (Dice 1945), names that contain each other before others.
- */
-export function nearest(name, rows, limit = 2) {
-  const wanted = fold(name);
-  const scored = rows.map((row) => ({ row, score: likeness(wanted, row.title) }));
-  return scored
-    .filter(({ score }) => score > 0.4)
-    .sort((a, b) => b.score - a.score || byName(a.row, b.row))
-    .slice(0, limit)
-    .map(({ row }) => row);
-}
-
-function likeness(wanted, other) {
-  if (wanted.length > 2 && (other.includes(wanted) || wanted.includes(other)))
-    return 1 + Math.min(wanted.length, other.length) / Math.max(wanted.length, other.length);
-  const pairs = pairsOf(wanted);
-  const others = pairsOf(other);
-  const shared = [...pairs].filter((pair) => others.has(pair)).length;
-  return pairs.size + others.size === 0 ? 0 : (2 * shared) / (pairs.size + others.size);
-}
-
-function pairsOf(text) {
-  const pairs = new Set();
-  for (let at = 0; at < text.length - 1; at += 1) pairs.add(text.slice(at, at + 2));
-  return pairs;
 }

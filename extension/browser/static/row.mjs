@@ -115,7 +115,10 @@ export class ActiveRow {
     if (bad) return this.complain(`Expected a number or a curve, found “${bad.text}”.`);
     if (row || this.library.state !== "ready")
       return this.complain(row?.error ?? row?.misfit ?? "");
-    if (candidates) return this.complain("Several files have this name. Choose one:", candidates);
+    if (candidates) {
+      const names = candidates.map(({ name }) => name);
+      return this.complain("Several files have this name. Choose one:", names);
+    }
     if (this.tag.args.some(({ key }) => key === "hash")) return this.complain("");
     const near = this.library.nearest(this.tag.name);
     return this.complain(
@@ -132,15 +135,15 @@ export class ActiveRow {
   }
 
   complain(message, choices = []) {
-    const key = message + choices.map((row) => row.id).join();
+    const key = [message, ...choices].join("\n");
     set(this.element, "data-trouble", message !== "");
     if (this.complaint === key) return;
     this.complaint = key;
     this.trouble.hidden = message === "";
-    this.trouble.replaceChildren(message, ...choices.map((row) => this.choice(row)));
+    this.trouble.replaceChildren(message, ...choices.map((name) => this.choice(name)));
   }
 
-  choice({ name }) {
+  choice(name) {
     const use = () => this.edit(setName(this.tag, name));
     return h(
       "button",
