@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -28,7 +28,9 @@ class Grammar:
     """An LALR grammar, its transformer, and the words for what it takes.
 
     The lexer is contextual: a terminal is only looked for where the grammar allows it, so that
-    small languages need no reserved words.
+    small languages need no reserved words. `expected` says what a whole text is; `terminals` says
+    it of single ones (`$END` is the end), for the place where a text went wrong: those that could
+    stand there are listed in this order, those without words are left out.
     """
 
     def __init__(
@@ -37,11 +39,13 @@ class Grammar:
         transformer: Callable[[], Transformer[Any, Any]],
         expected: str,
         start: str = "start",
+        terminals: Mapping[str, str] | None = None,
     ) -> None:
         self.grammar = grammar
         self.transformer = transformer
         self.expected = expected
         self.start = start
+        self.terminals = terminals or {}
 
     @cached_property
     def lark(self) -> Lark:
@@ -61,14 +65,26 @@ class Grammar:
             return self.lark.parse(text)
         except UnexpectedInput as error:
             at = _position(error, text)
-            raise Unreadable(self._message(text, at), at) from None
+            raise Unreadable(self._message(error, text, at), at) from None
 
-    def _message(self, text: str, at: int) -> str:
+    def _message(self, error: UnexpectedInput, text: str, at: int) -> str:
         if not text.strip():
             return f"expected {self.expected}, found nothing"
         rest = text[at : at + 20]
         where = f"found {rest!r}" if rest.strip() else "found the end"
-        return f"expected {self.expected}, {where}"
+        return f"expected {self._acceptable(error) or self.expected}, {where}"
+
+    def _acceptable(self, error: UnexpectedInput) -> str:
+        """What could stand where the error is."""
+        parser = getattr(error, "interactive_parser", None)
+        choices = parser.choices() if parser else ()
+        return any_of([words for name, words in self.terminals.items() if name in choices])
+
+
+def any_of(choices: Sequence[str]) -> str:
+    """`a, b or c`."""
+    *most, last = choices or [""]
+    return f"{', '.join(most)} or {last}" if most else last
 
 
 def _position(error: UnexpectedInput, text: str) -> int:

@@ -7,8 +7,8 @@ import re
 
 from .grammar import Unreadable
 
-# One terminal for all grammars; `float` has the last word (`1__0` is none).
-NUMBER = r"NUMBER: /[+-]?(?:\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(?:[eE][+-]?\d+)?/"
+# A terminal for grammars; `float` has the last word (`1__0` is none).
+NUMBER = r"[+-]?(?:\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(?:[eE][+-]?\d+)?"
 
 _COMMA = re.compile(r"\s*[+-]?\d*,\d+\s*")
 

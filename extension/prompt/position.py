@@ -9,6 +9,7 @@ from ..records import Progress
 from .grammar import Unreadable
 from .numbers import finite_number
 
+POSITIONS = "a step (8), a fraction (0.4) or a sigma (s7.5)"
 Unit = Literal["step", "fraction", "sigma"]
 
 
@@ -45,7 +46,7 @@ def read_position(text: str, *, one: Unit = "step") -> Position:
     sigma = word[:1] in {"s", "S"}
     amount = finite_number(word[1:] if sigma else word)
     if amount is None or amount < 0:
-        raise Unreadable(f"expected a step (8), a fraction (0.4) or a sigma (s7.5), {_found(word)}")
+        raise Unreadable(f"expected {POSITIONS}, {_found(word)}")
     if sigma:
         return Position("sigma", amount)
     if amount > 1:

@@ -96,3 +96,41 @@ def test_what_is_no_curve_says_where_and_what_was_expected(text: str, at: int, h
         read_weight(text)
     assert caught.value.start == at
     assert hint in caught.value.message
+
+
+PLACE = "a step (8), a fraction (0.4) or a sigma (s7.5)"
+MORE = '";" and another point, an easing such as smooth or nothing more'
+
+
+@pytest.mark.parametrize(
+    ("text", "at", "expected", "found"),
+    [
+        ("abc@1", 0, "a number", "'abc@1'"),
+        ("@1", 0, "a number", "'@1'"),
+        ("1 2@0.5", 2, f'"@" and a position, {MORE}', "'2@0.5'"),
+        ("1?@0.5", 1, f'"@" and a position, {MORE}', "'?@0.5'"),
+        ("1@", 2, PLACE, "the end"),
+        ("1@@1", 2, PLACE, "'@1'"),
+        ("1@0;2@x", 6, PLACE, "'x'"),
+        ("1@0 ?", 4, MORE, "'?'"),
+        ("1@0 0@1", 4, MORE, "'0@1'"),
+        ("  1@0 ; 0@1  !", 13, MORE, "'!'"),
+        ("1@0 smooth hold", 11, '";" and another point or nothing more', "'hold'"),
+        ("1@0;", 4, "a number", "the end"),
+        ("1@0 ,, 2", 5, "a number", "', 2'"),
+        ("1@0\t;\n0@", 8, PLACE, "the end"),
+    ],
+)
+def test_an_error_says_what_could_stand_in_its_place(
+    text: str, at: int, expected: str, found: str
+) -> None:
+    with pytest.raises(Unreadable) as caught:
+        read_weight(text)
+    assert caught.value.start == at
+    assert caught.value.message == f"expected {expected}, found {found}"
+
+
+def test_an_easing_is_suggested() -> None:
+    with pytest.raises(Unreadable, match=r"found 'smoth'; did you mean smooth\?$") as caught:
+        read_weight("1@0;0@1 smoth")
+    assert (caught.value.start, caught.value.end) == (8, 13)

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from ...discovery import Registry
 from ..diagnostics import Code
 from ..factor import Factor
-from ..grammar import Unreadable
+from ..grammar import Unreadable, any_of
 from ..language import DEFAULT, Language
 from ..numbers import what_was_found
 
@@ -106,7 +106,5 @@ def one_of(text: str, choices: Sequence[str]) -> str:
     """`text` in lower case, if it is one of `choices`. Raises Unreadable."""
     word = text.strip().lower()
     if word not in choices:
-        *most, last = choices
-        expected = f"{', '.join(most)} or {last}" if most else last
-        raise Unreadable(f"expected {expected}, {what_was_found(text)}")
+        raise Unreadable(f"expected {any_of(choices)}, {what_was_found(text)}")
     return word

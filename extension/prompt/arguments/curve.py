@@ -16,15 +16,17 @@ from functools import lru_cache
 from lark import Token, Transformer
 
 from ...records import Progress
+from ..diagnostics import did_you_mean
 from ..grammar import Grammar, Unreadable
 from ..numbers import NUMBER, finite_number, what_was_found
-from ..position import Position, read_position
+from ..position import POSITIONS, Position, read_position
 
+WEIGHTS = "a number (0.8) or a curve (0@0;1@0.5)"
 GRAMMAR = rf"""
 curve: point ((";" | ",") point)*
-point: NUMBER [("@" | "~") (SIGMA | NUMBER)] [EASING]
-{NUMBER}
-SIGMA.1: /[sS][\d.]+/
+point: NUMBER [("@" | "~") POSITION] [EASING]
+NUMBER: /{NUMBER}/
+POSITION: /[sS][\d.]+|{NUMBER}/
 EASING: /[a-z]+(-[a-z]+)*/i
 %ignore /\s+/
 """
@@ -139,15 +141,22 @@ def _point(value: Token, where: Token | None, easing: Token | None, fractions: b
         raise Unreadable(error.message, where.start_pos or 0, where.end_pos) from None
     name = "linear" if easing is None else easing.lower()
     if name not in EASINGS:
-        known = ", ".join(EASINGS)
         assert easing is not None
-        raise Unreadable(
-            f"expected an easing ({known}), found {str(easing)!r}", easing.start_pos or 0
-        )
+        expected = f"expected an easing ({', '.join(EASINGS)}), found {str(easing)!r}"
+        hint = did_you_mean(easing, EASINGS)
+        raise Unreadable(expected + hint, easing.start_pos or 0, easing.end_pos)
     return Point(amount, place, name)
 
 
-_READER = Grammar(GRAMMAR, _Points, "a number (0.8) or a curve (0@0;1@0.5)", start="curve")
+_TERMINALS = {
+    "NUMBER": "a number",
+    "POSITION": POSITIONS,
+    "AT": '"@" and a position',
+    "SEMICOLON": '";" and another point',
+    "EASING": "an easing such as smooth",
+    "$END": "nothing more",
+}
+_READER = Grammar(GRAMMAR, _Points, WEIGHTS, start="curve", terminals=_TERMINALS)
 
 
 @lru_cache(maxsize=1024)
@@ -157,7 +166,7 @@ def read_weight(text: str) -> Value:
     if plain is not None:
         return plain
     if "@" not in text and "~" not in text:
-        raise Unreadable(f"expected a number (0.8) or a curve (0@0;1@0.5), {what_was_found(text)}")
+        raise Unreadable(f"expected {WEIGHTS}, {what_was_found(text)}")
     if "%" in text:
         raise Unreadable("expected a fraction, not a percentage: 0.5 for 50%", text.index("%"))
     read: Value = _READER.read(text)
