@@ -176,10 +176,11 @@ class Environment:
         if call(self.python, "-c", "import torch", quiet=True) == 0:
             return
         if sys.platform == "linux" and not has_nvidia():
+            print("PyTorch's CPU build: about 200 MB, where it is not on disk", flush=True)
             # Without retries, since there is another way; without its errors for the same reason.
             quick = ("--index-url", TORCH_CPU_INDEX, "--timeout", "15", "--retries", "0")
             command = ("-m", "pip", "install", NOT_COMPILED, *options, *quick, torch)
-            if call(self.python, *command, hide_errors=True) == 0:
+            if call(self.python, *command, quiet=True) == 0:
                 return
             told = ("-m", "tools.torch_download", torch)
             call(self.python, *told, cwd=ROOT, variables=self.variables_for_uv())
@@ -228,15 +229,13 @@ def call(
     variables: dict[str, str] | None = None,
     cwd: str | None = None,
     quiet: bool = False,
-    hide_errors: bool = False,
 ) -> int:
     """The exit status of a program."""
     import subprocess
 
     out = subprocess.DEVNULL if quiet else None
-    errors = subprocess.DEVNULL if quiet or hide_errors else None
     known = {**environment(), **(variables or {})}
-    return subprocess.run(command, env=known, cwd=cwd, stdout=out, stderr=errors).returncode
+    return subprocess.run(command, env=known, cwd=cwd, stdout=out, stderr=out).returncode
 
 
 def output(*command: str) -> str:
