@@ -68,10 +68,10 @@ def test_what_the_newest_change_is_a_table() -> None:
     new["torch"] = f"{old['torch']}+cpu"
     assert newest.table(old, new) == [
         "What differs from requirements (4):",
-        "  gradio   6.31.0 → 7.0",
-        "  toml     0.10.2 → none",
-        "  tomli      none → 3",
-        "  uvicorn    0.54 → none",
+        "  gradio   6.31.0 -> 7.0",
+        "  toml     0.10.2 -> none",
+        "  tomli      none -> 3",
+        "  uvicorn    0.54 -> none",
     ]
     assert newest.table(old, old) == ["Nothing is newer than the lock."]
 

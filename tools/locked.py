@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def locked(extra: str = "test") -> dict[str, str]:
-    """Name → version, of the packages that are installed on this system."""
+    """Name and version of the packages that are installed on this system."""
     text = (ROOT / "requirements" / f"{extra}.txt").read_text(encoding="utf-8")
     lines = (line.removesuffix("\\") for line in text.splitlines() if line[:1].isalnum())
     wanted = [need for need in map(Requirement, lines) if not need.marker or need.marker.evaluate()]
@@ -20,5 +20,5 @@ def locked(extra: str = "test") -> dict[str, str]:
 
 
 def installed() -> dict[str, str]:
-    """Name → version, of the packages that are there."""
+    """Name and version of the packages that are there."""
     return {canonicalize_name(found.name): found.version for found in distributions()}

@@ -41,7 +41,7 @@ def table(old: dict[str, str], new: dict[str, str]) -> list[str]:
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
     return [
         f"What differs from requirements ({len(rows)}):",
-        *(f"  {name:{widths[0]}}  {was:>{widths[1]}} → {now}" for name, was, now in rows),
+        *(f"  {name:{widths[0]}}  {was:>{widths[1]}} -> {now}" for name, was, now in rows),
     ]
 
 
