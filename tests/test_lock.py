@@ -28,8 +28,15 @@ def test_the_environment_is_what_is_locked() -> None:
     assert {name: here.get(name) for name in locked()} == locked()
 
 
-def test_the_app_has_the_versions_that_are_tested() -> None:
-    assert set(lines("app.txt")) < set(lines("test.txt"))
+@pytest.mark.parametrize("system", ["linux", "win32", "darwin"])
+@pytest.mark.parametrize("python", ["3.10", "3.11", "3.12", "3.13"])
+def test_the_app_has_the_versions_that_are_tested(python: str, system: str) -> None:
+    where = {
+        "python_version": python,
+        "python_full_version": f"{python}.0",
+        "sys_platform": system,
+    }
+    assert locked("app", **where).items() < locked("test", **where).items()
 
 
 @pytest.mark.parametrize("name", ["app.txt", "test.txt"])

@@ -1,4 +1,4 @@
-"""The versions in requirements/test.txt that hold for the Python that runs."""
+"""The versions in requirements/*.txt that hold for one Python and system."""
 
 from __future__ import annotations
 
@@ -11,11 +11,15 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def locked(extra: str = "test") -> dict[str, str]:
-    """Name and version of the packages that are installed on this system."""
+def locked(extra: str = "test", **environment: str) -> dict[str, str]:
+    """Name and version of the packages of this Python and system, or of those in `environment`."""
     text = (ROOT / "requirements" / f"{extra}.txt").read_text(encoding="utf-8")
     lines = (line.removesuffix("\\") for line in text.splitlines() if line[:1].isalnum())
-    wanted = [need for need in map(Requirement, lines) if not need.marker or need.marker.evaluate()]
+    wanted = [
+        need
+        for need in map(Requirement, lines)
+        if need.marker is None or need.marker.evaluate(dict(environment))
+    ]
     return {canonicalize_name(need.name): next(iter(need.specifier)).version for need in wanted}
 
 
