@@ -12,7 +12,7 @@ def add(out: Tensor, change: Tensor, scale: float | Tensor) -> None:
     """out += scale · change, both (rows, …); `scale` is a float or (rows, 1)."""
     if isinstance(scale, Tensor):
         change, scale = change * scale.view(-1, *[1] * (change.dim() - 1)), 1.0
-    out.add_(change.to(out.dtype), alpha=scale)
+    out.add_(change, alpha=scale)
 
 
 def add_low_rank(

@@ -66,7 +66,7 @@ class LayerPatch:
         self._joined: LowRank | None = None
         self._maps = [one for one in self.terms if isinstance(one.cached.delta, InputMap)]
         self.changes_input = bool(self._maps)
-        self._joinable = len(self.terms) > 1 and _same_kernel(self.terms)
+        self._joinable = len(self.terms) > 1 and all(map(_plain_low_rank, self.terms))
 
     def acts(self, x: Tensor) -> bool:
         """Whether any weight is other than 0 for a call with this input."""
@@ -224,11 +224,10 @@ class LayerPatch:
         return self.layer.base(x)
 
 
-def _same_kernel(terms: Sequence[Term]) -> bool:
-    """Are all low rank, with factors that can be joined to one pair?"""
-    deltas = [term.cached.delta for term in terms]
-    plain = [d.down.shape[1:] for d in deltas if isinstance(d, LowRank) and d.mid is None]
-    return len(plain) == len(deltas) and len(set(plain)) == 1
+def _plain_low_rank(term: Term) -> bool:
+    """Can its factors be joined with others' to one pair?"""
+    delta = term.cached.delta
+    return isinstance(delta, LowRank) and delta.mid is None
 
 
 def _reads_wx(term: Term) -> bool:

@@ -81,6 +81,25 @@ class Offloaded(nn.Linear):
         return F.linear(x, *self.kept)
 
 
+class Flattened(nn.Linear):
+    """All parameters in one row, as sharding keeps them."""
+
+    def __init__(self, plain: nn.Linear) -> None:
+        super().__init__(plain.in_features, plain.out_features)
+        self.weight = nn.Parameter(plain.weight.data.flatten(), requires_grad=False)
+        self.bias = plain.bias
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(x, self.weight.view(self.out_features, -1), self.bias)
+
+
+def fetched(plain: nn.Linear) -> nn.Module:
+    """An nn.Linear whose own forward was replaced, as offloading does."""
+    module = nn.Linear(plain.in_features, plain.out_features, device="meta")
+    module.forward = lambda input: F.linear(input, plain.weight, plain.bias)
+    return module
+
+
 class Conv(nn.Module):
     """The attributes of a convolution, one number for both axes."""
 
@@ -169,6 +188,8 @@ LAYERS: Mapping[str, LookAlike] = {
     "linear in 8 bits": LookAlike(linear, Float8Linear),
     "linear in 4 bits": LookAlike(linear, Nibbles, why="stores uint8 (24, 1) for (8, 6)"),
     "offloaded linear": LookAlike(linear, Offloaded, why="offloaded"),
+    "linear fetched by its forward": LookAlike(linear, fetched, why="offloaded"),
+    "flattened linear": LookAlike(linear, Flattened, why="stores float32 (48,) for (8, 6)"),
     "conv": LookAlike(conv, shape=IMAGES),
     "conv with a hole": LookAlike(lambda: nn.Conv2d(6, 8, 3, dilation=2), shape=IMAGES),
     "conv that keeps the size": LookAlike(lambda: nn.Conv2d(6, 8, 3, padding="same"), shape=IMAGES),
@@ -179,12 +200,12 @@ LAYERS: Mapping[str, LookAlike] = {
     "conv in integers": LookAlike(conv, ByteConv, IMAGES, why="int8 (8, 54) for (8, 6, 3, 3)"),
 }
 NORMS: Mapping[str, LookAlike] = {
-    "group norm": LookAlike(lambda: nn.GroupNorm(2, 6), shape=IMAGES),
-    "group norm on a sequence": LookAlike(lambda: nn.GroupNorm(2, 6), shape=(4, 6, 5)),
-    "group norm on rows": LookAlike(lambda: nn.GroupNorm(2, 6), shape=(4, 6)),
-    "own group norm": LookAlike(lambda: nn.GroupNorm(2, 6), OwnGroupNorm, IMAGES),
-    "layer norm": LookAlike(lambda: nn.LayerNorm(6)),
+    "group norm": LookAlike(lambda: nn.GroupNorm(2, 6, eps=0.1), shape=IMAGES),
+    "group norm on a sequence": LookAlike(lambda: nn.GroupNorm(2, 6, eps=0.1), shape=(4, 6, 5)),
+    "group norm on rows": LookAlike(lambda: nn.GroupNorm(2, 6, eps=0.1), shape=(4, 6)),
+    "own group norm": LookAlike(lambda: nn.GroupNorm(2, 6, eps=0.1), OwnGroupNorm, IMAGES),
+    "layer norm": LookAlike(lambda: nn.LayerNorm(6, eps=0.1)),
     "layer norm without bias": LookAlike(lambda: nn.LayerNorm(6, bias=False)),
-    "layer norm, channels last": LookAlike(lambda: nn.LayerNorm(6), shape=(4, 5, 3, 6)),
-    "own layer norm": LookAlike(lambda: nn.LayerNorm(6), OwnLayerNorm),
+    "layer norm, channels last": LookAlike(lambda: nn.LayerNorm(6, eps=0.1), shape=(4, 5, 3, 6)),
+    "own layer norm": LookAlike(lambda: nn.LayerNorm(6, eps=0.1), OwnLayerNorm),
 }

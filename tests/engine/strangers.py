@@ -73,6 +73,11 @@ class AdaptiveLayerNorm(WithWeight):
         return F.layer_norm(x, (4,), self.weight) + shift
 
 
+class ConvOfTwo(WithWeight):
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        return F.conv2d(x, self.weight) + y
+
+
 class OwnRMSNorm(Called):
     pass
 
@@ -102,6 +107,7 @@ STRANGERS: Mapping[str, Callable[[], nn.Module]] = {
     "lazy conv": lambda: nn.LazyConv2d(4, 1),
     "conv over sequences": lambda: nn.Conv1d(4, 4, 1),
     "conv over volumes": lambda: nn.Conv3d(4, 4, 1),
+    "conv of two inputs": lambda: ConvOfTwo(4, 4, 1, 1, kernel_size=1, **CONV),
     "transposed conv": lambda: nn.ConvTranspose2d(4, 4, 1),
     "own conv over sequences": lambda: Called(4, 4, 1, kernel_size=1, **CONV),
     "own transposed conv": lambda: Called(4, 4, 1, 1, kernel_size=1, transposed=True, **CONV),

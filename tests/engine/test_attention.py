@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 
 import pytest
 import torch
+from delta_formulas import Scale, ScaleInput, deltas
+from delta_formulas import merged as formula
 from engine_run import applied, run
-from live_lora.deltas import LowRank
+from live_lora.deltas import Delta, LowRank
+from live_lora.engine.layers import find_sites
 from live_lora.engine.layers.attention import PROJECTIONS
 from torch import Tensor, nn
 
 Layout = tuple[bool, int]
 
 
-def merged(mha: nn.MultiheadAttention, deltas: dict[str, LowRank], m: float) -> nn.Module:
-    changed = copy.deepcopy(mha)
-    for index, name in enumerate(PROJECTIONS[:3]):
-        if name in deltas:
+def merged(mha: nn.MultiheadAttention, found: Mapping[str, Delta], m: float) -> nn.Module:
+    changed = copy.deepcopy(mha).requires_grad_(False)
+    for index, name in enumerate(PROJECTIONS):
+        weight, bias = changed.out_proj.weight, changed.out_proj.bias
+        if name != "out_proj":
             rows = slice(index * 8, index * 8 + 8)
-            changed.in_proj_weight.data[rows] += m * deltas[name].up @ deltas[name].down
-    if "out_proj" in deltas:
-        changed.out_proj.weight.data += m * deltas["out_proj"].up @ deltas["out_proj"].down
+            weight, bias = changed.in_proj_weight[rows], changed.in_proj_bias[rows]
+        if name in found:
+            weight += m * (formula(found[name], weight) - weight)
+            if found[name].bias is not None:
+                bias += m * found[name].bias
     return changed
 
 
@@ -94,13 +101,84 @@ def test_rows_are_found_in_either_layout(batch_first: bool) -> None:
 
 
 @pytest.mark.parametrize("batch_first", [True, False])
-def test_a_call_without_rows(batch_first: bool) -> None:
+@pytest.mark.parametrize("form", deltas(torch.zeros(1, 1)))
+def test_every_form_of_delta_on_every_projection(form: str, batch_first: bool) -> None:
     mha = nn.MultiheadAttention(8, 2, batch_first=batch_first)
-    deltas = {name: pair() for name in PROJECTIONS}
-    x = torch.randn(5, 8)  # tokens, channels
-    want, _ = merged(mha, deltas, 0.7)(x, x, x)
-    got, _ = run(mha, {name: [delta] for name, delta in deltas.items()}, 0.7, x, x, x)
-    assert torch.allclose(got, want, atol=1e-5)
+    nn.init.normal_(mha.in_proj_bias)
+    found = {name: deltas(torch.randn(8, 8))[form] for name in PROJECTIONS}
+    for x in (torch.randn(5, 3, 8), torch.randn(5, 8)):  # the second without rows
+        want, _ = merged(mha, found, 0.3)(x, x, x)
+        with torch.no_grad(), applied(mha, {name: [one] for name, one in found.items()}, 0.3) as on:
+            got, _ = mha(x, x, x)
+        assert torch.allclose(got, want, atol=1e-4)
+        assert on.ran("k_proj") == [True]
+
+
+def test_both_sides_of_one_projection() -> None:
+    mha = nn.MultiheadAttention(8, 2)
+    nn.init.normal_(mha.in_proj_bias)
+    scale, scale_input = Scale(torch.randn(8)), ScaleInput(torch.randn(8))
+    changed = copy.deepcopy(mha).requires_grad_(False)
+    weight = mha.in_proj_weight[:8].detach()
+    for delta, m in ((scale, 0.3), (scale_input, 0.6)):
+        changed.in_proj_weight[:8] += m * (formula(delta, weight) - weight)
+    x = torch.randn(5, 3, 8)
+    got, _ = run(mha, {"q_proj": [scale, scale_input]}, [0.3, 0.6], x, x, x)
+    assert torch.allclose(got, changed(x, x, x)[0], atol=1e-5)
+
+
+def test_one_delta_that_acts_is_enough() -> None:
+    mha = nn.MultiheadAttention(8, 2)
+    x, (first, second) = torch.randn(5, 3, 8), (pair(), pair())
+    got, _ = run(mha, {"q_proj": [first, second]}, [0.0, 0.7], x, x, x)
+    assert torch.allclose(got, merged(mha, {"q_proj": second}, 0.7)(x, x, x)[0], atol=1e-5)
+
+
+def test_without_rows_the_tokens_are_counted() -> None:
+    mha = nn.MultiheadAttention(8, 2)
+    x = torch.randn(5, 8)
+    with torch.no_grad(), applied(mha, {"q_proj": [pair()]}, [[1.0, 2.0]]) as on:
+        mha(x, x, x)
+    assert on.table.mismatches == {(5, 2)}
+
+
+def test_a_module_with_an_input_of_its_own_for_keys() -> None:
+    mha = nn.MultiheadAttention(8, 2, kdim=6, vdim=4)
+    found = {"k_proj": pair(6), "v_proj": pair(4)}
+    changed = copy.deepcopy(mha).requires_grad_(False)
+    changed.k_proj_weight += 0.7 * found["k_proj"].up @ found["k_proj"].down
+    changed.v_proj_weight += 0.7 * found["v_proj"].up @ found["v_proj"].down
+    query, key, value = torch.randn(5, 3, 8), torch.randn(7, 3, 6), torch.randn(7, 3, 4)
+    placed = {name: [delta] for name, delta in found.items()}
+    got, _ = run(mha, placed, 0.7, query, key, value)
+    assert torch.allclose(got, changed(query, key, value)[0], atol=1e-5)
+
+
+class TwoLayouts(nn.Module):
+    """Blocks of (tokens, rows, channels), and around them layers with their rows first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.block = Block(batch_first=False)
+        self.block_after = nn.Linear(8, 8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.block_after(self.block(x.transpose(0, 1)).transpose(0, 1))
+
+
+@pytest.mark.parametrize("form", ["low", "input"])
+def test_each_layer_has_its_blocks_layout(form: str) -> None:
+    model = TwoLayouts()
+    assert {site.path: site.row_dim for site in find_sites(model)} == {
+        **{f"block.attn.{name}": 1 for name in PROJECTIONS},
+        "block.mlp": 1,
+        "block_after": 0,
+    }
+    found = {path: [deltas(torch.randn(8, 8))[form]] for path in ("block.mlp", "block_after")}
+    x = torch.randn(3, 5, 8)
+    singles = [run(model, found, m, x[i : i + 1]) for i, m in enumerate((0.0, 0.5, 1.0))]
+    got = run(model, found, [[0.0, 0.5, 1.0]], x)
+    assert torch.allclose(got, torch.cat(singles), atol=1e-5)
 
 
 def test_weight_zero_leaves_the_modules_own_output() -> None:
@@ -110,28 +188,3 @@ def test_weight_zero_leaves_the_modules_own_output() -> None:
         base, _ = mha(x, x, x)
     got, _ = run(mha, {"q_proj": [pair()]}, 0.0, x, x, x)
     assert torch.equal(got, base)
-
-
-class Projecting(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.text_projection = nn.Parameter(torch.randn(6, 4))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x @ self.text_projection
-
-
-def test_a_bare_parameter_is_reached_and_left_alone() -> None:
-    model = Projecting()
-    before, parameter = model.text_projection.detach().clone(), model.text_projection
-    delta = pair(6, 4)
-    x = torch.randn(3, 6)
-    with torch.no_grad(), applied(model, [delta], [[0.0, 0.5, 1.0]]):
-        got = model(x)
-        assert list(model.state_dict()) == ["text_projection"]
-    with torch.no_grad():
-        scale = torch.tensor([[0.0], [0.5], [1.0]])
-        want = x @ before + scale * (x @ (delta.up @ delta.down).t())
-    assert torch.allclose(got, want, atol=1e-6)
-    assert model.text_projection is parameter
-    assert torch.equal(model.text_projection, before)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
+from delta_formulas import Scale, ScaleInput, core, deltas, expected
 from engine_run import applied, run
-from formulas import deltas, expected
 from live_lora.deltas import Dense, LowRank
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils._python_dispatch import TorchDispatchMode
 
 
 def linear() -> nn.Module:
@@ -83,8 +86,107 @@ def test_rows_of_weight_zero_keep_every_bit(kind: str) -> None:
 def test_zero_is_skipped_not_multiplied() -> None:
     module = nn.Linear(4, 4)
     bad = LowRank(torch.full((1, 4), torch.inf), torch.ones(4, 1))
-    got = run(module, [bad], [[0.0]], torch.randn(1, 4))
-    assert got.isfinite().all()
+    got = run(module, [bad], [[0.0, 1.0, 0.0]], torch.randn(3, 4))
+    assert got.isfinite().all(dim=1).tolist() == [True, False, True]
+
+
+@pytest.mark.parametrize("weights", [[0.7, 0.4], [0.7, 0.0], [[0.2, 0.3], 0.5]])
+def test_cores_stand_beside_plain_factors(weights: list[Any]) -> None:
+    module = conv()
+    found = [core(module.weight), deltas(module.weight.data)["low"]]
+    x = torch.randn(2, 6, 8, 8)
+    table = [[m] * 2 if isinstance(m, float) else m for m in weights]
+    want = expected(module, found, table, x)
+    got = run(module, found, weights, x)
+    assert (got - want).abs().max() <= 2e-6 * want.abs().max()
+
+
+@pytest.mark.parametrize("kind", ["linear", "conv"])
+def test_one_of_two_that_could_be_joined_is_off(kind: str) -> None:
+    module, x = LAYERS[kind](), inputs(kind)
+    every = deltas(module.weight.data)
+    found = [every["low"], every["low again"]]
+    want = expected(module, found, [[0.7] * 4, [0.0] * 4], x)
+    with torch.no_grad(), applied(module, found, [0.7, 0.0]) as on:
+        got = module(x)
+    assert (got - want).abs().max() <= 2e-6 * want.abs().max()
+    assert on.ran() == [True, False]
+
+
+class Operations(TorchDispatchMode):
+    """What torch really computed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: Counter[str] = Counter()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.seen[str(func.overloadpacket)] += 1
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize(("kind", "fused"), [("linear", "aten.addmm_"), ("conv", "aten.baddbmm_")])
+@pytest.mark.parametrize(
+    "weights", [[0.7], [[0.1, 0.2, 0.3, 0.4]], [0.7, 0.4], [[0.1, 0.2, 0.3, 0.4], 0.5]]
+)
+def test_low_ranks_are_added_as_one_without_a_temporary(
+    kind: str, fused: str, weights: list[Any]
+) -> None:
+    module, x = LAYERS[kind](), inputs(kind)
+    out, rest = module.weight.shape[0], module.weight.shape[1:]
+    found = [LowRank(torch.randn(2, *rest), torch.randn(out, 2)) for _ in weights]
+    with torch.no_grad(), applied(module, found, weights), Operations() as operations:
+        module(x)
+    assert operations.seen[fused] == 1
+    assert operations.seen["aten.add_"] == 0
+
+
+def test_wx_is_computed_again_only_where_the_input_was_changed_and_it_is_told() -> None:
+    module, x = linear(), inputs("linear")
+    both = [ScaleInput(torch.randn(6)), Scale(torch.randn(5))]
+    for found, second in ((both, 1), (both[:1], 0), (both[1:], 0)):
+        with torch.no_grad(), applied(module, found, 0.5) as on:
+            module(x)
+        assert on.second_products == second
+
+
+def test_joined_factors_follow_the_layer_to_another_dtype() -> None:
+    module, x = nn.Linear(6, 5), torch.randn(4, 6)
+    every = deltas(module.weight.data)
+    found = [every["low"], every["low again"]]
+    want = expected(module, found, [[0.5] * 4] * 2, x)
+    with torch.no_grad(), applied(module, found, 0.5):
+        module(x)
+        got = module.double()(x.double())
+    assert got.dtype == torch.float64
+    assert (got - want).abs().max() <= 1e-6 * want.abs().max()
+
+
+class Elsewhere(nn.Linear):
+    """Its output has a dtype of its own, as with a layer kept out of autocast."""
+
+    def __init__(self, dtype: torch.dtype) -> None:
+        super().__init__(6, 5)
+        self.dtype = dtype
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.autocast("cpu", enabled=False):
+            return super().forward(x.float()).to(self.dtype)
+
+
+@pytest.mark.parametrize("autocast", [True, False])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("form", ["low", "dense", "output", "input"])
+def test_an_output_keeps_its_dtype(form: str, dtype: torch.dtype, autocast: bool) -> None:
+    module, x, plain = Elsewhere(dtype), torch.randn(4, 6), nn.Linear(6, 5)
+    plain.load_state_dict(module.state_dict())
+    found = [deltas(module.weight.data)[form]]
+    want = expected(plain, found, [[0.5] * 4], x)
+    with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+        got = run(module, found, 0.5, x)
+    assert got.dtype == dtype
+    bound = 2e-6 if dtype == torch.float32 and not autocast else 3e-2
+    assert (got - want).abs().max() <= bound * want.abs().max()
 
 
 def test_gradients_flow_around_the_hook() -> None:
@@ -134,6 +236,38 @@ def test_the_delta_follows_the_outputs_dtype_under_autocast() -> None:
     with torch.autocast("cpu", torch.bfloat16):
         got = run(module, [delta], 1.0, torch.randn(2, 8))
     assert got.dtype == torch.bfloat16
+
+
+def test_an_input_map_stays_in_the_layers_dtype_under_autocast() -> None:
+    module, found = nn.Linear(6, 5), [ScaleInput(torch.randn(6))]
+    with torch.autocast("cpu", torch.bfloat16), torch.no_grad(), applied(module, found) as on:
+        module(torch.randn(2, 6))
+        (term,) = on.patches[""].terms
+        moved = term.cached.delta
+        module(torch.randn(2, 6))
+    assert moved.v.dtype == torch.bfloat16
+    assert term.cached.delta is moved  # not there and back at every call
+
+
+class Taking(nn.Linear):
+    """Takes more than its input."""
+
+    def forward(self, input: Tensor, scale: float = 1.0) -> Tensor:
+        return super().forward(input) * scale
+
+
+@pytest.mark.parametrize("form", ["low", "input again"])
+def test_inputs_by_name_and_others_beside_them(form: str) -> None:
+    module, x = Taking(6, 5), torch.randn(2, 6)
+    found = [deltas(module.weight.data)[form]]
+    base, want = module(x).detach(), run(module, found, 0.5, x)
+    assert not torch.allclose(base, want)
+    assert torch.equal(run(module, found, 0.5, input=x), want)
+    # The layer scales its own answer; what is added to the output knows nothing of that.
+    added = want - base if form == "low" else 0.0
+    own = base if form == "low" else want
+    assert torch.allclose(run(module, found, 0.5, x, 3.0), 3 * own + added, atol=1e-5)
+    assert torch.allclose(run(module, found, 0.5, input=x, scale=3.0), 3 * own + added, atol=1e-5)
 
 
 def test_hooks_are_gone_after_an_exception() -> None:

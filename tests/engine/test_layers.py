@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from delta_formulas import Scale, deltas, expected
 from engine_run import layer_of, run
-from formulas import Scale, deltas, expected
-from live_lora.deltas import Delta, LowRank
+from live_lora.deltas import Delta, Dense, LowRank
 from live_lora.engine import layers
 from live_lora.engine.layers import find_sites
 from live_lora.engine.layers.base import KINDS, kind_of
 from live_lora.errors import ModuleError
-from look_alikes import LAYERS, NORMS, Linear
+from look_alikes import LAYERS, NORMS, ByteConv, Conv, Linear
 from strangers import STRANGERS, LinearAttention
 from torch import Tensor, nn
 
@@ -75,6 +76,26 @@ def test_each_form_alone(name: str, form: str) -> None:
     module, plain, x = made(name)
     delta = deltas(plain.weight)[form]
     assert close(run(module, [delta], [ROWS], x), expected(plain, [delta], [ROWS], x))
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_second_delta_sees_wx_as_it_was(name: str) -> None:
+    module, plain, x = made(name)
+    every = deltas(plain.weight)
+    found = [every["low"], every["output"]]
+    table = [[0.7] * 4, ROWS]
+    assert close(run(module, found, table, x), expected(plain, found, table, x))
+
+
+@pytest.mark.parametrize("make", [lambda plain: plain, Conv, ByteConv])
+def test_groups_of_channels(make: Callable[..., nn.Module]) -> None:
+    plain = nn.Conv2d(6, 8, 3, padding=1, groups=2).requires_grad_(False)
+    module = make(plain)
+    (site,) = find_sites(module)
+    assert site.shape == (8, 3, 3, 3)
+    found = [Dense(torch.randn(8, 3, 3, 3)), Scale(torch.randn(8))]
+    x = torch.randn(4, 6, 5, 4)
+    assert close(run(module, found, [ROWS, ROWS], x), expected(plain, found, [ROWS, ROWS], x))
 
 
 @pytest.mark.parametrize("name", NORMS)
@@ -147,7 +168,7 @@ def test_a_wrapper_is_no_layer_but_what_it_wraps() -> None:
 
 def test_a_module_around_a_compiled_forward_says_nothing_of_its_inputs() -> None:
     module = Linear(nn.Linear(4, 4))
-    module.forward = len  # type: ignore[method-assign]  # as any function of C
+    module.forward = min  # type: ignore[method-assign]  # a function of C without a signature
     assert len(find_sites(module)) == 1
 
 
@@ -155,6 +176,18 @@ def test_nothing_inside_a_layer_is_another() -> None:
     module = nn.Linear(4, 4)
     module.add_module("adapter", nn.Linear(4, 4))
     assert [site.path for site in find_sites(module)] == [""]
+
+
+def test_a_matrix_tells_more_than_sizes_that_were_left_as_they_were() -> None:
+    module = nn.Linear(6, 8)
+    module.weight = nn.Parameter(module.weight[:, :4])  # pruned
+    assert [site.shape for site in find_sites(module)] == [(8, 4)]
+
+
+def test_deltas_for_an_offloaded_layer_are_made_on_the_cpu() -> None:
+    module, _, _ = made("offloaded linear")
+    assert module.weight.device.type == "meta"
+    assert layer_of(module).device.type == "cpu"
 
 
 def test_a_shared_module_is_one_site() -> None:

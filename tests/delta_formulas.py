@@ -36,7 +36,7 @@ def merged(delta: Delta, weight: Tensor) -> Tensor:
     """W' of a delta, from its formula, in W's shape."""
     flat = weight.flatten(1) if weight.dim() > 1 else weight[:, None]
     if isinstance(delta, LowRank):
-        return (flat + delta.up @ delta.down.flatten(1)).view_as(weight)
+        return weight + product(delta).view_as(weight)
     if isinstance(delta, Dense):
         return weight + delta.weight
     if isinstance(delta, Scale):
@@ -44,8 +44,21 @@ def merged(delta: Delta, weight: Tensor) -> Tensor:
     assert isinstance(delta, ScaleInput)
     columns = 1 + delta.v.repeat_interleave(weight[0, 0].numel())
     if isinstance(delta.inner, LowRank):
-        flat = flat + delta.inner.up @ delta.inner.down.flatten(1)
+        flat = flat + product(delta.inner)
     return (flat * columns).view_as(weight)
+
+
+def product(delta: LowRank) -> Tensor:
+    """up · mid · down as (o, i·kh·kw)."""
+    if delta.mid is None:
+        return delta.up @ delta.down.flatten(1)
+    return torch.einsum("op,pqhw,qi->oihw", delta.up, delta.mid, delta.down).flatten(1)
+
+
+def core(weight: Tensor) -> LowRank:
+    """One with a Tucker core, for kernels (o, i, kh, kw)."""
+    out, inputs, *kernel = weight.shape
+    return LowRank(torch.randn(2, inputs), torch.randn(out, 3), torch.randn(3, 2, *kernel))
 
 
 def deltas(weight: Tensor) -> dict[str, Delta]:
