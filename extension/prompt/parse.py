@@ -49,7 +49,6 @@ def parse(
             problems.extend(_problems(read, one.start))
             if read.name and context.ignored:
                 problems.append(_ignored(one))
-            del problems[MOST + 1 :]
     return Prompt(prompt, text, tuple(tags), tuple(_listed(problems)))
 
 

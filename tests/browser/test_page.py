@@ -101,6 +101,15 @@ def test_a_slider_writes_its_number_and_nothing_else(page: Page) -> None:
     assert_generates(page, "a,  <lora:ghibli:0.9:lbw=INS> , <lora:ghibli:1> é")
 
 
+def test_text_encoder_and_unet_have_a_slider_each(page: Page) -> None:
+    area = prompt(page)
+    area.fill("<lyco:ghibli:0.5:unet=0.9>")
+    slider(rows(page), "ghibli unet").press("ArrowRight")
+    expect(area).to_have_value("<lyco:ghibli:0.5:unet=0.95>")
+    slider(rows(page), "ghibli te").press("ArrowLeft")
+    expect(area).to_have_value("<lyco:ghibli:0.45:unet=0.95>")
+
+
 def test_editing_the_prompt_moves_the_slider(page: Page) -> None:
     area = prompt(page)
     area.fill("<lora:ghibli:0.5>")

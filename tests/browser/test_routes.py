@@ -66,6 +66,16 @@ def visit(root: Path, tmp_path: Path) -> Iterator[Visit]:
         client.close()
 
 
+def test_a_second_folder_is_named_where_its_files_are(visit: Visit, tmp_path: Path) -> None:
+    """`Lora/a` and `Lora-2/a` are names that the page must know, too."""
+    folders = [tmp_path / "x" / "Lora", tmp_path / "y" / "Lora"]
+    for folder in folders:
+        lora(folder / "a.safetensors")
+    found = visit(*folders).get("library").json()
+    assert found["label"] == "Lora"
+    assert [row.get("label") for row in found["loras"]] == [None, "Lora-2"]
+
+
 @pytest.fixture
 def client(visit: Visit) -> TestClient:
     return visit()

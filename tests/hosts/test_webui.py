@@ -14,6 +14,7 @@ import torch
 from live_lora import Tag, parse
 from live_lora.hosts import webui
 from live_lora.hosts.webui import job_options, paste, wrapping, xyz
+from live_lora.records import Progress, Row, Target
 from live_lora.session.session import StrictError
 from modules import (
     extra_networks,
@@ -374,6 +375,15 @@ def test_the_users_own_block_presets(
     assert not live.parse("<lora:a:lbw=MINE>").tags
 
 
+def test_old_prompt_editing_timelines(host: StandIn) -> None:
+    """There `1.0` is a number of steps."""
+    target, moment = Target("unet", "conv_in", "", "conv", (1, 1, 1, 1)), Progress(5, 10)
+    for old, weight in ((False, 1), (True, 0)):
+        with changed(use_old_scheduling=old):
+            (tag,) = webui.LIVE.parse("[<lora:a:1>::1.0]").tags
+            assert tag.weight(target, Row(), moment) == weight
+
+
 def test_the_api_argument_prompts(host: StandIn) -> None:
     p = host.process(["a", "b", "c"], batch_size=2)
     processing.process_images(p)
@@ -457,6 +467,12 @@ class TestPaste:
         params = {"Prompt": "x\n<lora:a:0.7>", **fields}
         paste.pasted("x\nSteps: 3", params)
         assert params["Prompt"] == "x\n<lora:a:0.4:0.7>"
+
+    def test_tags_of_other_programs_replace_the_first_of_their_name(self) -> None:
+        prompt = "<lora:a:1> x <lora:a:0.5>"
+        added = ["<lora:a:1:0.5>", "<lora:n:1>"]
+        assert paste.with_tags(prompt, added) == "<lora:a:1:0.5> x <lora:a:0.5><lora:n:1>"
+        assert paste.with_tags("x", added[1:]) == "x\n<lora:n:1>"
 
 
 class TestAxes:

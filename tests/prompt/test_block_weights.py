@@ -111,6 +111,8 @@ CROSS:OUT IN01:attn2:0.3,NOT OUT:in_layers:0.7
 
 LATE::attn1:0.1
 BASE:attn:0.6
+
+OUT03:attn:0.9
 """
 
 

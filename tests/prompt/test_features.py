@@ -7,7 +7,14 @@ from typing import ClassVar
 
 import pytest
 from live_lora import parse
-from live_lora.prompt.arguments import FEATURES, Draft, Feature, WrittenArgument, argument_names
+from live_lora.prompt.arguments import (
+    FEATURES,
+    Draft,
+    Feature,
+    WrittenArgument,
+    argument_names,
+    in_order,
+)
 from live_lora.prompt.factor import Factor
 from live_lora.prompt.numbers import read_number
 from live_lora.records import Progress, Row, Target
@@ -64,5 +71,6 @@ def test_every_claimed_name_belongs_to_one_file_of_the_folder() -> None:
     assert modules == {
         *("weight", "hires", "rank", "hash", "window", "lbw", "only", "sweep", "switch"),
     }
+    assert in_order()[0].__name__ == "Weights"  # the others work on its factor
     assert len(set(argument_names())) == len(argument_names()) == 17
     assert {claim for claim in FEATURES.owners if isinstance(claim, int)} == {1, 2, 3}

@@ -60,7 +60,7 @@ export class Names {
 }
 
 /** One form for names that differ in case or in Unicode composition. */
-export function fold(name) {
+function fold(name) {
   return name.normalize("NFC").toLowerCase().toUpperCase().toLowerCase().normalize("NFC");
 }
 
