@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -161,7 +162,7 @@ def test_a_row_that_cannot_be_read_is_learned_again(
         return found
 
     before = learned()
-    with sqlite3.connect(path) as database:
+    with closing(sqlite3.connect(path)) as database, database:
         assert database.execute(
             "UPDATE facts SET value = ? WHERE kind = ?", (value, kind)
         ).rowcount in (0, 1)
@@ -172,7 +173,7 @@ def test_a_missing_table_is_made_again(path: Path) -> None:
     first = Store(path)
     first.put("x", HERE, 1)
     first.flush()
-    with sqlite3.connect(path) as database:
+    with closing(sqlite3.connect(path)) as database, database:
         database.execute("DROP TABLE facts")
     second = Store(path)
     second.put("x", HERE, 2)
