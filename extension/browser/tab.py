@@ -17,7 +17,7 @@ MOUNT = (
 
 
 def build() -> gr.HTML:
-    """The mount point; call it inside the Blocks, Tab or Column that shall hold the tab."""
+    """The mount point; call it inside the Blocks, Tab or Column that the tab goes into."""
     return gr.HTML(MOUNT)
 
 

@@ -1,6 +1,6 @@
 """Real browsers on stand-in pages: the tests' own gradio, and older ones where they are given.
 
-`LIVE_LORA_GRADIO` holds interpreters of environments with other gradios, parted as in PATH.
+`LIVE_LORA_GRADIO` holds interpreters of environments with other gradios, separated as in PATH.
 """
 
 from __future__ import annotations

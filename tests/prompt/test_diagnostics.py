@@ -1,4 +1,4 @@
-"""What users are told."""
+"""What users read about problems."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A tag's weight is the product of its factors; what varies is told."""
+"""A tag's weight is the product of its factors; what varies is named."""
 
 from __future__ import annotations
 
