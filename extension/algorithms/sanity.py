@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ..deltas import Delta, LowRank
 from ..errors import ModuleError
-from .values import working
+from .values import WIDE_DEVICES, working
 
 # Entries of ΔW are seldom above 1, W's own seldom above 10. Activations of some hundreds times
 # these limits are still numbers: in float16 they end at 65504.
@@ -98,8 +98,9 @@ def nonfinite(tensor: Tensor) -> int:
         return 0
     values = tensor if tensor.dtype in SUMMED else tensor.float()
     # NaN and Inf stay in a sum: one pass tells that most tensors are sound, at a tenth of the time
-    # of isfinite().all(). It can overflow alone, therefore float64.
-    total = values.sum(dtype=None if values.is_complex() else torch.float64)
+    # of isfinite().all(). The sum itself can overflow, therefore float64 where there is one.
+    wide = values.device.type in WIDE_DEVICES and not values.is_complex()
+    total = values.sum(dtype=torch.float64 if wide else None)
     return 0 if bool(torch.isfinite(total)) else int((~torch.isfinite(values)).sum())
 
 
