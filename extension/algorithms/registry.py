@@ -32,7 +32,7 @@ def _incomplete(slots: set[str]) -> str:
     own = slots - set(SHARED)
     if not own:
         return f"has only {_list(slots)}"
-    nearest = max(ALGORITHMS, key=lambda a: (len(own & set(a.suffixes)), -len(a.required)))
+    nearest = max(ALGORITHMS, key=lambda algorithm: len(own & set(algorithm.suffixes)))
     missing = nearest.required - own
     if not missing:
         return f"has {_list(own)} without the weights that go with it"

@@ -32,7 +32,7 @@ def claim(family: str, suffixes: Mapping[str, tuple[str, ...]]) -> None:
 
 
 def suffix_table() -> dict[str, str]:
-    """Every suffix known -> its slot. `{name}` in a suffix stands for one word (an adapter's name).
+    """Every suffix known -> its slot. `{name}`, the second word of some, is an adapter's name.
 
     A suffix follows a dot, except those that begin with `_`, which follow the module's name.
     """
@@ -56,13 +56,13 @@ def split(key: str) -> tuple[str, str] | None:
 
 
 def _dotted(words: list[str]) -> tuple[int, str] | None:
-    """The slot of a dotted suffix, also where one word of it is an adapter's name."""
+    """The slot of a dotted suffix, also where its second word is an adapter's name."""
     if words[0] not in _first_words(len(SUFFIXES.owners)):
         return None
     slots = SUFFIXES.owners
     slot = slots.get(".".join(words))
-    for place in range(1, len(words)):
-        slot = slot or slots.get(".".join([*words[:place], "{name}", *words[place + 1 :]]))
+    if slot is None and len(words) > 1:
+        slot = slots.get(".".join([words[0], "{name}", *words[2:]]))
     return None if slot is None else (0, slot)
 
 

@@ -78,6 +78,11 @@ def sparse(d: Draw) -> Tensors:
     return lora(d) | {"bias_indices": indices, "bias_values": d(5), "bias_size": size}
 
 
+def residual(make: Make) -> Make:
+    """With a dense residual of W's size, which the scale is for as well."""
+    return lambda d: make(d) | {"bias": d(*d.shape)}
+
+
 def loha(d: Draw) -> Tensors:
     return {
         "hada_w1_a": d(d.outputs, d.rank),
@@ -223,9 +228,12 @@ SAMPLES: Mapping[str, tuple[str, Make]] = {
     "lora with biases": ("lora", lora_bias),
     "lora with a core": ("lora", tucker),
     "lora with a sparse residual": ("lora", sparse),
+    "lora with a residual": ("lora", residual(lora)),
     "loha": ("loha", loha),
+    "loha with a residual": ("loha", residual(loha)),
     "loha with cores": ("loha", loha_tucker),
     "lokr": ("lokr", lokr),
+    "lokr with a residual": ("lokr", residual(lokr)),
     "lokr of whole halves": ("lokr", lokr_whole),
     "lokr of factors": ("lokr", lokr_both),
     "lokr with a factored w1": ("lokr", lokr_w1),
@@ -246,6 +254,7 @@ SAMPLES: Mapping[str, tuple[str, Make]] = {
     "norm": ("norm", norm),
     "glora": ("glora", glora),
     "old glora": ("glora", glora_old),
+    "glora with a residual": ("glora", residual(glora)),
     "oft": ("oft", oft),
     "oft, bounded and rescaled": ("oft", oft_bounded),
     "old oft": ("oft_diag", oft_diag),
@@ -256,6 +265,7 @@ SAMPLES: Mapping[str, tuple[str, Make]] = {
     "shared oft by OneTrainer": ("peft_oft", peft_oft_shared),
     "boft by PEFT": ("peft_boft", peft_boft),
     "tlora": ("tlora", tlora),
+    "tlora with a residual": ("tlora", residual(tlora)),
 }
 
 LAYERS: Mapping[str, Callable[[], nn.Module]] = {
@@ -277,10 +287,8 @@ def fits(sample: str, layer: str) -> bool:
         return sample in ("norm", "full", "set", "bias")
     if sample == "norm":
         return False
-    if sample == "tlora" or sample.startswith("ia3 of inputs"):
+    if sample.startswith("tlora"):
         return layer in ("linear", "linear with bias", "conv 1x1")
-    if layer == "conv in groups":
-        return not sample.startswith("tlora")
     return True
 
 

@@ -66,6 +66,7 @@ CASES: dict[str, tuple[Tensors, str, str, str]] = {
     "alpha Inf": (lora(alpha=torch.tensor(float("inf"))), LAYER, "alpha", "alpha is inf"),
     "alpha 0": (lora(alpha=torch.tensor(0)), LAYER, "alpha", "alpha is 0"),
     "alpha negative": (lora(alpha=torch.tensor(-2.0)), LAYER, "alpha", "alpha is -2"),
+    "alpha complex": (lora(alpha=torch.tensor(1 + 0j)), LAYER, "form", "one number"),
     "two alphas": (lora(alpha=torch.tensor([1.0, 2.0])), LAYER, "form", "one number"),
     "NaN": (lora(up=torch.full((24, 2), float("nan"))), LAYER, "nonfinite", "up holds NaN"),
     "Inf": (lora(down=torch.full((2, 16), float("inf"))), LAYER, "nonfinite", "down holds NaN or"),
@@ -89,6 +90,7 @@ CASES: dict[str, tuple[Tensors, str, str, str]] = {
     "boft stages": ({"oft_blocks": torch.ones(9, 6, 4, 4)}, LAYER, "form", "9 stages"),
     "peft oft": ({"oft_R": torch.ones(4, 5)}, LAYER, "form", "triangles"),
     "dora size": (lora(dora_scale=torch.ones(7, 1)), LAYER, "shape", "dora_scale has shape"),
+    "dora by PEFT of inputs": (lora(magnitude=torch.ones(16)), LAYER, "shape", "24 outputs and"),
     "dora twice": (lora(dora_scale=torch.ones(24, 1), magnitude=torch.ones(24)),
                    LAYER, "ambiguous", "not clear which"),
     "dora of oft": (tensors("oft", LINEAR) | {"dora_scale": torch.ones(24, 1)},
@@ -99,6 +101,10 @@ CASES: dict[str, tuple[Tensors, str, str, str]] = {
     "residual elsewhere": (
         tensors("lora with a sparse residual", LINEAR)
         | {"bias_indices": torch.full((2, 5), 99, dtype=torch.int16)},
+        LAYER, "form", "outside"),
+    "residual before the beginning": (
+        tensors("lora with a sparse residual", LINEAR)
+        | {"bias_indices": torch.full((2, 5), -1, dtype=torch.int16)},
         LAYER, "form", "outside"),
     "tlora for a kernel": (
         tensors("tlora", (16, 8)), "conv 3x3", "shape", "kernel"),
@@ -117,6 +123,11 @@ def test_it_is_refused_with_its_reason(case: str) -> None:
         build(made, layer)
     assert words in str(caught.value)
     assert caught.value.code == code
+
+
+def test_an_empty_tensor_is_refused_without_an_outline_too() -> None:
+    with pytest.raises(ModuleError, match="it is empty"):
+        algorithm(lora(up=torch.ones(24, 0), down=torch.ones(0, 16)))
 
 
 def test_nothing_is_cut_to_no_rank() -> None:

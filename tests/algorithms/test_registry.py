@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 from live_lora import algorithms
-from live_lora.algorithms.base import Algorithm
+from live_lora.algorithms.base import ALGORITHMS, Algorithm
+from live_lora.algorithms.suffixes import SLOTS, SUFFIXES
 from live_lora.errors import ModuleError
 
 from algorithms.samples import SAMPLES, tensors
@@ -36,6 +37,7 @@ KEYS = {
     "a.b1.weight": ("a", "b1"),
     "a.weight": ("a", "weight"),
     "a.diff_b": ("a", "diff_b"),
+    "_lora.up.weight": ("_lora.up", "weight"),
 }
 
 
@@ -80,3 +82,18 @@ def test_two_claims_on_one_suffix_are_an_error() -> None:
 def test_a_module_of_two_algorithms_is_refused() -> None:
     with pytest.raises(ModuleError, match="hada_w1_a besides a complete lora"):
         algorithms.choose({"up": (4, 1), "down": (1, 4), "hada_w1_a": (4, 1)})
+
+
+def test_an_algorithm_of_another_package_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    for registry in (ALGORITHMS, SLOTS, SUFFIXES):
+        monkeypatch.setattr(registry, "members", list(registry.members))
+        monkeypatch.setattr(registry, "owners", dict(registry.owners))
+    assert algorithms.split("a.brand_new.weight") == ("a.brand_new", "weight")
+
+    class New(Algorithm):
+        name = "new"
+        required = frozenset({"brand_new"})
+        suffixes = {"brand_new": ("brand_new.weight",)}  # noqa: RUF012
+
+    assert algorithms.split("a.brand_new.weight") == ("a", "brand_new")
+    assert algorithms.choose({"brand_new": (4, 1)}) is New

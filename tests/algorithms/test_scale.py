@@ -9,7 +9,7 @@ import torch
 from live_lora.algorithms import Settings
 from live_lora.deltas import Layer
 
-from algorithms.samples import SAMPLES, Tensors, algorithm, module, site_of, tensors
+from algorithms.samples import SAMPLES, Tensors, add, algorithm, module, site_of, tensors
 
 SHAPE = (24, 16)
 
@@ -72,7 +72,11 @@ def test_a_cut_rank_keeps_the_first_columns_and_the_scale(
     cut["alpha"] = made["alpha"] * rank / 4
     got = algorithm(made, Settings(rank=rank))
     assert got.used_rank == rank
-    assert torch.allclose(got.delta(layer), algorithm(cut).delta(layer), atol=1e-12)
+    want = algorithm(cut).delta(layer)
+    assert torch.allclose(got.delta(layer), want, atol=1e-12)
+    x = torch.randn(3, 16, dtype=torch.float64)
+    delta = got.runtime(layer, dtype=torch.float64)
+    assert torch.allclose(add(layer, delta, x, 1.0), x @ want.t(), atol=1e-10)
 
 
 @pytest.mark.parametrize("sample", SAMPLES)

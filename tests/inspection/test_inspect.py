@@ -183,6 +183,15 @@ def test_what_is_partly_usable_says_why(tmp_path: Path) -> None:
     assert all(key in text for key in reasons)
 
 
+def test_where_nothing_can_be_used_the_most_frequent_reason_counts(tmp_path: Path) -> None:
+    halves = [f"lora_unet_down_blocks_{n}_attentions_0_proj_in.lora_down.weight" for n in "012"]
+    tensors = {"notes": torch.ones(3), **{key: torch.ones(4, 8) for key in halves}}
+    save_file(tensors, tmp_path / "x.safetensors")
+    facts = inspect(tmp_path / "x.safetensors")
+    assert (facts["usable"], facts["error"]) == ("no", "nothing in it can be used")
+    assert facts["code"] == "incomplete"
+
+
 def test_a_mixed_file_is_told_by_its_parts(tmp_path: Path) -> None:
     path = write(tmp_path / "x.safetensors", "diffusers_te_tf4")
     facts = inspect(path)

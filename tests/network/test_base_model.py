@@ -108,3 +108,12 @@ def test_a_base_that_is_not_known() -> None:
 @pytest.mark.parametrize("base", BASES)
 def test_a_model_is_known_by_the_width_of_its_text(base: str) -> None:
     assert base_of(base_targets(base)) == NAMES[base]
+
+
+@pytest.mark.parametrize(("fitting", "fits"), [(4, ("SD1",)), (3, ())])
+def test_four_of_five_modules_must_fit(fitting: int, fits: tuple[str, ...]) -> None:
+    good = [(0, 2, "k", 768), (0, 2, "v", 768), (0, 1, "q", 640), (0, 1, "k", 640)]
+    modules = [*good[:fitting], (7, 1, "q", 640)]  # no base has so many blocks there
+    shapes = {key: shape for module in modules for key, shape in attention(*module).items()}
+    found, _ = network(shapes)
+    assert found.base.fits == fits
