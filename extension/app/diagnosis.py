@@ -83,7 +83,8 @@ def remember(result: GenerationResult, settings: Mapping[str, Any]) -> None:
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(mode=0o600)
-        atomic.replace(path, json.dumps(facts, ensure_ascii=False).encode())
+        # Escaped, so that half a character in a prompt cannot fail after the picture is drawn.
+        atomic.replace(path, json.dumps(facts).encode())
 
 
 def last_run() -> dict[str, Any] | None:
