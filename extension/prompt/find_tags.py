@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..records import Span
 from .diagnostics import Code
@@ -23,8 +23,7 @@ _KEY = re.compile(r"\s*[^\W\d]\w*\s*")
 _QUOTED = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"(?=\s*[:>])', re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(NamedTuple):
     """Something that begins like one of our tags but is none, and why.
 
     It stays in the text or, where it is closed and only badly written, is `cut` out like any tag.
@@ -55,6 +54,8 @@ def find_tags(text: str) -> Iterator[Span | Fault]:
 
 class _Body:
     """Reads on from `<kind:` to the `>` that closes it, over quotes and escapes."""
+
+    __slots__ = ("body", "fresh", "item", "position", "start", "stray", "text", "value")
 
     def __init__(self, text: str, start: int, body: int) -> None:
         self.text = text
