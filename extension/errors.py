@@ -43,6 +43,9 @@ Code = Literal[
     "kind",  # the layer is of a kind that the algorithm does not change
     "shape",  # the layer's weight has another shape
     "base-weights",  # it needs the layer's own values, which the host does not give
+    # A module in a run
+    "compiled",  # the host runs a graph in which our hooks have no place
+    "bypassed",  # the host called the model, and not this layer
     # Anything
     "internal",  # an error nobody foresaw: its traceback is in the log
 ]

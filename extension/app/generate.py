@@ -26,14 +26,21 @@ def run(options: Namespace) -> int:
     try:
         result = generator.draw(request_of(options), bar)
     except StrictError as error:
+        if error.result is not None:  # drawn, and something was lost on the way
+            save(error.result, options.output)
         tell(*sentences(error.problems))
         return 1
-    for path, image in zip(paths(options.output, len(result.images)), result.images, strict=True):
+    save(result, options.output)
+    tell(*summary(result))
+    return 0
+
+
+def save(result: GenerationResult, output: Path) -> None:
+    """Writes the pictures, and their names to standard output."""
+    for path, image in zip(paths(output, len(result.images)), result.images, strict=True):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(png(image))
         print(path)
-    tell(*summary(result))
-    return 0
 
 
 def request_of(options: Namespace) -> GenerationRequest:

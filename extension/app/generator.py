@@ -16,7 +16,7 @@ from ..errors import LiveLoraError
 from ..hosts import attach
 from ..library.catalog import Catalog
 from ..prompt import sweeps
-from ..session.report import Report
+from ..session.report import PromptDiagnostic, Report, StrictError
 from .load_model import Checkpoint
 from .png_parameters import infotext
 from .preview_decoder import PreviewDecoder
@@ -51,12 +51,13 @@ class Generator:
     ) -> GenerationResult:
         """Draws the pictures; `stop`, once it is set, ends the drawing after its present step.
 
-        Raises LiveLoraError where the request cannot be followed (StrictError in strict mode).
+        Raises LiveLoraError where the request cannot be followed. In strict mode it is StrictError;
+        where only the drawing has shown what was lost, its `result` is the GenerationResult.
         """
         stop = stop or Event()
         with self._one_at_a_time:
             request = self.settled(request)
-            images = self._call(request, self._follow(watch, stop))
+            images, lost = self._call(request, self._follow(watch, stop))
             report = self.live.report or Report()
             for index, image in enumerate(images):
                 image.info["parameters"] = infotext(
@@ -64,6 +65,8 @@ class Generator:
                 )
             result = GenerationResult(tuple(images), request, report, stop.is_set())
             self.drawn(result)
+            if lost:
+                raise StrictError(lost, result)
             return result
 
     @property
@@ -99,22 +102,27 @@ class Generator:
 
     def _call(
         self, request: GenerationRequest, step_end: Callable[..., dict[str, Any]]
-    ) -> Sequence[Image]:
+    ) -> tuple[Sequence[Image], Sequence[PromptDiagnostic]]:
+        """The pictures, and what of a strict request they lack."""
         count = len(request.prompts)
         # Noise from the CPU's generator is the same on every device.
         noise = [torch.Generator().manual_seed(seed) for seed in request.seeds]
-        output = self.live(
-            list(request.prompts),
-            negative_prompt=[request.negative] * count,
-            num_inference_steps=request.steps,
-            guidance_scale=request.guidance,
-            width=request.width,
-            height=request.height,
-            generator=noise,
-            callback_on_step_end=step_end,
-        )
-        images: Sequence[Image] = output.images
-        return images
+        try:
+            output = self.live(
+                list(request.prompts),
+                negative_prompt=[request.negative] * count,
+                num_inference_steps=request.steps,
+                guidance_scale=request.guidance,
+                width=request.width,
+                height=request.height,
+                generator=noise,
+                callback_on_step_end=step_end,
+            )
+        except StrictError as error:
+            if error.result is None:
+                raise
+            return error.result.images, error.problems
+        return output.images, ()
 
     def _follow(
         self, watch: Callable[[StepPreview], None] | None, stop: Event

@@ -62,6 +62,7 @@ class LayerPatch:
         self.layer: Layer = site.layer()
         self.terms = list(terms)
         self.weights = weights
+        self.called = False  # whether the host ever called the layer
         self.second_products = 0
         self._joined: LowRank | None = None
         self._maps = [one for one in self.terms if isinstance(one.cached.delta, InputMap)]
@@ -70,6 +71,7 @@ class LayerPatch:
 
     def acts(self, x: Tensor) -> bool:
         """Whether any weight is other than 0 for a call with this input."""
+        self.called = True
         batch = x.shape[self.site.row_dim if x.dim() > 2 else 0]
         return any(self.weights.weight(term.column, batch) for term in self.terms)
 
@@ -115,6 +117,7 @@ class LayerPatch:
             x: what the layer was called with, so what `before` gave where there are input maps.
             out: its output for that, (…, o) or (n, o, h, w), with the same rows.
         """
+        self.called = True
         if self.changes_input:
             x = self._original(x)
         rows = self._rows_first(x)

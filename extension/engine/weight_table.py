@@ -56,12 +56,21 @@ class WeightTable:
         Where that is not the number announced and the weights differ by row, nobody can tell
         which row is which: the first row's weight is used for all, and `mismatches` tells.
         """
-        weight = self._weights.get(column)
-        if weight is None:
-            weight = self._weights[column] = self._compute(self._columns[column])
+        weight = self._weight(column)
         if isinstance(weight, tuple) and len(weight) != batch:
             self.mismatches.add((batch, len(weight)))
             return weight[0]
+        return weight
+
+    def acts(self, column: int) -> bool:
+        """Whether any row announced has a weight other than 0."""
+        weight = self._weight(column)
+        return any(weight) if isinstance(weight, tuple) else bool(weight)
+
+    def _weight(self, column: int) -> RowWeights:
+        weight = self._weights.get(column)
+        if weight is None:
+            weight = self._weights[column] = self._compute(self._columns[column])
         return weight
 
     def _compute(self, column: WeightFunction) -> RowWeights:

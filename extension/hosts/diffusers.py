@@ -47,6 +47,10 @@ class PipelineLive(Live):
         `prompt_2` and in the negative prompts count as well. A sweep's values are laid over all
         pictures of the call. Embeddings of the caller's (`prompt_embeds`, `negative_prompt_embeds`
         and the pooled ones) are used as they are: tags then act on the UNet alone.
+
+        Raises:
+            StrictError: in strict mode, where a tag cannot be used; where only the run has shown
+                it, `result` is the output.
         """
         if prompt is None:
             prompt = [""] * len(options["prompt_embeds"]) if "prompt_embeds" in options else ""
@@ -64,7 +68,9 @@ class PipelineLive(Live):
             embeds |= self._embeds(run, "uncond", against, against_2, options, like=embeds or given)
             options.pop("clip_skip", None)
             with self._following(run, int(options.get("num_images_per_prompt") or 1)):
-                return self.pipeline(**embeds, **options)
+                run.result = self.pipeline(**embeds, **options)
+            run.called("unet")
+        return run.result
 
     def _embeds(
         self,

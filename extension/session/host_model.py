@@ -15,11 +15,12 @@ from ..records import Component, Target, TargetKey
 class HostModel:
     """The layers of a model that a LoRA can change, and where the engine reaches them.
 
-    `targets` and `sites` have the same keys; `base` is "SD1", "SDXL", … as LoRA files name theirs,
-    None where that is unknown.
+    `components` are the modules they are in. `targets` and `sites` have the same keys; `base` is
+    "SD1", "SDXL", … as LoRA files name theirs, None where that is unknown.
     """
 
     def __init__(self, components: Mapping[Component, nn.Module]) -> None:
+        self.components = dict(components)
         self.targets: dict[TargetKey, Target] = {}
         self.sites: dict[TargetKey, Site] = {}
         for component, module in components.items():

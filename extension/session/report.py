@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +24,11 @@ class PromptDiagnostic:
     source: str = ""
     cause: LiveLoraError | None = None
 
+    @classmethod
+    def error(cls, message: str) -> PromptDiagnostic:
+        """An error that is about no place in a prompt."""
+        return cls(Diagnostic(message, None, "error"))
+
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
         span = self.problem.span
@@ -38,16 +43,24 @@ class PromptDiagnostic:
 
 
 class StrictError(LiveLoraError):
-    """Strict mode: something of the prompts cannot be done, so nothing is."""
+    """Strict mode: something of the prompts cannot be done, or was not.
 
-    def __init__(self, problems: Sequence[PromptDiagnostic]) -> None:
-        super().__init__("; ".join(diagnostic.problem.message for diagnostic in problems))
+    Raised before the run where that is known, so that nothing is done; else after it: then `result`
+    is what the run made, as its host returns it.
+    """
+
+    def __init__(self, problems: Iterable[PromptDiagnostic], result: Any = None) -> None:
         self.problems = tuple(problems)
+        self.result = result
+        super().__init__("; ".join(diagnostic.problem.message for diagnostic in self.problems))
 
 
 @dataclass(slots=True)
 class NetworkReport:
-    """One file in one run. `ran` counts, per component, the targets a delta was really added to."""
+    """One file in one run. `ran` counts, per component, the targets a delta was really added to.
+
+    `bypassed` are those that had a weight while their model was called, and were not called.
+    """
 
     name: str
     file: str
@@ -59,6 +72,7 @@ class NetworkReport:
     ran: dict[str, int] = field(default_factory=dict)
     unmatched: tuple[Unused, ...] = ()
     unused: tuple[Unused, ...] = ()
+    bypassed: tuple[Unused, ...] = ()
     misfit: str | None = None
 
     @property
@@ -67,7 +81,7 @@ class NetworkReport:
         return sum(self.ran.values())
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON; `unmatched` and `unused` are lists of {key, code, reason}."""
+        """For JSON; `unmatched`, `unused` and `bypassed` are lists of {key, code, reason}."""
         return {
             "name": self.name,
             "file": self.file,
@@ -80,6 +94,7 @@ class NetworkReport:
             "ran_total": self.ran_total,
             "unmatched": [one.as_dict() for one in self.unmatched],
             "unused": [one.as_dict() for one in self.unused],
+            "bypassed": [one.as_dict() for one in self.bypassed],
             "misfit": self.misfit,
         }
 
@@ -95,6 +110,14 @@ class NetworkReport:
             yield f"{self.name}: {len(self.unmatched)} modules not used ({_some(self.unmatched)})"
         if self.unused:
             yield f"{self.name}: {len(self.unused)} keys not understood ({_some(self.unused)})"
+        if self.bypassed:
+            yield self.bypassed_line
+
+    @property
+    def bypassed_line(self) -> str:
+        """What was left out of the run, as a sentence."""
+        reasons = "; ".join(dict.fromkeys(one.reason for one in self.bypassed))
+        return f"{self.name}: {len(self.bypassed)} layers were never called ({reasons})"
 
 
 @dataclass(slots=True)
@@ -107,9 +130,10 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Nothing was lost: no error, and every network was added somewhere or had weight 0."""
+        """Nothing was lost: no error, and every network was added wherever it had a weight."""
         errors = any(diagnostic.problem.severity == "error" for diagnostic in self.problems)
-        return not errors and not any(one.misfit or one.unmatched for one in self.networks)
+        lost = any(one.misfit or one.unmatched or one.bypassed for one in self.networks)
+        return not errors and not lost
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: {ok, networks, problems, notes}."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from ..engine.hooks import hooked
 from ..errors import StateError
@@ -12,8 +13,8 @@ from ..library.lora_file import LoraFile
 from ..network import Network
 from ..network.misfit import by_modules
 from ..prompt import Tag
-from ..records import COMPONENTS, Progress, Row, Side
-from .report import NetworkReport, PromptDiagnostic, Report
+from ..records import COMPONENTS, Component, Progress, Row, Side
+from .report import NetworkReport, PromptDiagnostic, Report, StrictError
 from .run_plan import ActiveNetwork, RunPlan
 
 # One prompt, or one per picture.
@@ -32,10 +33,13 @@ class Run:
 
     Without `rows`, a call's batch is taken to be the pictures in order, on the cond side.
     `text` and `negative` are the prompts without tags, in the shape they were given in.
+    Where `strict` is on, leaving the `with` raises StrictError if a layer was left out, with the
+    `result` that the host has set.
     """
 
     text: Text = ()
     negative: Text | None = None
+    result: Any = None
 
     def __init__(
         self,
@@ -45,8 +49,10 @@ class Run:
         *,
         pictures: int,
         base: str | None = None,
+        strict: bool = False,
     ) -> None:
         self.pictures = pictures
+        self.strict = strict
         self.plan = plan
         self.weights = plan.weights
         self._diagnostics = list(diagnostics)
@@ -63,7 +69,9 @@ class Run:
         if self._turn.run is not None:
             raise StateError("a run is open on this model already: leave its `with` first")
         with ExitStack() as stack:
-            stack.enter_context(hooked(self.plan.patches))
+            stack.enter_context(hooked(self.plan.patches.values()))
+            for root in self.plan.roots.values():
+                root.install(stack)
             stack.callback(setattr, self._turn, "run", None)
             self._turn.run = self
             self._stack = stack.pop_all()
@@ -71,6 +79,19 @@ class Run:
 
     def __exit__(self, *failure: object) -> None:
         self._stack.close()
+        if self.strict and not any(failure):
+            self._demand_all()
+
+    def _demand_all(self) -> None:
+        bypassed = [one.bypassed_line for one in self.report.networks if one.bypassed]
+        if bypassed:
+            raise StrictError(map(PromptDiagnostic.error, bypassed), self.result)
+
+    def called(self, *components: Component) -> None:
+        """The host has called these: said once they are done, as compiled ones tell nobody."""
+        for component in components:
+            if (root := self.plan.roots.get(component)) is not None:
+                root.unseen()
 
     def progress(
         self,
@@ -106,6 +127,7 @@ class Run:
         self.weights.move(progress or Progress(), self.everyone(side) if rows is None else rows)
         try:
             yield
+            self.called("text_encoder", "text_encoder_2")
         finally:
             self.weights.move(progress_before, rows_before)
 
@@ -141,6 +163,7 @@ class Run:
             ran={component: count for component, count in ran.items() if count},
             unmatched=(*bound.match.unmatched, *bound.failed.values()),
             unused=network.unused,
+            bypassed=tuple(self.plan.bypassed(one)),
             misfit=by_modules(
                 network.base, self._base, len(bound.match.unmatched), len(network.modules)
             ),
@@ -151,6 +174,6 @@ class Run:
             f"a call had {seen} rows where {said} were announced: picture 1's weights were used"
             for seen, said in sorted(self.weights.mismatches)
         ]
-        if second := sum(patch.second_products for patch in self.plan.patches):
+        if second := sum(patch.second_products for patch in self.plan.patches.values()):
             notes.append(f"{second} base products were computed twice (input and output side meet)")
         return notes

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..engine.layer_patch import LayerPatch, Term
-from ..engine.layers import Site
+from ..engine.root_calls import RootCalls
 from ..engine.weight_table import WeightFunction, WeightTable
+from ..network import Unused
 from ..records import Progress, Row, Target, TargetKey
 from .cache import BoundNetwork
+from .host_model import HostModel
 from .tag_use import TagUse
 
 
@@ -66,7 +68,7 @@ class ActiveNetwork:
 class RunPlan:
     """The active networks of a run, one patch per layer they touch, one column per group."""
 
-    def __init__(self, active: Sequence[ActiveNetwork], sites: Mapping[TargetKey, Site]) -> None:
+    def __init__(self, active: Sequence[ActiveNetwork], model: HostModel) -> None:
         """The deltas of `active` are built already; targets whose delta failed are left out."""
         self.active = list(active)
         columns: list[WeightFunction] = []
@@ -79,4 +81,24 @@ class RunPlan:
                         term = one.terms[key] = Term(delta, len(columns) - 1)
                         terms.setdefault(key, []).append(term)
         self.weights = WeightTable(columns)
-        self.patches = [LayerPatch(sites[key], found, self.weights) for key, found in terms.items()]
+        self.patches = {
+            key: LayerPatch(model.sites[key], found, self.weights) for key, found in terms.items()
+        }
+        self.roots = dict(_roots(model, terms, self.weights))
+
+    def bypassed(self, one: ActiveNetwork) -> Iterator[Unused]:
+        """The targets that had a weight in a call of their component, and were not called."""
+        for key, term in one.terms.items():
+            root, patch = self.roots[key[0]], self.patches[key]
+            if term.column in root.acted and not patch.called:
+                yield Unused(patch.site.path, *root.why_not(patch.site.path))
+
+
+def _roots(
+    model: HostModel, terms: Mapping[TargetKey, Sequence[Term]], weights: WeightTable
+) -> Iterator[tuple[str, RootCalls]]:
+    for component, root in model.components.items():
+        columns = {
+            term.column for (part, _), found in terms.items() if part == component for term in found
+        }
+        yield component, RootCalls(root, columns, weights)

@@ -37,7 +37,8 @@ def _quiet(name: str, done: int, total: int) -> None:
 class Options:
     """How a core behaves.
 
-    `strict` raises instead of going on without what failed; `allow_pickle` reads pickles (.pt,
+    `strict` raises instead of going on without what failed, after the run where only the run shows
+    it; `allow_pickle` reads pickles (.pt,
     .pth, .ckpt, .bin); `cache_bytes` bounds the deltas kept for networks not in use; `watch` is
     called with (file, modules done, modules in all) while deltas are built.
     """
@@ -84,12 +85,19 @@ class Core:
         uses = [use for one in read for use in one.uses()]
         networks = self._networks(uses, diagnostics)
         active = [ActiveNetwork(bound, uses) for bound, uses in networks.items()]
-        plan = RunPlan([one for one in active if self._built(one, diagnostics)], self.model.sites)
+        plan = RunPlan([one for one in active if self._built(one, diagnostics)], self.model)
         if self.options.strict:
             _demand_no_errors(diagnostics)
         self.cache.trim(keep=networks.keys())
         pictures = max(1, len(prompts))
-        return Run(plan, diagnostics, self.turn, pictures=pictures, base=self.model.base)
+        return Run(
+            plan,
+            diagnostics,
+            self.turn,
+            pictures=pictures,
+            base=self.model.base,
+            strict=self.options.strict,
+        )
 
     def _networks(
         self, uses: Sequence[TagUse], diagnostics: list[PromptDiagnostic]

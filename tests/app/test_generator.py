@@ -139,6 +139,19 @@ def test_a_seed_that_no_generator_takes(generator: Generator, seed: int) -> None
         draw(generator, "a", seed=seed)
 
 
+def test_strict_keeps_a_picture_that_lacks_something(model: Path, loras: Path) -> None:
+    """Which only the drawing has shown."""
+    drawn: list[GenerationResult] = []
+    checkpoint = load_model.load(model, device="cpu")
+    checkpoint.pipeline.fuse_qkv_projections(vae=False)
+    catalog = open_library(loras, Options())
+    strict = Generator(checkpoint, catalog, drawn.append, strict=True)
+    with pytest.raises(StrictError, match="never called") as raised:
+        draw(strict, TAG)
+    assert drawn == [raised.value.result]
+    assert len(drawn[0].images) == 1
+
+
 def test_strict_draws_nothing(model: Path, loras: Path) -> None:
     strict = Generator(
         load_model.load(model, device="cpu"), open_library(loras, Options()), strict=True

@@ -330,6 +330,18 @@ def test_strict_mode(host: StandIn) -> None:
         host.generate("a fox <lora:nope:1>", settings={"live_lora_strict": True})
 
 
+def test_strict_mode_keeps_pictures_that_lack_something(host: StandIn) -> None:
+    """That another program has put a layer of its own in the place of ours shows in the run."""
+    plain = host.generate("a fox")
+    host.generate("a fox <lora:a:1>")  # ours has found the layers
+    attention = host.model.model.diffusion_model.middle_block[1].transformer_blocks[0].attn1
+    attention.to_q = copy.deepcopy(attention.to_q)
+    made = host.generate("a fox <lora:a:1>", settings={"live_lora_strict": True})
+    assert difference(made.samples, plain.samples) > 0
+    for text in (made.infotexts[0], comments(made.p)):
+        assert "a: 1 layers were never called (its host does not call it" in text
+
+
 def test_missing_files_are_warned_of_as_the_builtin_does(
     host: StandIn, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -24,24 +24,34 @@ HashesByName = Mapping[str, str]
 def write(p: Any, parts: Sequence[Pass]) -> None:
     """Both lines for this batch, and none where there is nothing to say."""
     params, wanted = p.extra_generation_params, options.get("lora_add_hashes_to_infotext")
-    for key, value in ((HASHES, hashes(parts) if wanted else None), (EXTRA, lost(parts))):
-        if value:
-            params[key] = value
-        elif getattr(params.get(key), "live_lora", False) or key == EXTRA:
-            params.pop(key, None)
+    if found := hashes(parts) if wanted else None:
+        params[HASHES] = found
+    elif getattr(params.get(HASHES), "live_lora", False):
+        del params[HASHES]
+    write_lost(p, parts)
+
+
+def write_lost(p: Any, parts: Sequence[Pass]) -> None:
+    """What is not in the pictures, as far as it is known: sampling may show more of it."""
+    if found := lost(parts):
+        p.extra_generation_params[EXTRA] = found
+    else:
+        p.extra_generation_params.pop(EXTRA, None)
 
 
 def lost(parts: Sequence[Pass]) -> str:
     """What was written and is not in the picture."""
     reports = [report for part in parts for report in part.reports]
-    misfits = [f"{n.name}: {n.misfit}" for report in reports for n in report.networks if n.misfit]
+    networks = [network for report in reports for network in report.networks]
+    misfits = [f"{network.name}: {network.misfit}" for network in networks if network.misfit]
+    bypassed = [network.bypassed_line for network in networks if network.bypassed]
     messages = [
         diagnostic.problem.message
         for report in reports
         for diagnostic in report.problems
         if diagnostic.problem.severity == "error"
     ]
-    return "; ".join(dict.fromkeys([*messages, *misfits]))
+    return "; ".join(dict.fromkeys([*messages, *misfits, *bypassed]))
 
 
 class PictureHashes:

@@ -72,7 +72,10 @@ class Job:
         self.follow_checkpoint()
         try:
             with self.acting(self.first):
-                return host(*args, **kwargs)
+                latents = host(*args, **kwargs)
+                if self._acting is not None:
+                    self._acting.sampled()
+                return latents
         finally:
             self.finish()
 
@@ -154,5 +157,6 @@ class Job:
         reports = [report for part in self.parts for report in part.reports]
         if reports:
             LIVE.report = notices.joined(reports)
+            infotext.write_lost(self.p, self.parts)
             if options.get("live_lora_report"):
                 notices.results(self.p, self.parts)

@@ -45,6 +45,7 @@ class Pass:
             self._earlier.append(self.run.report)
         if self.has_tags:
             self.run, self._unet = core.open(self.prompts, self.negatives), unet
+            self.run.strict = False  # from here on the pictures are kept, and the infotext tells
 
     def enter(self) -> None:
         """Hooks on; none, if that fails."""
@@ -57,6 +58,11 @@ class Pass:
                 handle = self._unet.register_forward_pre_hook(self._before_unet, with_kwargs=True)
                 stack.callback(handle.remove)
             self._stack = stack.pop_all()
+
+    def sampled(self) -> None:
+        """The UNet was called, as far as the webui knows."""
+        if self.run is not None:
+            self.run.called("unet")
 
     def leave(self) -> None:
         """Hooks off."""
