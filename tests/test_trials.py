@@ -31,8 +31,8 @@ MENDED = {
     "W4 an error of ours ends the generation": (
         "session/test_refusals.py::test_an_error_nobody_foresaw_is_its_tags_refusal"
     ),
-    "T4 pages on other ports write, draw and stop": (
-        "browser/test_app.py::test_other_pages_of_this_machine_can_do_nothing"
+    "T4 pages on other ports and hosts write, draw and stop": (
+        "browser/test_app.py::test_other_pages_can_do_nothing"
     ),
     "T4 the guard, case by case": "app/test_guard.py::test_who_may_ask",
     "T5 previews fill the disk": "browser/test_app.py::test_previews_leave_nothing_on_the_disk",

@@ -25,6 +25,13 @@ APP = Path(__file__).with_name("app.py")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 PYTHONS = [sys.executable, *filter(None, os.environ.get("LIVE_LORA_GRADIO", "").split(os.pathsep))]
 LOCAL = "http://127.0.0.1:"
+ARGUMENTS = [
+    "--no-sandbox",
+    # A page of another host, which newer Chromiums keep from this machine by themselves: what the
+    # app refuses must not depend on them.
+    "--host-resolver-rules=MAP evil.test 127.0.0.1",
+    "--disable-features=LocalNetworkAccessChecks",
+]
 PIXEL = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de0000000c49444154789c63f8cfc0"
     "000003010100c9fe92ef0000000049454e44ae426082"
@@ -51,7 +58,7 @@ def chromium() -> Iterator[Browser]:
     if path is None:
         missing("there is no Chromium on this machine")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield browser
         browser.close()
 

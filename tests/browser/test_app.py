@@ -301,10 +301,8 @@ def elsewhere() -> Iterator[int]:
         server.shutdown()
 
 
-@pytest.mark.parametrize("name", ["localhost", "127.0.0.1"])
-def test_other_pages_of_this_machine_can_do_nothing(
-    app: Page, address: str, elsewhere: int, name: str
-) -> None:
+@pytest.mark.parametrize("name", ["localhost", "127.0.0.1", "evil.test"])
+def test_other_pages_can_do_nothing(app: Page, address: str, elsewhere: int, name: str) -> None:
     page = app.context.new_page()
     statuses: list[int] = []
     page.on(
