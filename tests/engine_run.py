@@ -10,9 +10,11 @@ from typing import Any
 import torch
 from live_lora.deltas import Delta, Layer
 from live_lora.engine.hooks import hooked
-from live_lora.engine.layer_patch import CachedDelta, LayerPatch, Term
+from live_lora.engine.layer_patch import LayerPatch
 from live_lora.engine.layers import find_sites
-from live_lora.engine.weight_table import WeightFunction, WeightTable
+from live_lora.engine.shared_input import find_siblings
+from live_lora.engine.terms import CachedDelta, Term
+from live_lora.engine.weight_table import Column, WeightFunction, WeightTable
 from live_lora.records import Progress, Row
 from torch import nn
 
@@ -61,24 +63,30 @@ def applied(
         deltas = {only: deltas}
     most = max(map(len, deltas.values()))
     each = list(weights) if isinstance(weights, Sequence) else [weights] * most
-    table = WeightTable([function(weight) for weight in each])
+    table = WeightTable([column(weight) for weight in each])
     counts = [len(weight) for weight in each if isinstance(weight, Sequence)]
     table.move(rows=[Row(i) for i in range(rows or max(counts, default=1))])
     patches = {
         path: LayerPatch(sites[path], [Term(CachedDelta(d), i) for i, d in enumerate(found)], table)
         for path, found in deltas.items()
     }
+    find_siblings(patches.values())
     with hooked(patches.values()):
         yield Applied(table, patches)
 
 
-def function(weight: Weight) -> WeightFunction:
-    """Any weight as the table wants it."""
+def column(weight: Weight) -> Column:
+    """Any weight as the table wants it; numbers never change."""
     if callable(weight):
-        return weight
+        return Column(weight)
     if isinstance(weight, Sequence):
-        return lambda row, progress: weight[row.picture]
-    return lambda row, progress: weight
+        return Column(lambda row, progress: weight[row.picture], constant=True)
+    return Column(lambda row, progress: weight, constant=True)
+
+
+def varying(weight: float | Sequence[float]) -> WeightFunction:
+    """The same weights, of which nobody knows that they never change."""
+    return column(weight).weight
 
 
 def run(

@@ -1,8 +1,9 @@
-"""The one table of weights of a run, at the present progress: asked by every hook."""
+"""The one table of weights of a run, at the present progress: filled once per move."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -12,23 +13,73 @@ from ..records import Progress, Row
 # One float where all rows have the same weight, else one for each row.
 RowWeights = float | tuple[float, ...]
 WeightFunction = Callable[[Row, Progress], float]
+# What an arithmetic may count on until the shape changes: the weights themselves where they do not
+# depend on the progress; else None (one number, now and then another), or which rows act.
+CellShape = RowWeights | None | tuple[bool, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One network on one group of targets, those on which its weights are always equal.
+
+    `constant` promises that the progress changes nothing; the rows may.
+    """
+
+    weight: WeightFunction
+    constant: bool = False
+
+
+Slots = tuple[tuple[int, int], ...]  # columns, each with how often its weight is repeated
+
+
+@dataclass(frozen=True, slots=True)
+class Vector:
+    """Weights on a device, (rows or 1, ranks): each row's columns by its slots, then zeros."""
+
+    slots: tuple[Slots, ...]
+    values: Tensor
+
+    def fill(self, weights: Sequence[RowWeights]) -> None:
+        """The weights of now; nothing where they are those of another number of rows."""
+        rows, ranks = self.values.shape
+        columns = {column for row in self.slots for column, _ in row}
+        if all(len(w) == rows for w in map(weights.__getitem__, columns) if isinstance(w, tuple)):
+            lines = [_line(weights, row, slots) for row, slots in enumerate(self.slots)]
+            padded = [line + [0.0] * (ranks - len(line)) for line in lines]
+            # From pageable memory it is staged at once: the device is not waited for.
+            self.values.copy_(torch.tensor(padded, dtype=torch.float64), non_blocking=True)
+
+
+def _line(weights: Sequence[RowWeights], row: int, slots: Slots) -> list[float]:
+    """One row of a vector."""
+    line: list[float] = []
+    for column, width in slots:
+        weight = weights[column]
+        line += [weight[row] if isinstance(weight, tuple) else weight] * width
+    return line
 
 
 class WeightTable:
-    """Rows × columns of weights at the present progress, a column computed when first asked for.
+    """Rows × columns of weights at the present progress. A row is one of the batch.
 
-    A row is one of the batch. A column is one network on one group of targets: those on which its
-    weights are always equal.
+    `weights` and `numbers` (the first row's) are lists that stay the same objects: what reads them
+    at every call needs no word of a move. `shapes` tells what can be counted on; where one changes,
+    `changed` is called.
     """
 
-    def __init__(self, columns: Sequence[WeightFunction]) -> None:
-        self._columns = list(columns)
-        self._weights: dict[int, RowWeights] = {}
-        self._vectors: dict[object, Tensor] = {}
+    def __init__(self, columns: Sequence[WeightFunction | Column]) -> None:
+        self._columns = [one if isinstance(one, Column) else Column(one) for one in columns]
         self.rows: tuple[Row, ...] = (Row(),)
         self.progress: tuple[Progress, ...] = (Progress(),)
+        self.weights: list[RowWeights] = [0.0] * len(self._columns)
+        self.numbers: list[float] = [0.0] * len(self._columns)
+        self.shapes: list[CellShape] = [0.0] * len(self._columns)
+        self.moved: list[Callable[[], None]] = []
+        self.changed: list[Callable[[], None]] = []
         # (rows of the call, rows announced), where these differ and it mattered
         self.mismatches: set[tuple[int, int]] = set()
+        self._vectors: dict[tuple[object, ...], Vector] = {}
+        self._fill(constants=True)
 
     def move(
         self,
@@ -38,7 +89,7 @@ class WeightTable:
         """The host says where sampling stands and what the batches of the next calls hold.
 
         `progress` is one for all rows, or one for each: a text encoder may read in one call the
-        prompts of several stretches of a schedule.
+        prompts of several stretches of a schedule. ValueError where their numbers differ.
         """
         if progress is None:
             moments = self.progress
@@ -46,9 +97,26 @@ class WeightTable:
             moments = (progress,) if isinstance(progress, Progress) else tuple(progress)
         rows = self.rows if rows is None else tuple(rows)
         if moments != self.progress or rows != self.rows:
+            if len(moments) > 1 and len(moments) != len(rows):
+                raise ValueError(f"{len(moments)} moments for {len(rows)} rows")
+            constants = rows != self.rows
             self.progress, self.rows = moments, rows
-            self._weights.clear()
-            self._vectors.clear()
+            self._fill(constants)
+
+    def _fill(self, constants: bool) -> None:
+        moments = self.progress if len(self.progress) > 1 else self.progress * len(self.rows)
+        pairs = list(zip(self.rows, moments, strict=True))
+        before = list(self.shapes)
+        for index, column in enumerate(self._columns):
+            if column.constant and not constants:
+                continue
+            weight = self.weights[index] = _weights(column.weight, pairs)
+            self.numbers[index] = weight[0] if isinstance(weight, tuple) else weight
+            self.shapes[index] = weight if column.constant else _pattern(weight)
+        for vector in self._vectors.values():
+            vector.fill(self.weights)
+        for tell in self.moved if self.shapes == before else (*self.moved, *self.changed):
+            tell()
 
     def weight(self, column: int, batch: int) -> RowWeights:
         """The weights of a column for a call with `batch` rows.
@@ -56,7 +124,7 @@ class WeightTable:
         Where that is not the number announced and the weights differ by row, nobody can tell
         which row is which: the first row's weight is used for all, and `mismatches` tells.
         """
-        weight = self._weight(column)
+        weight = self.weights[column]
         if isinstance(weight, tuple) and len(weight) != batch:
             self.mismatches.add((batch, len(weight)))
             return weight[0]
@@ -64,37 +132,42 @@ class WeightTable:
 
     def acts(self, column: int) -> bool:
         """Whether any row announced has a weight other than 0."""
-        weight = self._weight(column)
+        weight = self.weights[column]
         return any(weight) if isinstance(weight, tuple) else bool(weight)
 
-    def _weight(self, column: int) -> RowWeights:
-        weight = self._weights.get(column)
-        if weight is None:
-            weight = self._weights[column] = self._compute(self._columns[column])
-        return weight
-
-    def _compute(self, column: WeightFunction) -> RowWeights:
-        moments = self.progress if len(self.progress) > 1 else self.progress * len(self.rows)
-        pairs = list(zip(self.rows, moments, strict=True))
-        known = {pair: column(*pair) for pair in dict.fromkeys(pairs)}
-        weights = tuple(known[pair] for pair in pairs)
-        return weights[0] if len(set(weights)) == 1 else weights
-
-    def vector(self, weights: Sequence[RowWeights], widths: Sequence[int], like: Tensor) -> Tensor:
+    def vector(self, columns: Sequence[int], widths: Sequence[int], like: Tensor) -> Tensor:
         """Several columns as a tensor, each repeated as often as its width says.
 
         (1, Σ widths), or (rows, Σ widths) where one of them differs by row; with the dtype and on
-        the device of `like`. It is kept until the next move.
+        the device of `like`. It is the same tensor for the whole run, filled anew at every move.
         """
-        key = (tuple(weights), tuple(widths), like.device, like.dtype)
+        each = [self.weights[column] for column in columns]
+        rows = max((len(one) for one in each if isinstance(one, tuple)), default=1)
+        return self.vector_by_row([tuple(zip(columns, widths, strict=True))] * rows, like)
+
+    def vector_by_row(self, slots: Sequence[Slots], like: Tensor) -> Tensor:
+        """The same, (rows, ranks), where each row has columns of its own; padded with zeros."""
+        key = (tuple(slots), like.device, like.dtype)
         found = self._vectors.get(key)
         if found is None:
-            rows = max((len(w) for w in weights if isinstance(w, tuple)), default=1)
-            columns = [w if isinstance(w, tuple) else (w,) * rows for w in weights]
-            table = torch.tensor(columns, dtype=torch.float64).t()  # (rows, columns)
-            table = table.repeat_interleave(torch.tensor(widths), dim=1)
-            found = self._vectors[key] = table.to(like.device, like.dtype)
-        return found
+            ranks = max(sum(width for _, width in row) for row in slots)
+            with torch.inference_mode(False):  # it is written outside of inference mode, too
+                values = torch.empty(len(slots), ranks, device=like.device, dtype=like.dtype)
+            found = self._vectors[key] = Vector(tuple(slots), values)
+            found.fill(self.weights)
+        return found.values
+
+
+def _weights(column: WeightFunction, pairs: Sequence[tuple[Row, Progress]]) -> RowWeights:
+    known = {pair: column(*pair) for pair in dict.fromkeys(pairs)}
+    weights = tuple(known[pair] for pair in pairs)
+    return weights[0] if len(set(weights)) == 1 else weights
+
+
+def _pattern(weight: RowWeights) -> CellShape:
+    if isinstance(weight, tuple):
+        return tuple(bool(one) for one in weight)
+    return None if weight else 0.0
 
 
 def runs(weights: tuple[float, ...]) -> Iterator[tuple[slice, RowWeights]]:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from .. import prompt as language
 from ..prompt import Prompt, sweeps
-from ..records import COMPONENTS, Component, Row, Side
+from ..records import COMPONENTS, Component, Progress, Row, Side
 from ..session.run import Run, Text
 from ..session.session import Options
 from .modules import Live, listed, negatives_of
@@ -114,8 +114,9 @@ class PipelineLive(Live):
             sample = args[0] if args else kwargs["sample"]
             both = sample.shape[0] == 2 * len(pictures)
             sides: tuple[Side, ...] = ("uncond", "cond") if both else ("cond",)
-            run.rows([Row(picture, side) for side in sides for picture in pictures])
-            run.progress(**clock.read(args[1] if len(args) > 1 else kwargs["timestep"]))
+            rows = [Row(picture, side) for side in sides for picture in pictures]
+            now = clock.read(args[1] if len(args) > 1 else kwargs["timestep"])
+            run.weights.move(Progress(**now), rows)
 
         handle = self.pipeline.unet.register_forward_pre_hook(before, with_kwargs=True)
         try:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 import torch
 
-from ..engine.layer_patch import CachedDelta
 from ..engine.layers import Site
+from ..engine.terms import CachedDelta
 from ..errors import ModuleError
 from ..library.lora_file import LoraFile
 from ..network import Match, Module, Network, Unused, load

@@ -69,6 +69,7 @@ class Run:
         if self._turn.run is not None:
             raise StateError("a run is open on this model already: leave its `with` first")
         with ExitStack() as stack:
+            stack.callback(self.plan.release)
             stack.enter_context(hooked(self.plan.patches.values()))
             for root in self.plan.roots.values():
                 root.install(stack)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ..engine.layer_patch import LayerPatch, Term
+from ..engine.layer_patch import LayerPatch
 from ..engine.root_calls import RootCalls
-from ..engine.weight_table import WeightFunction, WeightTable
+from ..engine.shared_input import find_siblings
+from ..engine.terms import Term
+from ..engine.weight_table import Column, WeightTable
 from ..network import Unused
 from ..records import Progress, Row, Target, TargetKey
 from .cache import BoundNetwork
@@ -26,6 +28,11 @@ class TargetGroup:
     def weight(self, row: Row, progress: Progress) -> float:
         """Σ of the tags' weights on this row: the same LoRA given twice adds up."""
         return sum(use.weight(self.sample, row, progress) for use in self.uses)
+
+    @property
+    def constant(self) -> bool:
+        """Whether no tag's weight ever changes with the progress."""
+        return all("progress" not in use.tag.varies for use in self.uses)
 
     @property
     def may_act(self) -> bool:
@@ -71,11 +78,11 @@ class RunPlan:
     def __init__(self, active: Sequence[ActiveNetwork], model: HostModel) -> None:
         """The deltas of `active` are built already; targets whose delta failed are left out."""
         self.active = list(active)
-        columns: list[WeightFunction] = []
+        columns: list[Column] = []
         terms: dict[TargetKey, list[Term]] = {}
         for one in self.active:
             for group in one.groups:
-                columns.append(group.weight)
+                columns.append(Column(group.weight, group.constant))
                 for key in group.targets:
                     if (delta := one.bound.deltas.get(key)) is not None:
                         term = one.terms[key] = Term(delta, len(columns) - 1)
@@ -84,7 +91,13 @@ class RunPlan:
         self.patches = {
             key: LayerPatch(model.sites[key], found, self.weights) for key, found in terms.items()
         }
+        find_siblings(self.patches.values())
         self.roots = dict(_roots(model, terms, self.weights))
+
+    def release(self) -> None:
+        """Lets go of what the executors have made."""
+        for patch in self.patches.values():
+            patch.release()
 
     def bypassed(self, one: ActiveNetwork) -> Iterator[Unused]:
         """The targets that had a weight in a call of their component, and were not called."""

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from delta_formulas import Scale, ScaleInput, core, deltas, expected
-from engine_run import applied, run
+from engine_run import applied, run, varying
 from live_lora.deltas import Dense, LowRank
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -57,7 +57,8 @@ WEIGHTS: dict[str, Callable[[int], list[float]]] = {
 @pytest.mark.parametrize("kind", LAYERS)
 @pytest.mark.parametrize("names", SETS, ids="+".join)
 @pytest.mark.parametrize("weights", WEIGHTS)
-def test_hook_equals_merge(kind: str, names: list[str], weights: str) -> None:
+@pytest.mark.parametrize("constant", [True, False])
+def test_hook_equals_merge(kind: str, names: list[str], weights: str, constant: bool) -> None:
     torch.manual_seed(1)
     module = LAYERS[kind]()
     every = deltas(module.weight.data)
@@ -65,7 +66,8 @@ def test_hook_equals_merge(kind: str, names: list[str], weights: str) -> None:
     table = [WEIGHTS[weights](i) for i in range(len(found))]
     x = inputs(kind)
     want = expected(module, found, table, x)
-    got = run(module, found, table, x)
+    given = table if constant else [varying(one) for one in table]
+    got = run(module, found, given, x, rows=4)
     assert (got - want).abs().max() <= 2e-6 * want.abs().max()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
@@ -20,15 +20,14 @@ class Patch(Protocol):
 
     site: Site
     changes_input: bool
+    # (what the layer was called with, its output) → the output with everything added
+    add: Callable[[Tensor, Tensor], Tensor]
 
     def acts(self, x: Tensor) -> bool:
         """Whether any weight is other than 0 for a call with this input."""
 
     def before(self, x: Tensor) -> Tensor:
         """The input that the layer is to see in place of x."""
-
-    def after(self, x: Tensor, out: Tensor) -> Tensor:
-        """The output with everything added, from the layer's own output."""
 
     def run(self, x: Tensor, out: Tensor) -> Tensor:
         """Both at once, where no hook stands around the layer itself; `out` is W x + b."""

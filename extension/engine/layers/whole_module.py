@@ -76,7 +76,7 @@ def _before(patch: Patch, module: nn.Module, args: Any, kwargs: Any) -> Any:
 
 
 def _after(patch: Patch, module: nn.Module, args: Any, kwargs: Any, out: Any) -> Any:
-    return patch.after(args[0] if args else next(iter(kwargs.values())), out)
+    return patch.add(args[0] if args else next(iter(kwargs.values())), out)
 
 
 def weight_of(module: nn.Module) -> Tensor | None:

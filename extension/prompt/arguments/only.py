@@ -8,11 +8,9 @@ from typing import ClassVar
 
 from ...records import Progress, Row, Target
 from ..factor import Factor
-from ..grammar import Unreadable
 from .base import Draft, Feature, Remark, WrittenArgument, one_of
 
-MEANINGS = {"cond": "the positive side", "uncond": "the negative side", "part": "its AND part"}
-WORDS = tuple(MEANINGS)
+WORDS = ("cond", "uncond", "part")
 
 
 class OneSide(Factor):
@@ -47,16 +45,7 @@ class Only(Feature):
     @classmethod
     def read(cls, written: WrittenArgument) -> frozenset[str]:
         words = re.split(r"[,;+]", written.text)
-        try:
-            return frozenset(one_of(word, WORDS) for word in words)
-        except Unreadable as error:
-            if len(words) > 1:
-                error.fix = None  # it is about one word of several
-            raise
-
-    @classmethod
-    def words(cls, name: str, value: frozenset[str]) -> str:  # noqa: ARG003
-        return f"only on {' and '.join(MEANINGS[word] for word in WORDS if word in value)}"
+        return frozenset(one_of(word, WORDS) for word in words)
 
     @classmethod
     def compose(cls, draft: Draft) -> None:
@@ -74,7 +63,7 @@ class Only(Feature):
             yield Remark("only", "never-on", text)
         if draft.part is None and "part" in only:
             text = "a negative prompt has no AND parts, so only=part has no effect in it"
-            yield Remark("only", "no-effect", text, idle=only == {"part"})
+            yield Remark("only", "no-effect", text)
         if "uncond" in only and only & {"cond", "part"}:
             text = "uncond excludes cond and part, so this tag never acts"
             yield Remark("only", "never-on", text)

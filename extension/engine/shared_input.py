@@ -1,0 +1,134 @@
+"""A x once for layers that are called with the same x: q, k and v of self-attention, k and v."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ..deltas import LowRank
+from .layers import Patch
+from .low_rank import Add, by_number
+
+# Last part of a path: to_q, k_proj, value, add_q_proj. That all members really have the same
+# input is checked at every call; the names only say for which layers it is worth looking.
+PROJECTION = re.compile(r"(to_|add_)?(q|k|v|query|key|value)(_proj)?")
+
+
+class Sharing(Patch, Protocol):
+    """A patch that may share A x with others."""
+
+    siblings: Sequence[Sharing]  # those that may have the same input, itself too
+
+    def shareable(self, kind: tuple[Any, ...]) -> Member | None:
+        """Settles it for a call of this kind, if it then can share; None where it cannot."""
+
+    def replace(self, old: Add, new: Add) -> None:
+        """`new` wherever it has `old`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """What of a layer can be shared: its arithmetic `alone`, with the weight `numbers[column]`."""
+
+    low: LowRank
+    numbers: Sequence[float]
+    column: int
+    otherwise: Add
+    alone: Add
+
+    @classmethod
+    def of(cls, low: LowRank, numbers: Sequence[float], column: int, otherwise: Add) -> Member:
+        """A linear layer with this low rank."""
+        alone = by_number(low, numbers, column, otherwise)
+        return cls(low, numbers, column, otherwise, alone)
+
+    def within(self, down: Tensor) -> Member:
+        """The same with this A, a part of a joined one, so that its own needs no memory."""
+        return Member.of(LowRank(down, self.low.up), self.numbers, self.column, self.otherwise)
+
+
+class InputGroup:
+    """Layers with one input. The first that meets an x computes A x for all, each takes its part.
+
+    `held` is (x, its version, the parts not yet taken); whoever takes the last one lets go of it.
+    """
+
+    def __init__(self, members: Mapping[Sharing, Member]) -> None:
+        self.held: tuple[Tensor, int, dict[Sharing, Tensor]] | None = None
+        self.left = 0  # how often in succession parts were left: by an error, or layers not called
+        self.down = torch.cat([member.low.down for member in members.values()])  # (Σ r, i)
+        self.ranks = [member.low.down.shape[0] for member in members.values()]
+        parts = self.down.split_with_sizes(self.ranks)
+        self.members = {
+            patch: member.within(part)
+            for (patch, member), part in zip(members.items(), parts, strict=True)
+        }
+        self.forms = {patch: self._settled(patch, one) for patch, one in self.members.items()}
+        for patch, member in members.items():
+            patch.replace(member.alone, self.forms[patch])
+
+    def _settled(self, patch: Sharing, member: Member) -> Add:
+        """As `low_rank.by_number`, with A x from the group: 4 kernels for q, k and v together."""
+        numbers, column, otherwise = member.numbers, member.column, member.alone
+        up_t = member.low.up.t()
+        outputs, dtype, device = up_t.shape[1], up_t.dtype, up_t.device
+        down, ranks, total, members = self.down, self.ranks, self.down.shape[0], self.members
+
+        def add(x: Tensor, out: Tensor) -> Tensor:
+            if (
+                x.dtype is not dtype
+                or out.dtype is not dtype
+                or x.device != device
+                or out.requires_grad
+                or not out.is_contiguous()
+            ):
+                return otherwise(x, out)
+            # Inference tensors have no version; nobody writes on what two layers are yet to read.
+            version = -1 if x.is_inference() else x._version
+            held = self.held
+            if held is None or held[0] is not x or held[1] != version or patch not in held[2]:
+                if held is not None and self._differ(patch, held[2]):
+                    return self._parted(patch, x, out)
+                parts = F.linear(x, down).view(-1, total).split_with_sizes(ranks, 1)
+                held = self.held = (x, version, dict(zip(members, parts, strict=True)))
+            part = held[2].pop(patch)  # (rows · tokens, r)
+            if not held[2]:
+                self.held, self.left = None, 0
+            out.view(-1, outputs).addmm_(part, up_t, alpha=numbers[column])
+            return out
+
+        return add
+
+    def _differ(self, patch: Sharing, rest: Mapping[Sharing, Tensor]) -> bool:
+        self.left += 1
+        return patch in rest or self.left > 2
+
+    def _parted(self, patch: Sharing, x: Tensor, out: Tensor) -> Tensor:
+        """They have not all the same input: who has taken a part of it is apart from the rest."""
+        assert self.held is not None
+        rest, self.held = self.held[2], None
+        for patch_, member in self.members.items():
+            patch_.replace(self.forms[patch_], member.alone)
+        for apart in (self.members.keys() - rest.keys(), rest.keys()):
+            if 1 < len(apart) < len(self.members):
+                InputGroup({one: m for one, m in self.members.items() if one in apart})
+        return patch.add(x, out)
+
+
+def find_siblings(patches: Iterable[Sharing]) -> None:
+    """Tells the layers of one attention of each other, where their inputs may be the same."""
+    found: dict[tuple[str, bool, int], list[Sharing]] = {}
+    for patch in patches:
+        parent, _, name = patch.site.path.rpartition(".")
+        if patch.site.kind == "linear" and PROJECTION.fullmatch(name):
+            width = patch.site.shape[1]
+            found.setdefault((parent, name.startswith("add_"), width), []).append(patch)
+    for group in found.values():
+        for patch in group:
+            patch.siblings = group

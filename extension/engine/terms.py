@@ -1,0 +1,72 @@
+"""One network's share of a patch, and the deltas that all patches share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from ..deltas import Delta, LowRank
+from .weight_table import RowWeights, WeightTable, runs
+
+
+@dataclass(slots=True)
+class CachedDelta:
+    """A delta shared by the cache and all patches: once moved to a device, it is there for all."""
+
+    delta: Delta
+    device: torch.device | None = None
+    dtype: torch.dtype | None = None
+
+    def on(self, device: torch.device, dtype: torch.dtype) -> Delta:
+        """The delta, on the device and in the dtype that the layer works in."""
+        if self.device != device or self.dtype != dtype:
+            self.delta = self.delta.to(device, dtype)
+            self.device, self.dtype = device, dtype
+        return self.delta
+
+    @property
+    def size(self) -> int:
+        """Bytes of its tensors."""
+        return sum(t.numel() * t.element_size() for t in self.delta.tensors())
+
+
+@dataclass(slots=True)
+class Term:
+    """One network's share of a patch: m · D, with m from a column of the table.
+
+    `ran` is set once a forward has really added it.
+    """
+
+    cached: CachedDelta
+    column: int
+    ran: bool = False
+
+    @property
+    def factored(self) -> bool:
+        """Is it B A and nothing else, so that it can be joined with others to one pair?"""
+        delta = self.cached.delta
+        return isinstance(delta, LowRank) and delta.mid is None and delta.bias is None
+
+    def factors(self, device: torch.device, dtype: torch.dtype) -> LowRank:
+        """A factored term's A and B."""
+        delta = self.cached.on(device, dtype)
+        assert isinstance(delta, LowRank)
+        return delta
+
+
+# A term, the rows on which it acts, and their weights.
+Active = tuple[Term, slice, RowWeights]
+WHOLE = slice(None)
+
+
+def active(terms: Sequence[Term], table: WeightTable, batch: int) -> Iterator[Active]:
+    """The terms that act on a call with `batch` rows; those of weight 0 are not among them."""
+    for term in terms:
+        weight = table.weight(term.column, batch)
+        if isinstance(weight, tuple) and not all(weight):
+            for part, piece in runs(weight):
+                yield term, part, piece
+        elif weight:
+            yield term, WHOLE, weight
