@@ -20,6 +20,7 @@ Code = Literal[
     "pickle",  # a pickle, where these are not allowed or cannot be opened safely
     "other-file",  # something else than a LoRA: a checkpoint, a web page, …
     "other-model",  # made for a model that this program does not run: Flux, …
+    "other-algorithm",  # an adapter by an algorithm that is not read here: VeRA, HRA, …
     "preview",  # its picture cannot be shown
     "sidecar",  # the file about it cannot be written
     "other-base",  # made for another base model than the one at hand
@@ -38,6 +39,7 @@ Code = Literal[
     "nonfinite",  # it holds NaN or infinite values
     "too-large",  # its values are so large that the file must be damaged
     "fused",  # it is for q, k and v in one, and cannot be divided
+    "changed-base",  # it is for a base model that its training changed (PiSSA, OLoRA, …)
     # A module on a model
     "no-layer",  # the model has no such layer
     "kind",  # the layer is of a kind that the algorithm does not change

@@ -84,15 +84,26 @@ class Span(NamedTuple):
     end: int
 
 
+class Fix(NamedTuple):
+    """An edit of the prompt that mends a problem: `text` in place of `span`."""
+
+    span: Span
+    text: str
+
+
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
     """Something to tell the user; `span` points into the prompt where there is a place.
 
     `code` is the reason in short, of the table in prompt/diagnostics.py; None where the reason is
-    an exception, which has a code of its own (errors.py).
+    an exception, which has a code of its own (errors.py). `reason` is the message for those who
+    see its place and its `tag`; `fix` mends it, where the program knows what was meant.
     """
 
     message: str
     span: Span | None = None
     severity: Literal["error", "warning"] = "error"
     code: str | None = None
+    reason: str = ""
+    tag: Span | None = None
+    fix: Fix | None = None

@@ -77,7 +77,15 @@ PEFT: dict[str, tuple[list[str], Callable[[], Any]]] = {
     ),
     "lokr with cores": (EVERY, lambda: peft.LoKrConfig(r=2, alpha=2, use_effective_conv2d=True)),
     "lokr of whole halves": (EVERY, lambda: peft.LoKrConfig(r=64, alpha=16)),
+    "lokr of whole halves with patterns": (
+        EVERY,
+        lambda: peft.LoKrConfig(r=64, alpha=16, rank_pattern={"to_k": 99, "conv1": 80}),
+    ),
     "ia3": (EVERY, lambda: peft.IA3Config(feedforward_modules=["to_k", "ff.net.2"])),
+    "ia3 of a kernel's inputs": (
+        EVERY,
+        lambda: peft.IA3Config(feedforward_modules=["proj_in", "downsamplers.0.conv"]),
+    ),
     "oft by the series": ([*LINEAR, *POINT], lambda: peft.OFTConfig(r=0, oft_block_size=8)),
     "exact oft": (
         [*LINEAR, *POINT],
@@ -93,17 +101,38 @@ PEFT: dict[str, tuple[list[str], Callable[[], Any]]] = {
 }
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning")
-@pytest.mark.parametrize("name", PEFT)
-def test_peft(name: str, tmp_path: Path) -> None:
+def by_peft(name: str, folder: Path) -> dict[str, Tensor]:
+    """Its file and configuration in the folder; y of every layer."""
     paths, configure = PEFT[name]
     config = configure()
     config.target_modules = set(paths)
     model = peft.get_peft_model(trees()["unet"], config)
     randomise({k: v for k, v in model.named_parameters() if v.requires_grad})
-    model.save_pretrained(tmp_path)
-    want = run(model.base_model.model.eval(), paths)
-    compare(tmp_path / "adapter_model.safetensors", want)
+    model.save_pretrained(folder)
+    return run(model.base_model.model.eval(), paths)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("name", PEFT)
+def test_peft(name: str, tmp_path: Path) -> None:
+    want = by_peft(name, tmp_path)
+    file = tmp_path / "adapter_model.safetensors"
+    assert not network.load(file).problems
+    compare(file, want)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("name", PEFT)
+def test_peft_without_its_configuration_is_right_or_says_what_was_taken(
+    name: str, tmp_path: Path
+) -> None:
+    """The series of rotations is right whoever wrote it; α and the exact rotation are not."""
+    want = by_peft(name, tmp_path)
+    (tmp_path / "adapter_config.json").unlink()
+    file = tmp_path / "adapter_model.safetensors"
+    if not (said := network.load(file).problems) or name in ("oft by the series", "shared oft"):
+        compare(file, want)
+    assert bool(said) == (name != "boft")
 
 
 def test_pefts_boft_of_two_stages() -> None:
@@ -202,3 +231,17 @@ def test_the_peers_files_are_what_they_seem(tmp_path: Path) -> None:
     got = run_hooked(network.load(tmp_path / "adapter_model.safetensors"), trees(), 0.75)
     for path in LINEAR:
         assert (got[f"unet.{path}"] - want[path]).norm() <= 1e-5 * base[path].norm()
+
+
+@pytest.mark.parametrize("start", ["pissa", "olora"])
+def test_peft_on_a_base_model_that_it_changed(start: str, tmp_path: Path) -> None:
+    """Untrained, such an adapter changes nothing; added to the model as it was, a lot: refused."""
+    config = peft.LoraConfig(r=4, init_lora_weights=start, target_modules=set(LINEAR))
+    model = peft.get_peft_model(trees()["unet"], config)
+    before = run(trees()["unet"], LINEAR)
+    after = run(model.base_model.model.eval(), LINEAR)
+    assert all(torch.allclose(before[p], after[p], atol=1e-4) for p in LINEAR)
+    model.save_pretrained(tmp_path)
+    found = network.load(tmp_path / "adapter_model.safetensors")
+    assert not found.modules
+    assert {item.code for item in found.unused} == {"changed-base"}

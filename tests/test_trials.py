@@ -13,6 +13,18 @@ import pytest
 
 TESTS = Path(__file__).parent
 MENDED = {
+    "F1 OFT of OneTrainer is turned the wrong way": "test_trainers.py::test_onetrainer",
+    "F1 OFT of a writer unknown, silently": (
+        "test_trainers.py::test_oft_of_a_writer_unknown_is_the_series_and_said_to_be"
+    ),
+    "F1 PEFT without its configuration, silently": (
+        "test_peers.py::test_peft_without_its_configuration_is_right_or_says_what_was_taken"
+    ),
+    "F2 kernels in OneTrainer's LoHa": "test_trainers.py::test_onetrainer",
+    "F4 adapters for a base model that was changed": (
+        "network/test_adapter_config.py::test_what_is_for_a_changed_base_model_is_refused"
+    ),
+    "F4 PiSSA and OLoRA of PEFT": ("test_peers.py::test_peft_on_a_base_model_that_it_changed"),
     "F7 a pickle that is there, but not read": (
         "library/test_catalog.py::test_a_pickle_of_that_name_is_said_where_pickles_are_off"
     ),

@@ -31,22 +31,32 @@ from .watched_layer import WatchedLayer
 # Slots whose tensors are numbers about the module, not weights: any dtype will do.
 NUMBERS = frozenset({"alpha", "scale", "on_input", "bias_indices", "bias_size", "oft_scaled"})
 
+ALPHA_IS_RANK = (
+    "PEFT keeps alpha in adapter_config.json, and none tells this file's: alpha = rank is taken"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What is known about a module from outside its tensors.
 
     `alpha` is the metadata's, used where the module has no alpha tensor; with `rslora` it is
-    divided by √r instead of r. `rank` is the rank asked for at use time (dyn=): only the first
-    `rank` columns are used, without rescaling. `config` is the PEFT configuration of the component,
-    where known, `format` the name of the keys' dialect.
+    divided by √r instead of r. `trained_rank` is the configuration's r for this module, and
+    `scales_input` whether its (IA)³ is on the inputs, where there is a configuration. `rank` is
+    the rank asked for at use time (dyn=): only the first `rank` columns are used, without
+    rescaling. `config` is the PEFT configuration of the component, where known, `format` the name
+    of the keys' dialect, `writer` the program that made the file, where it says so ("OneTrainer",
+    "PEFT").
     """
 
     alpha: float | None = None
     rslora: bool = False
+    trained_rank: float | None = None
+    scales_input: bool | None = None
     rank: int | None = None
     config: Mapping[str, Any] = field(default_factory=dict)
     format: str = ""
+    writer: str = ""
 
 
 class Algorithm:
@@ -62,6 +72,7 @@ class Algorithm:
     family: ClassVar[str] = ""  # algorithms of one family may claim the same slots
     suffixes: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     required: ClassVar[frozenset[str]] = frozenset()
+    scaled: ClassVar[bool] = False  # does its strength depend on α?
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -107,6 +118,14 @@ class Algorithm:
     def rank(self) -> int | None:
         """The file's rank r; None where rank has no meaning."""
         return None
+
+    @property
+    def reading(self) -> str | None:
+        """How the module was read where the file allows another reading; None where it does not."""
+        known = self.settings.config or not self.tensors.keys().isdisjoint(("alpha", "scale"))
+        if not self.scaled or known or self.settings.format != "PEFT":
+            return None
+        return ALPHA_IS_RANK
 
     @property
     def used_rank(self) -> int | None:

@@ -27,6 +27,9 @@ from .values import ComputeSpec
 from .watched_layer import WatchedLayer
 
 LENGTHS = ("magnitude", "dora_scale")
+LENGTHS_OF_ROWS = (
+    "dora_scale has one dimension, on square layers too: it is read as the lengths of their rows"
+)
 
 
 @dataclass(slots=True)
@@ -102,6 +105,13 @@ class Dora(Algorithm):
     def slot(self) -> str:
         """Where the lengths are."""
         return next(slot for slot in LENGTHS if slot in self.tensors)
+
+    @property
+    def reading(self) -> str | None:
+        """That of the underlying algorithm, and of lengths that could be rows' or columns'."""
+        size = self.delta_shape()[:2]
+        either = self.slot == "dora_scale" and size == self.shape(self.slot) * 2
+        return LENGTHS_OF_ROWS if either else self.inner.reading
 
     def by_output(self, outputs: int, inputs: int) -> bool:
         """Are these lengths of rows? A plain vector on a square layer is PEFT's, so they are."""

@@ -61,9 +61,13 @@ class HadamardTucker(Delta):
 
 
 class Loha(Algorithm):
-    """`_a` (o, r), `_b` (r, i·kh·kw); with `hada_t*` (r, r, kh, kw) `_a` (r, o) and `_b` (r, i)."""
+    """`_a` (o, r), `_b` (r, i·kh·kw) or, from OneTrainer, (r, i, kh, kw).
+
+    With `hada_t*` (r, r, kh, kw) `_a` is (r, o) and `_b` (r, i).
+    """
 
     name = "loha"
+    scaled = True
     required = frozenset(FACTORS)
     suffixes: ClassVar = {
         slot: (slot, f"{slot}.{{name}}") for slot in (*FACTORS, "hada_t1", "hada_t2")
@@ -84,13 +88,15 @@ class Loha(Algorithm):
     def _half(self, which: str) -> Shape:
         """The shape of A·B: (o, n), or (o, i, kh, kw)."""
         a = weight_shapes.matrix_shape(f"hada_w{which}_a", self.shape(f"hada_w{which}_a"))
-        b = weight_shapes.matrix_shape(f"hada_w{which}_b", self.shape(f"hada_w{which}_b"))
+        b = self.shape(f"hada_w{which}_b")
+        if self.tucker or len(b) != 4:
+            b = weight_shapes.matrix_shape(f"hada_w{which}_b", b)
         if not self.tucker:
             if a[1] != b[0]:
                 raise ModuleError(
                     "rank", f"hada_w{which}_a has rank {a[1]}, hada_w{which}_b has rank {b[0]}"
                 )
-            return (a[0], b[1])
+            return (a[0], *b[1:])
         core = self.shape(f"hada_t{which}")
         if len(core) != 4 or core[:2] != (a[0], b[0]):
             raise ModuleError(
@@ -104,14 +110,14 @@ class Loha(Algorithm):
         return self.shape("hada_w1_b")[0]
 
     def delta_shape(self) -> Shape:
-        """(o, i·kh·kw), with cores (o, i, kh, kw)."""
+        """(o, i·kh·kw), or (o, i, kh, kw)."""
         return self._half("1")
 
     def half(self, which: str, spec: ComputeSpec) -> Half:
         """A, B and the core of one half, at the used rank; a core of 1x1 is multiplied into B."""
         used = self.used_rank
         a = weight_shapes.matrix(self.get(f"hada_w{which}_a", spec))
-        b = weight_shapes.matrix(self.get(f"hada_w{which}_b", spec))[:used]
+        b = self.get(f"hada_w{which}_b", spec)[:used].flatten(1)
         if not self.tucker:
             return a[:, :used], b, None
         core = self.get(f"hada_t{which}", spec)[:used, :used]

@@ -40,6 +40,7 @@ class Lokr(Algorithm):
     """
 
     name = "lokr"
+    scaled = True
     required = frozenset({"lokr_w1", "lokr_w2"})
     suffixes: ClassVar = {slot: (slot, f"{slot}.{{name}}") for slot in SLOTS}
 
@@ -109,7 +110,7 @@ class Lokr(Algorithm):
     def scale(self) -> float:
         """s: α / r; where both halves are whole 1, but α / r by PEFT's configuration."""
         if self.rank is None and "scale" not in self.tensors:
-            alpha, rank = self.settings.alpha, self.settings.config.get("r")
+            alpha, rank = self.settings.alpha, self.settings.trained_rank
             return alpha / rank if alpha and rank and "alpha" not in self.tensors else 1.0
         return super().scale
 

@@ -53,6 +53,7 @@ class Lora(Algorithm):
     """`up` (o, r[, 1, 1]), `down` (r, i[, kh, kw]); perhaps `mid` (r, r, kh, kw) and `up_bias`."""
 
     name = "lora"
+    scaled = True
     required = frozenset({"up", "down"})
     suffixes: ClassVar = {
         "up": (

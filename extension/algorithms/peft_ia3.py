@@ -15,16 +15,28 @@ from .values import ComputeSpec
 from .watched_layer import WatchedLayer
 from .weight_shapes import refuse_norm
 
+OUTPUTS = (
+    "ia3_l of convolutions with as many inputs as outputs is read as a scale of the outputs: "
+    "only adapter_config.json could say that the inputs are meant"
+)
+
 
 class PeftIa3(Algorithm):
     """`ia3_l`: (o, 1) scales Wx + b, (1, i) the input; (1, n, 1, 1) for convolutions either.
 
-    Where a convolution has as many inputs as outputs, the output is meant (PEFT's default).
+    Where a convolution has as many inputs as outputs, PEFT's configuration tells; without one the
+    output is meant (PEFT's default).
     """
 
     name = "peft_ia3"
     required = frozenset({"ia3_l"})
     suffixes: ClassVar = {"ia3_l": ("ia3_l", "ia3_l.{name}")}
+
+    @property
+    def reading(self) -> str | None:
+        """What a kernel's vector scales; it has as many dimensions for inputs as for outputs."""
+        either = len(self.shape("ia3_l")) == 4 and self.settings.scales_input is None
+        return OUTPUTS if either else None
 
     def by_output(self, shape: Shape) -> bool:
         """Does it scale the output of a layer of this shape? ModuleError where it fits neither."""
@@ -34,6 +46,8 @@ class PeftIa3(Algorithm):
                 "shape",
                 f"ia3_l has shape {made}; the layer has {shape[0]} outputs and {shape[1]} inputs",
             )
+        if shape[0] == shape[1] and len(made) == 4 and self.settings.scales_input is not None:
+            return not self.settings.scales_input
         matrix_of_inputs = len(made) == 2 and made[0] == 1 and size == shape[1]
         return size == shape[0] and not (matrix_of_inputs and size > 1)
 

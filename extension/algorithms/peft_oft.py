@@ -2,7 +2,8 @@
 
 `oft_R.weight` holds the upper triangles of skew-symmetric Q. R is OneTrainer's five terms of a
 Neumann series, I + 2Q + 2Q² + 2Q³ + Q⁴ ≈ (I + Q)(I − Q)⁻¹, or PEFT's exact (I − Q)(I + Q)⁻¹,
-which turns the other way; PEFT's configuration can ask for the series too.
+which turns the other way. PEFT's configuration says which; where it is not there, PEFT's default
+of today is taken, the series.
 PEFT turns the columns of a convolution's weight as it turns those of a linear layer, W Rᵀ;
 OneTrainer turns them the other way, W R. `oft_R.scaled_oft` is OneTrainer's sign that Q is to be
 divided by 2√(n − 1). Qiu et al. 2025 (OFTv2).
@@ -29,6 +30,10 @@ from .weight_shapes import refuse_norm
 
 TERMS = 5
 PEFTS = frozenset({"PEFT", "diffusers", "bare"})  # dialects that PEFT's users write
+SERIES = (
+    "oft_R is read as a series of five terms, the default of PEFT and OneTrainer: nothing says who "
+    "wrote it, and PEFT's exact rotation (use_cayley_neumann=False) turns the other way"
+)
 
 
 @dataclass(slots=True)
@@ -84,10 +89,17 @@ class PeftOft(Algorithm):
 
     @property
     def by_peft(self) -> bool:
-        """Did PEFT write it, or OneTrainer? Only PEFT's configuration and dotted keys tell."""
+        """Did PEFT write it, or OneTrainer? If the file does not say, its dialect has to do."""
         if "oft_scaled" in self.tensors:
             return False
-        return "peft_type" in self.settings.config or self.settings.format in PEFTS
+        if self.settings.writer:
+            return self.settings.writer == "PEFT"
+        return self.settings.format in PEFTS
+
+    @property
+    def reading(self) -> str | None:
+        """The series, where the exact rotation could be meant."""
+        return None if self.settings.writer or not self.by_peft else SERIES
 
     def fit_shape(self, kind: Kind, shape: Shape) -> None:
         count, columns = self.shape("oft_R")[0], math.prod(shape[1:])
@@ -123,7 +135,8 @@ class PeftOft(Algorithm):
 
     def _rotation(self, skew: Tensor) -> Tensor:
         config = self.settings.config
-        if config.get("use_cayley_neumann", not self.by_peft):
+        exact_then = bool(config) and self.by_peft  # PEFT, before it had the option
+        if config.get("use_cayley_neumann", not exact_then):
             return neumann(skew, int(config.get("num_cayley_neumann_terms", TERMS)))
         # (I − Q)(I + Q)⁻¹ − I
         identity = torch.eye(self.block, dtype=skew.dtype, device=skew.device)

@@ -20,6 +20,8 @@ from ..library import preview, sidecar
 from ..library.catalog import Catalog
 from ..library.lora_file import LoraFile
 from ..library.walk import is_within
+from ..prompt import DEFAULT, Language, parse
+from ..prompt.description import describe, vocabulary
 from . import cards
 
 STATIC = Path(__file__).parent / "static"
@@ -28,6 +30,8 @@ ASK_EACH_TIME = "no-cache"
 FOR_EVER = "private, max-age=31536000, immutable"  # the address holds the version
 SAFE = {"X-Content-Type-Options": "nosniff", "Cross-Origin-Resource-Policy": "same-origin"}
 LARGEST_BODY = 1 << 20  # bytes
+MOST_PROMPTS = 16
+LONGEST_PROMPTS = 100_000  # characters
 
 
 async def json_only(request: Request) -> dict[str, Any]:
@@ -57,6 +61,7 @@ def router(
     *,
     model_of: Callable[[], str | None] = lambda: None,
     report_of: Callable[[], dict[str, Any] | None] = lambda: None,
+    language_of: Callable[[], Language] = lambda: DEFAULT,
     guard: Callable[..., Any] | None = None,
 ) -> APIRouter:
     """The routes under `live-lora/`.
@@ -65,6 +70,7 @@ def router(
         catalog_of: the library, asked at every request.
         model_of: the loaded model's base ("SD1", "SDXL", …), to mark files that do not fit.
         report_of: what the last generation did, as JSON (`GET report`).
+        language_of: what prompts are read with: the user's own presets.
         guard: a FastAPI dependency that raises HTTPException(401) where a login is missing;
             it stands before all but the static files.
     """
@@ -72,6 +78,7 @@ def router(
     _add_reading(guarded, catalog_of, model_of)
     _add_writing(guarded, catalog_of, model_of)
     _add_report(guarded, report_of)
+    _add_prompts(guarded, language_of)
     routes = APIRouter()
     routes.include_router(guarded)
     routes.add_api_route("/static/{path:path}", static, methods=["GET"], include_in_schema=False)
@@ -117,6 +124,38 @@ def _add_report(routes: APIRouter, report_of: Callable[[], dict[str, Any] | None
     def report(request: Request) -> Response:
         """What the last generation did; {} before the first."""
         return answer(request, report_of() or {})
+
+
+def _add_prompts(routes: APIRouter, language_of: Callable[[], Language]) -> None:
+    @routes.post("/explain")
+    def explain(request: Request, asked: dict[str, Any] = BODY) -> Response:
+        """What `{prompts: [{text, negative}]}` say: each as prompt/description.py describes it."""
+        language = language_of()
+        described = [
+            describe(parse(text, negative=negative, language=language))
+            for text, negative in _prompts(asked)
+        ]
+        return answer(request, {"prompts": described})
+
+    @routes.get("/language")
+    def language(request: Request) -> Response:
+        """The words that editors offer: blocks, elements, presets, easings."""
+        return answer(request, vocabulary(language_of()))
+
+
+def _prompts(asked: dict[str, Any]) -> list[tuple[str, bool]]:
+    """(text, negative) of each prompt; 422 for anything else."""
+    prompts = asked.get("prompts")
+    sound = (
+        isinstance(prompts, list)
+        and len(prompts) <= MOST_PROMPTS
+        and all(isinstance(one, dict) and isinstance(one.get("text"), str) for one in prompts)
+    )
+    if not isinstance(prompts, list) or not sound:
+        raise HTTPException(422, f"send prompts: up to {MOST_PROMPTS} of {{text, negative}}", SAFE)
+    if sum(len(one["text"]) for one in prompts) > LONGEST_PROMPTS:
+        raise HTTPException(413, f"send at most {LONGEST_PROMPTS:,} characters", SAFE)
+    return [(one["text"], one.get("negative") is True) for one in prompts]
 
 
 def _add_writing(

@@ -40,12 +40,16 @@ class ModuleKeys:
 
 @dataclass(slots=True)
 class Grouped:
-    """A file's keys, sorted out. `components` are those it names, broken modules included."""
+    """A file's keys, sorted out. `components` are those it names, broken modules included.
+
+    `readings` says how modules were read where the file leaves it open.
+    """
 
     modules: tuple[Module, ...]
     unused: tuple[Unused, ...]
     embeddings: tuple[Embedding, ...]
     components: frozenset[Component]
+    readings: tuple[str, ...]
 
 
 def group(header: Header, configs: Configs) -> Grouped:
@@ -58,6 +62,7 @@ def group(header: Header, configs: Configs) -> Grouped:
         tuple(grouping.unused),
         tuple(Embedding(name, keys) for name, keys in grouping.embeddings.items()),
         frozenset(grouping.components),
+        grouping.readings(),
     )
 
 
@@ -139,8 +144,11 @@ class _Grouping:
         self, infos: Mapping[str, TensorInfo], settings: Settings
     ) -> tuple[Algorithm, dict[str, Shape]]:
         # An SDXL file has 986 modules of about 30 kinds: this halves the time of grouping.
-        known = (settings.format, settings.alpha, id(settings.config))
-        kind = (*known, *((slot, info.dtype, info.shape) for slot, info in infos.items()))
+        kind = (
+            *(settings.format, settings.alpha, settings.trained_rank, settings.scales_input),
+            id(settings.config),
+            *((slot, info.dtype, info.shape) for slot, info in infos.items()),
+        )
         if kind not in self.outlines:
             _check(infos)
             shapes = {slot: info.shape for slot, info in infos.items()}
@@ -153,6 +161,11 @@ class _Grouping:
         if first is not module:
             reason = f"is for the same layer as {first.prefix}, which is used instead"
             self._drop(part, "duplicate", reason)
+
+    def readings(self) -> tuple[str, ...]:
+        """How modules were read where the file leaves it open, each sentence once."""
+        said = (module.outline.reading for module in self.modules.values())
+        return tuple(dict.fromkeys(sentence for sentence in said if sentence))
 
     def _drop(self, part: ModuleKeys, code: Code, reason: str) -> None:
         self.unused += [Unused(key, code, reason) for key in part.keys]

@@ -96,7 +96,8 @@ def load(path: str | Path, *, header: Header | None = None, allow_pickle: bool =
     configs = read_configs(source.path, header.metadata)
     grouped = group(header, configs)
     _demand_lora(source, grouped)
-    return Network(source, grouped.modules, grouped.unused, grouped.embeddings, configs.problems)
+    problems = (*configs.problems, *grouped.readings)
+    return Network(source, grouped.modules, grouped.unused, grouped.embeddings, problems)
 
 
 def _demand_lora(source: Source, grouped: Grouped) -> None:

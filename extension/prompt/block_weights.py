@@ -16,7 +16,7 @@ from ..model.blocks import (
     span_of_blocks,
 )
 from ..records import Target
-from .diagnostics import did_you_mean
+from .diagnostics import closest, did_you_mean
 from .grammar import Unreadable
 from .numbers import read_number
 from .presets import ElementLine, Presets
@@ -31,6 +31,13 @@ class Rule:
     blocks: frozenset[str] | None
     elements: tuple[str, ...]
     weight: float
+
+    @property
+    def words(self) -> str:
+        """For people: `OUT03–OUT05 cross 0.3`."""
+        named = [block for block in BLOCKS if block in (self.blocks or ())]
+        spans = [_span(group) for group in _neighbours(named)]
+        return " ".join((*spans, *self.elements, f"{self.weight:g}"))
 
     def fits(self, target: Target, block: str | None) -> bool:
         """True where this rule has a say about the target."""
@@ -48,6 +55,16 @@ class BlockWeights:
     lines: tuple[ElementLine, ...] = ()
     rest: float = 1.0  # of UNet blocks that are not named
     base: float = 1.0  # of the text encoders, where they are not named
+
+    @property
+    def words(self) -> str:
+        """For people, in short: the list by ranges, the rules, what is left."""
+        parts = [f"{span} {value}" for value, span in _ranges(self.values)]
+        parts += [rule.words for rule in self.rules]
+        parts += ["elements of a preset"] if self.lines else []
+        if self.values or any(rule.blocks for rule in self.rules):
+            parts.append(f"others {self.rest:g}")
+        return ", ".join(parts)
 
 
 def read_blocks(items: list[str], presets: Presets) -> BlockWeights:
@@ -68,8 +85,9 @@ def _values(text: str, presets: Presets) -> tuple[tuple[str, str], ...]:
     """The list of a preset, or the one that is written out, by block."""
     listed = presets.blocks.get(text) or tuple(value.strip() for value in text.split(","))
     if len(listed) == 1:
-        hint = did_you_mean(text, [*presets.blocks, *BLOCKS])
-        raise Unreadable(f"no preset is named {text!r}{hint}")
+        known = [*presets.blocks, *BLOCKS]
+        unknown = f"no preset is named {text!r}{did_you_mean(text, known)}"
+        raise Unreadable(unknown, fix=closest(text, known))
     if len(listed) not in LISTS:
         raise Unreadable(f"expected 12, 17, 20 or 26 numbers, found {len(listed)}")
     for value in listed:
@@ -147,3 +165,29 @@ def _chosen(words: tuple[str, ...], fits: Callable[[str], bool]) -> bool:
     if words[:1] == ("NOT",):
         return not any(map(fits, words[1:]))
     return not words or any(map(fits, words))
+
+
+def _ranges(values: tuple[tuple[str, str], ...]) -> list[tuple[str, str]]:
+    """(value, blocks) for what of a list is not 0; blocks in a row of one value together."""
+    found: list[tuple[str, list[str]]] = []
+    for block, value in values:
+        if found and found[-1][0] == value:
+            found[-1][1].append(block)
+        else:
+            found.append((value, [block]))
+    return [(value, _span(blocks)) for value, blocks in found if value != "0"]
+
+
+def _neighbours(blocks: list[str]) -> list[list[str]]:
+    """Runs of blocks that follow each other in a model."""
+    runs: list[list[str]] = []
+    for block in blocks:
+        if runs and BLOCKS.index(block) == BLOCKS.index(runs[-1][-1]) + 1:
+            runs[-1].append(block)
+        else:
+            runs.append([block])
+    return runs
+
+
+def _span(blocks: list[str]) -> str:
+    return blocks[0] if len(blocks) == 1 else f"{blocks[0]}–{blocks[-1]}"

@@ -76,11 +76,17 @@ def columns(text: str) -> int:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`; did you mean start=?` for the known word that looks most like this one; else nothing."""
-    return _did_you_mean(word.strip()[:32].lower(), tuple(known))
+    close = closest(word, known)
+    return f"; did you mean {close}?" if close else ""
+
+
+def closest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that looks most like this one; None where none does."""
+    return _closest(word.strip()[:32].lower(), tuple(known))
 
 
 @lru_cache(maxsize=256)
-def _did_you_mean(word: str, known: tuple[str, ...]) -> str:
+def _closest(word: str, known: tuple[str, ...]) -> str | None:
     lowered = {name.lower(): name for name in known}
     close = get_close_matches(word, lowered, n=1)
-    return f"; did you mean {lowered[close[0]]}?" if close else ""
+    return lowered[close[0]] if close else None

@@ -38,7 +38,7 @@ def _changes(tag: WrittenTag, name: str, value: str | None) -> list[Change]:
         return _te(tag, value)
     if value is None:
         return _removed(tag, {name})
-    if (one := _counted(tag, name)) is not None:
+    if (one := counted(tag, name)) is not None:
         return [_replaced(tag, one, value)]
     return [_added(tag, name, value)]
 
@@ -47,7 +47,7 @@ def _weight(tag: WrittenTag, value: str | None) -> list[Change]:
     """One number: te's place is the place of both, and unet goes."""
     if value is None:
         return _removed(tag, {"te", "unet"})
-    te = _counted(tag, "te")
+    te = counted(tag, "te")
     end = tag.name_span.end
     first = (Span(end, end), f":{quoted(value)}") if te is None else _replaced(tag, te, value)
     return [first, *_removed(tag, {"unet"})]
@@ -55,7 +55,7 @@ def _weight(tag: WrittenTag, value: str | None) -> list[Change]:
 
 def _te(tag: WrittenTag, value: str | None) -> list[Change]:
     """The UNet, whose weight is te's where it has none of its own, is given that one to keep."""
-    te, unet = _counted(tag, "te"), _counted(tag, "unet")
+    te, unet = counted(tag, "te"), counted(tag, "unet")
     if value is None and te is None:
         return []
     kept = [] if unet is not None else [_added(tag, "unet", te.value if te else "1")]
@@ -64,7 +64,7 @@ def _te(tag: WrittenTag, value: str | None) -> list[Change]:
     return [_added(tag, "te", value) if te is None else _replaced(tag, te, value), *kept]
 
 
-def _counted(tag: WrittenTag, name: str) -> Argument | None:
+def counted(tag: WrittenTag, name: str) -> Argument | None:
     """The argument whose value counts: the last that is named, else the positional one."""
     found = [one for one in tag.arguments if _called(one) == name]
     return max(found, key=lambda one: (one.name is not None, one.span), default=None)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ..records import Span
+from ..records import Fix, Span
 from .diagnostics import Code
 
 # The kinds that are ours, in lower case, with the kind each one means. `loractl` is what that
@@ -21,6 +21,8 @@ _OPEN = re.compile(r"<(\w+):")
 _STOP = re.compile(r'\\.|[<>:"=]', re.DOTALL)
 _KEY = re.compile(r"\s*[^\W\d]\w*\s*")
 _QUOTED = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"(?=\s*[:>])', re.DOTALL)
+# A name of one line, and arguments up to the first blank; without arguments the name ends there.
+_MEANT = re.compile(r"[^<>:,\n\"]*[^<>:,\s\"](?::[^<>:,\s()\[\]]+)+|[^<>:,\s\"]+")
 
 
 class Fault(NamedTuple):
@@ -34,6 +36,7 @@ class Fault(NamedTuple):
     reason: str
     shown: Span
     cut: bool = False
+    fix: Fix | None = None
 
 
 def find_tags(text: str) -> Iterator[Span | Fault]:
@@ -104,11 +107,18 @@ class _Body:
         if self.stray is None:
             return span
         reason = 'a name that contains "<" must be in quotation marks'
-        return Fault(span, "unquoted-bracket", reason, Span(self.stray, self.stray + 1), cut=True)
+        stray = Span(self.stray, self.stray + 1)
+        return Fault(span, "unquoted-bracket", reason, stray, cut=True, fix=Fix(stray, "\\<"))
 
     def _open(self, end: int) -> Fault:
         reason = 'this tag is not closed: expected ">"'
-        return Fault(Span(self.start, end), "unclosed-tag", reason, self._shown(end))
+        shown = self._shown(end)
+        return Fault(Span(self.start, end), "unclosed-tag", reason, shown, fix=self._close(end))
+
+    def _close(self, end: int) -> Fix | None:
+        """A `>` after the last argument: behind it the prompt probably goes on."""
+        found = _MEANT.match(self.text, self.body, end)
+        return Fix(Span(found.end(), found.end()), ">") if found else None
 
     def _shown(self, end: int) -> Span:
         """The first line of it, at most 40 characters: enough to see which tag is meant."""

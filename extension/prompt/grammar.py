@@ -14,14 +14,23 @@ class Unreadable(Exception):
     """A value that is not what its argument takes.
 
     `start` and `end` count characters from the beginning of the value; `message` says what was
-    expected.
+    expected, `fix` what was probably meant in place of them.
     """
 
-    def __init__(self, message: str, start: int = 0, end: int | None = None) -> None:
+    def __init__(
+        self, message: str, start: int = 0, end: int | None = None, fix: str | None = None
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.start = start
         self.end = end
+        self.fix = fix
+
+    def mended(self, value: str) -> str | None:
+        """The whole value as it was probably meant."""
+        if self.fix is None:
+            return None
+        return value[: self.start] + self.fix + ("" if self.end is None else value[self.end :])
 
 
 class Grammar:

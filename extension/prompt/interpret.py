@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
 
-from ..records import Span
+from ..records import Fix, Span
 from .arguments import FEATURES, Draft, WrittenArgument, argument_names, in_order
-from .diagnostics import Code, did_you_mean
+from .diagnostics import Code, closest, did_you_mean
 from .factor import Factor
 from .find_tags import KINDS
 from .grammar import Unreadable
 from .language import DEFAULT, Language
+from .render import quoted, quoted_value
 from .split_tag import Item, split_tag
 from .tags import Argument
 
@@ -37,6 +38,8 @@ class Note:
     message: str
     span: Span
     severity: Literal["error", "warning"]
+    reason: str = ""  # the message for those who see the tag
+    fix: Fix | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +126,7 @@ class _Reading:
                     "repeated-argument",
                     f"{means}= is given more than once: the last value is used",
                     argument.span,
+                    _without(self.given[means].span),
                 )
             (self.values if item.key is None else named)[means] = read
             if item.key is not None or means not in named:
@@ -136,10 +140,12 @@ class _Reading:
         if item.key is not None:
             if item.key in FEATURES.owners:
                 return item.key
-            hint = did_you_mean(item.key, [f"{name}=" for name in argument_names()])
-            self._warn(
-                "unknown-argument", f"{item.key!r} is not an argument and is ignored{hint}", span
-            )
+            known = [f"{name}=" for name in argument_names()]
+            message = f"{item.key!r} is not an argument and is ignored"
+            message += did_you_mean(item.key, known)
+            close = closest(item.key, known)
+            fix = Fix(Span(item.start, item.value_start), close) if close else _without(span)
+            self._warn("unknown-argument", message, span, fix)
             return None
         written = WrittenArgument(item.value, "", position, self.language)
         for feature in FEATURES:
@@ -147,22 +153,33 @@ class _Reading:
                 return name
         owner = FEATURES.owners.get(position)
         if owner is None:
-            self._warn("surplus-value", f"{_AT_MOST}; this one is ignored", span)
+            self._warn("surplus-value", f"{_AT_MOST}; this one is ignored", span, _without(span))
             return None
         return owner.positions[position]
 
     def _unreadable(self, item: Item, means: str, error: Unreadable) -> None:
         end = item.end if error.end is None else item.value_start + error.end
         start = min(item.value_start + error.start, item.end)
-        self._note("unreadable-value", f"{means}: {error.message}", start, end)
+        reason = error.message if item.key is None else f"{means}: {error.message}"
+        fix = _mended(item, error)
+        self._note("unreadable-value", f"{means}: {error.message}", start, end, reason, fix)
 
-    def _note(self, code: Code, message: str, start: int, end: int) -> None:
+    def _note(
+        self,
+        code: Code,
+        message: str,
+        start: int,
+        end: int,
+        reason: str = "",
+        fix: Fix | None = None,
+    ) -> None:
         shown = self.source if len(self.source) <= 60 else self.source[:59] + "…"
         span = Span(start, max(end, start + 1))
-        self.notes.append(Note(code, f"{message}; {shown} is ignored", span, "error"))
+        told = f"{message}; {shown} is ignored"
+        self.notes.append(Note(code, told, span, "error", reason or message, fix))
 
-    def _warn(self, code: Code, message: str, span: Span) -> None:
-        self.notes.append(Note(code, message, span, "warning"))
+    def _warn(self, code: Code, message: str, span: Span, fix: Fix | None = None) -> None:
+        self.notes.append(Note(code, message, span, "warning", message, fix))
 
     def _warn_of_name(self, name: Item) -> None:
         if not name.quoted and name.value.lstrip().startswith('"'):
@@ -179,7 +196,24 @@ class _Reading:
     def _remark(self, draft: Draft) -> None:
         for feature in in_order():
             for remark in feature.remarks(draft) if feature.concerns(draft.values) else ():
-                self._warn(remark.code, remark.message, self.given[remark.argument].span)
+                span = self.given[remark.argument].span
+                fix = _without(span) if remark.idle else None
+                self._warn(remark.code, remark.message, span, fix)
+
+
+def _without(span: Span) -> Fix:
+    """An argument goes with its colon."""
+    return Fix(Span(span.start - 1, span.end), "")
+
+
+def _mended(item: Item, error: Unreadable) -> Fix | None:
+    """The value as it was probably meant; a named argument that says nothing goes."""
+    value = error.mended(item.value)
+    if value is not None:
+        written = quoted(value.strip()) if item.key is None else quoted_value(value)
+        return Fix(Span(item.value_start, item.end), written)
+    empty = item.key is not None and not item.value.strip()
+    return _without(Span(item.start, item.end)) if empty else None
 
 
 def compose(values: Mapping[str, Any], part: int | None) -> Draft:

@@ -30,8 +30,13 @@ def read_number(text: str, expected: str = "a number") -> float:
     """The number that the whole text is. Raises Unreadable."""
     value = finite_number(text)
     if value is None:
-        raise Unreadable(f"expected {expected}, {what_was_found(text)}")
+        raise Unreadable(f"expected {expected}, {what_was_found(text)}", fix=with_point(text))
     return value
+
+
+def with_point(text: str) -> str | None:
+    """The number as it is written here, of one with a decimal comma; else None."""
+    return text.strip().replace(",", ".") if _COMMA.fullmatch(text) else None
 
 
 def read_whole_number(text: str, expected: str, least: int = 1) -> int:
@@ -50,8 +55,8 @@ def what_was_found(text: str) -> str:
     if not text.strip():
         return "found nothing"
     shown = text.strip() if len(text) <= 40 else text.strip()[:39] + "…"
-    if _COMMA.fullmatch(text):
-        return f"found {shown!r}; did you mean {shown.replace(',', '.')!r}?"
+    if (meant := with_point(text)) is not None:
+        return f"found {shown!r}; did you mean {meant!r}?"
     return f"found {shown!r}{_finiteness(text)}"
 
 

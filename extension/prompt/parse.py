@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Literal
 
-from ..records import Diagnostic, Span
+from ..records import Diagnostic, Fix, Span
 from .diagnostics import Code
 from .find_tags import Fault, find_tags
 from .interpret import Interpretation, interpret
@@ -46,7 +47,7 @@ def parse(
         if read.name:
             tags.append(_tag(read, source, one, context))
         if room and (read.notes or context.ignored):
-            problems.extend(_problems(read, one.start))
+            problems.extend(_problems(read, one))
             if read.name and context.ignored:
                 problems.append(_ignored(one))
     return Prompt(prompt, text, tuple(tags), tuple(_listed(problems)))
@@ -104,16 +105,23 @@ def _moved(span: Span, by: int) -> Span:
     return Span(span[0] + by, span[1] + by)
 
 
-def _problems(read: Interpretation, start: int) -> Iterator[Diagnostic]:
+def _problems(read: Interpretation, tag: Span) -> Iterator[Diagnostic]:
     for note in read.notes:
+        start = tag.start
         span = _moved(note.span, start)
-        yield _diagnostic(note.code, note.message, span, note.severity)
+        fix = note.fix and Fix(_moved(note.fix.span, start), note.fix.text)
+        told = _diagnostic(note.code, note.message, span, note.severity)
+        yield replace(told, reason=note.reason, tag=tag, fix=fix)
 
 
 def _fault(prompt: str, fault: Fault) -> Diagnostic:
     source = prompt[fault.span.start : min(fault.span.end, fault.span.start + 60)]
     end = f"{source} is ignored" if fault.cut else "it stays in the text"
-    return _diagnostic(fault.code, f"{fault.reason}; {end}", fault.shown)
+    told = _diagnostic(fault.code, f"{fault.reason}; {end}", fault.shown)
+    tag = fault.span
+    if fault.fix and not fault.cut:  # not closed: it goes as far as it was probably meant to
+        tag = Span(tag.start, fault.fix.span.start)
+    return replace(told, reason=fault.reason, tag=tag, fix=fault.fix)
 
 
 def _ignored(span: Span) -> Diagnostic:
@@ -121,7 +129,8 @@ def _ignored(span: Span) -> Diagnostic:
         'this tag is on throughout: a "|" outside [a|b], or a backslash with nothing after it, '
         'turns off all prompt editing in this prompt; remove it, or write "\\|"'
     )
-    return _diagnostic("brackets-ignored", text, span, "warning")
+    told = _diagnostic("brackets-ignored", text, span, "warning")
+    return replace(told, reason=text, tag=span)
 
 
 def _diagnostic(

@@ -26,6 +26,16 @@ class Position:
             return self.amount / (steps - 1) if steps > 1 else self.amount
         return self.amount
 
+    def words(self, before: Literal["at", "from", "until"]) -> str:
+        """For people: `at 40 %`, `from noise level 7.5`, `until 8 steps are done`."""
+        if self.unit == "sigma":
+            return f"{before} noise level {self.amount:g}"
+        if self.unit == "step":
+            steps = f"{self.amount:g} step{'s' * (self.amount != 1)}"
+            return f"until {steps} are done" if before == "until" else f"after {steps}"
+        ends = {0.0: "the start", 1.0: "the end"}
+        return f"{before} {ends.get(self.amount) or f'{self.amount * 100:.4g} %'}"
+
     def reached(self, progress: Progress) -> bool:
         """True from this position on. Where a host does not know σ, it is as at the beginning."""
         if self.unit == "sigma":
@@ -46,7 +56,7 @@ def read_position(text: str, *, one: Unit = "step") -> Position:
     sigma = word[:1] in {"s", "S"}
     amount = finite_number(word[1:] if sigma else word)
     if amount is None or amount < 0:
-        raise Unreadable(f"expected {POSITIONS}, {_found(word)}")
+        raise Unreadable(f"expected {POSITIONS}, {_found(word)}", fix=_share(word))
     if sigma:
         return Position("sigma", amount)
     if amount > 1:
@@ -57,6 +67,12 @@ def read_position(text: str, *, one: Unit = "step") -> Position:
 
 
 def _found(word: str) -> str:
-    if word.endswith("%") and (percent := finite_number(word[:-1])) is not None:
-        return f"found {word!r}; write {percent / 100:g} instead"
+    if (share := _share(word)) is not None:
+        return f"found {word!r}; write {share} instead"
     return f"found {word!r}" if word else "found nothing"
+
+
+def _share(word: str) -> str | None:
+    """The fraction that a percentage is."""
+    percent = finite_number(word[:-1]) if word.endswith("%") else None
+    return f"{percent / 100:g}" if percent is not None and 0 <= percent <= 100 else None

@@ -49,7 +49,7 @@ def test_whole_halves_of_lokr_have_scale_1_but_for_peft() -> None:
     made = tensors("lokr of whole halves", SHAPE)
     assert algorithm(made | {"alpha": torch.tensor(9.0)}).scale == 1.0
     assert algorithm(made, Settings(alpha=9.0)).scale == 1.0
-    assert algorithm(made, Settings(alpha=9.0, config={"r": 3})).scale == 3.0
+    assert algorithm(made, Settings(alpha=9.0, trained_rank=3)).scale == 3.0
 
 
 CUT = {

@@ -16,6 +16,7 @@ from library.files import lora
 from live_lora.browser import routes
 from live_lora.library.catalog import Catalog
 from live_lora.library.header import Header
+from live_lora.prompt import Language
 from PIL import Image
 
 NAMES = ('q"uote <b>x<b>\n', "x' onerror=alert(1)", "名前", os.fsdecode(b"caf\xe9"), "n" * 200)
@@ -335,3 +336,43 @@ def test_a_file_removed_since_the_scan(client: TestClient, root: Path) -> None:
     client.post("refresh", json={})
     assert client.get(f"file/{id}").status_code == 404
     assert "refresh the list" in client.get(f"file/{id}").json()["detail"]
+
+
+def test_explains_prompts(client: TestClient) -> None:
+    prompts = [
+        {"text": "a <lora:x:0.8:stop=40%> <lora:y:dyn=8>"},
+        {"text": "<lora:z:only=cond>", "negative": True},
+    ]
+    first, second = client.post("explain", json={"prompts": prompts}).json()["prompts"]
+    assert first["tags"][0]["arguments"][0]["words"] == "first 8 ranks only"
+    assert first["problems"][0]["fix"] == {"span": [19, 22], "text": "0.4"}
+    assert second["problems"][0]["code"] == "never-on"
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({}, 422),
+        ({"prompts": "x"}, 422),
+        ({"prompts": [{"text": 3}]}, 422),
+        ({"prompts": [{"text": ""}] * 17}, 422),
+        ({"prompts": [{"text": "x" * 60_000}] * 2}, 413),
+        ({"prompts": [{"text": "x" * 2_000_000}]}, 413),
+    ],
+)
+def test_explains_nothing_else(client: TestClient, body: Any, status: int) -> None:
+    assert client.post("explain", json=body).status_code == status
+
+
+def test_half_a_character_in_a_prompt_is_explained(client: TestClient) -> None:
+    body = '{"prompts": [{"text": "\\ud800 <lora:\\udfff:0,5>"}]}'
+    found = client.post("explain", content=body, headers={"Content-Type": "application/json"})
+    assert found.json()["prompts"][0]["problems"][0]["fix"]["text"] == "0.5"
+
+
+def test_the_language_has_the_users_presets(visit: Visit) -> None:
+    mine = Language.with_presets("MINE:" + ",".join("1" * 17))
+    client = visit(language_of=lambda: mine)
+    assert "MINE" in client.get("language").json()["presets"]
+    asked = {"prompts": [{"text": "<lora:x:lbw=MINE>"}]}
+    assert client.post("explain", json=asked).json()["prompts"][0]["problems"] == []

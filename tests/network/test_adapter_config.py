@@ -89,7 +89,9 @@ def test_a_broken_config_is_told(tmp_path: Path, content: bytes) -> None:
     path = write(tmp_path / "adapter_model.safetensors", "base_model.model.")
     (tmp_path / "adapter_config.json").write_bytes(content)
     assert set(scales(path).values()) == {1.0}
-    assert len(network.load(path).problems) == 1
+    broken, taken = network.load(path).problems
+    assert "beside it" in broken
+    assert "alpha = rank is taken" in taken
 
 
 def test_the_tensor_counts_more_than_the_config(tmp_path: Path) -> None:
@@ -101,3 +103,38 @@ def test_the_tensor_counts_more_than_the_config(tmp_path: Path) -> None:
     path = tmp_path / "x.safetensors"
     save_file(tensors, path, diffusers(r=4, lora_alpha=8, use_rslora=True))
     assert scales(path) == {PROJ: 0.25}
+
+
+STARTS = {  # init_lora_weights: the name of a training that changes the base model
+    "pissa": "PiSSA",
+    "pissa_niter_16": "PiSSA",
+    "olora": "OLoRA",
+    "corda": "CorDA",
+    "loftq": "LoftQ",
+    "lora_ga": "LoRA-GA",
+    **dict.fromkeys((True, False, "gaussian", "eva", "orthogonal", "mica")),
+}
+
+
+@pytest.mark.parametrize("start", STARTS)
+def test_what_is_for_a_changed_base_model_is_refused(tmp_path: Path, start: str | bool) -> None:
+    config = {"r": 4, "lora_alpha": 8, "init_lora_weights": start}
+    found = network.load(write(tmp_path / "x.safetensors", metadata=diffusers(**config)))
+    name = STARTS[start]
+    assert bool(found.modules) == (name is None)
+    assert {item.code for item in found.unused} == ({"changed-base"} if name else set())
+    assert all(str(name) in item.reason for item in found.unused)
+
+
+@pytest.mark.parametrize("setting", ["kasa_config", "use_qalora"])
+def test_kinds_of_lora_that_only_the_configuration_tells(tmp_path: Path, setting: str) -> None:
+    found = network.load(write(tmp_path / "x.safetensors", metadata=diffusers(r=4, **{setting: 1})))
+    assert not found.modules
+    assert {item.code for item in found.unused} == {"other-algorithm"}
+
+
+def test_what_onetrainer_wrote_is_not_pefts(tmp_path: Path) -> None:
+    path = write(tmp_path / "fox.safetensors", metadata={"ot_branch": "master"})
+    (tmp_path / "adapter_config.json").write_text(json.dumps({"r": 4, "lora_alpha": 8}))
+    assert set(scales(path).values()) == {1.0}
+    assert {module.settings.writer for module in network.load(path).modules} == {"OneTrainer"}

@@ -85,7 +85,7 @@ def test_what_does_not_change_is_a_number(text: str) -> None:
         ("1@0;2@", 6, "the end"),
         ("1@-1", 2, "a step (8), a fraction (0.4) or a sigma (s7.5)"),
         ("1@s", 2, "'s'"),
-        ("1@40%", 4, "0.5 for 50%"),
+        ("1@40%", 2, "0.5 for 50%"),
         ("1;0@1", 0, "the first point needs a position"),
         ("1@s3;0@1", 0, "sigma cannot be mixed"),
         ("1@0;0@1 wobble", 8, "linear, hold, smooth"),

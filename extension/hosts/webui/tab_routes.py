@@ -22,7 +22,13 @@ def mount(app: Any) -> None:
     guard = login_check(app)
     if guard is None and shared.cmd_opts.api_auth:
         return
-    router = routes.router(LIVE.catalog, model_of=LIVE.base, report_of=report, guard=guard)
+    router = routes.router(
+        LIVE.catalog,
+        model_of=LIVE.base,
+        report_of=report,
+        language_of=lambda: LIVE.language,
+        guard=guard,
+    )
     app.include_router(router, prefix=PREFIX)
 
 

@@ -10,5 +10,6 @@ from .base import Remark as Remark
 from .base import WrittenArgument as WrittenArgument
 from .base import argument_names as argument_names
 from .base import in_order as in_order
+from .base import in_words as in_words
 
 import_all(__name__, __path__)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from ...discovery import Registry
-from ..diagnostics import Code
+from ..diagnostics import Code, closest
 from ..factor import Factor
 from ..grammar import Unreadable, any_of
 from ..language import DEFAULT, Language
@@ -26,11 +26,15 @@ class WrittenArgument:
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """What the user should know about an argument of a tag that works: a warning."""
+    """What the user should know about an argument of a tag that works: a warning.
+
+    `idle`: the tag means the same without the argument.
+    """
 
     argument: str
     code: Code
     message: str
+    idle: bool = False
 
 
 @dataclass(slots=True)
@@ -70,6 +74,11 @@ class Feature:
         raise NotImplementedError
 
     @classmethod
+    def words(cls, name: str, value: Any) -> str:  # noqa: ARG003
+        """What an argument of this value means, for people: `until 40 %`; "" is: as written."""
+        return ""
+
+    @classmethod
     def recognise(cls, written: WrittenArgument) -> str | None:  # noqa: ARG003
         """The name for a value that other programs write at one of `shares`; None: not mine."""
         return None
@@ -102,9 +111,15 @@ def in_order() -> list[type[Feature]]:
     return sorted(FEATURES, key=lambda feature: feature.order)
 
 
+def in_words(means: str, value: Any) -> str:
+    """What the argument with this meaning says, for people."""
+    return FEATURES.owners[means].words(means, value)
+
+
 def one_of(text: str, choices: Sequence[str]) -> str:
     """`text` in lower case, if it is one of `choices`. Raises Unreadable."""
     word = text.strip().lower()
     if word not in choices:
-        raise Unreadable(f"expected {any_of(choices)}, {what_was_found(text)}")
+        expected = f"expected {any_of(choices)}, {what_was_found(text)}"
+        raise Unreadable(expected, fix=closest(text, choices))
     return word

@@ -8,6 +8,7 @@ loractl's way to write `w@p`, and a later point without a position is at the end
 from __future__ import annotations
 
 import math
+import re
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -16,9 +17,9 @@ from functools import lru_cache
 from lark import Token, Transformer
 
 from ...records import Progress
-from ..diagnostics import did_you_mean
+from ..diagnostics import closest, did_you_mean
 from ..grammar import Grammar, Unreadable
-from ..numbers import NUMBER, finite_number, what_was_found
+from ..numbers import NUMBER, finite_number, what_was_found, with_point
 from ..position import POSITIONS, Position, read_position
 
 WEIGHTS = "a number (0.8) or a curve (0@0;1@0.5)"
@@ -30,6 +31,8 @@ POSITION: /[sS][\d.]+|{NUMBER}/
 EASING: /[a-z]+(-[a-z]+)*/i
 %ignore /\s+/
 """
+
+_PERCENT = re.compile(r"(\d+\.?\d*)\s*%")
 
 # Ways from one point to the next: t from 0 to 1 gives the share of the way.
 EASINGS: dict[str, Callable[[float], float]] = {
@@ -53,6 +56,12 @@ class Point:
     value: float
     where: Position
     easing: str = "linear"
+
+    @property
+    def words(self) -> str:
+        """For people."""
+        way = "" if self.easing == "linear" else f" ({self.easing})"
+        return f"{self.value:g} {self.where.words('at')}{way}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +98,11 @@ class Curve:
             return self.points_at(0).at(float("-inf") if sigma is None else -sigma)
         return self.points_at(progress.steps).at(progress.fraction)
 
+    @property
+    def words(self) -> str:
+        """Its points, one after the other."""
+        return " → ".join(point.words for point in self.points)
+
     def points_at(self, steps: int) -> _Knots:
         """The points sorted for a pass of so many steps; kept, as they are asked for each step."""
         knots = self._knots.get(steps)
@@ -100,6 +114,11 @@ class Curve:
 
 
 Value = float | Curve
+
+
+def value_words(value: Value) -> str:
+    """`0.8`, or `0 at the start → 1 at 50 % (smooth)`."""
+    return value.words if isinstance(value, Curve) else f"{value:g}"
 
 
 def _first(pair: tuple[float, Point]) -> float:
@@ -143,8 +162,8 @@ def _point(value: Token, where: Token | None, easing: Token | None, fractions: b
     if name not in EASINGS:
         assert easing is not None
         expected = f"expected an easing ({', '.join(EASINGS)}), found {str(easing)!r}"
-        hint = did_you_mean(easing, EASINGS)
-        raise Unreadable(expected + hint, easing.start_pos or 0, easing.end_pos)
+        hint, close = did_you_mean(easing, EASINGS), closest(easing, EASINGS)
+        raise Unreadable(expected + hint, easing.start_pos or 0, easing.end_pos, close)
     return Point(amount, place, name)
 
 
@@ -166,8 +185,16 @@ def read_weight(text: str) -> Value:
     if plain is not None:
         return plain
     if "@" not in text and "~" not in text:
-        raise Unreadable(f"expected {WEIGHTS}, {what_was_found(text)}")
+        raise Unreadable(f"expected {WEIGHTS}, {what_was_found(text)}", fix=with_point(text))
     if "%" in text:
-        raise Unreadable("expected a fraction, not a percentage: 0.5 for 50%", text.index("%"))
+        raise _percentage(text)
     read: Value = _READER.read(text)
     return read
+
+
+def _percentage(text: str) -> Unreadable:
+    message = "expected a fraction, not a percentage: 0.5 for 50%"
+    found = _PERCENT.search(text)
+    if found is None:
+        return Unreadable(message, text.index("%"))
+    return Unreadable(message, found.start(), found.end(), f"{float(found[1]) / 100:g}")

@@ -17,6 +17,10 @@ class Hash(Feature):
     names: ClassVar[tuple[str, ...]] = ("hash",)
 
     @classmethod
+    def words(cls, name: str, value: str) -> str:  # noqa: ARG003
+        return f"file with hash {value[:10]}"
+
+    @classmethod
     def read(cls, written: WrittenArgument) -> str:
         digits = written.text.strip().lower()
         if not _HEX.fullmatch(digits):

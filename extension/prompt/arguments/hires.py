@@ -8,7 +8,7 @@ from typing import ClassVar
 from ...records import Progress, Row, Target
 from ..factor import Factor
 from .base import Draft, Feature, Remark, WrittenArgument
-from .curve import Curve, Value, read_weight
+from .curve import Curve, Value, read_weight, value_words
 from .weight import Weight, fixed_in_text_encoder
 
 
@@ -33,6 +33,11 @@ class Hires(Feature):
     @classmethod
     def read(cls, written: WrittenArgument) -> Value:
         return read_weight(written.text)
+
+    @classmethod
+    def words(cls, name: str, value: Value) -> str:
+        where = {"hr": "", "hrte": "text encoder ", "hrunet": "UNet "}[name]
+        return f"hires pass: {where}{value_words(value)}"
 
     @classmethod
     def compose(cls, draft: Draft) -> None:

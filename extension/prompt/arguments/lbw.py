@@ -77,7 +77,18 @@ class Lbw(Feature):
                 "expected a preset, a list of numbers or pairs such as OUT03@1, found nothing"
             )
         read = read_elements if written.name == "lbwe" else read_blocks
-        return read(items, written.language.presets)
+        try:
+            return read(items, written.language.presets)
+        except Unreadable as error:
+            if len(items) > 1:
+                error.fix = None  # it is about one item, and nobody knows its place
+            raise
+
+    @classmethod
+    def words(cls, name: str, value: BlockWeights | float) -> str:
+        if not isinstance(value, BlockWeights):
+            return f"X is {value:g}"
+        return f"{'elements' if name == 'lbwe' else 'blocks'}: {value.words}"
 
     @classmethod
     def recognise(cls, written: WrittenArgument) -> str | None:
@@ -99,4 +110,5 @@ class Lbw(Feature):
     def remarks(cls, draft: Draft) -> Iterable[Remark]:
         choice = draft.values.get("lbw", BlockWeights())
         if "x" in draft.values and not any("X" in value for _, value in choice.values):
-            yield Remark("x", "no-effect", "x= has no effect without a preset that contains X")
+            text = "x= has no effect without a preset that contains X"
+            yield Remark("x", "no-effect", text, idle=True)

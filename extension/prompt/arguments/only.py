@@ -8,9 +8,11 @@ from typing import ClassVar
 
 from ...records import Progress, Row, Target
 from ..factor import Factor
+from ..grammar import Unreadable
 from .base import Draft, Feature, Remark, WrittenArgument, one_of
 
-WORDS = ("cond", "uncond", "part")
+MEANINGS = {"cond": "the positive side", "uncond": "the negative side", "part": "its AND part"}
+WORDS = tuple(MEANINGS)
 
 
 class OneSide(Factor):
@@ -45,7 +47,16 @@ class Only(Feature):
     @classmethod
     def read(cls, written: WrittenArgument) -> frozenset[str]:
         words = re.split(r"[,;+]", written.text)
-        return frozenset(one_of(word, WORDS) for word in words)
+        try:
+            return frozenset(one_of(word, WORDS) for word in words)
+        except Unreadable as error:
+            if len(words) > 1:
+                error.fix = None  # it is about one word of several
+            raise
+
+    @classmethod
+    def words(cls, name: str, value: frozenset[str]) -> str:  # noqa: ARG003
+        return f"only on {' and '.join(MEANINGS[word] for word in WORDS if word in value)}"
 
     @classmethod
     def compose(cls, draft: Draft) -> None:
@@ -63,7 +74,7 @@ class Only(Feature):
             yield Remark("only", "never-on", text)
         if draft.part is None and "part" in only:
             text = "a negative prompt has no AND parts, so only=part has no effect in it"
-            yield Remark("only", "no-effect", text)
+            yield Remark("only", "no-effect", text, idle=only == {"part"})
         if "uncond" in only and only & {"cond", "part"}:
             text = "uncond excludes cond and part, so this tag never acts"
             yield Remark("only", "never-on", text)

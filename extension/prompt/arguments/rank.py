@@ -16,5 +16,9 @@ class Rank(Feature):
     positions: ClassVar[Mapping[int, str]] = {3: "dyn"}
 
     @classmethod
+    def words(cls, name: str, value: int) -> str:  # noqa: ARG003
+        return "first rank only" if value == 1 else f"first {value} ranks only"
+
+    @classmethod
     def read(cls, written: WrittenArgument) -> int:
         return read_whole_number(written.text, "a whole number of ranks")

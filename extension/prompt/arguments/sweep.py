@@ -37,6 +37,10 @@ class Sweeps(Feature):
         )
 
     @classmethod
+    def words(cls, name: str, value: tuple[float, ...]) -> str:  # noqa: ARG003
+        return f"pictures in turn: {', '.join(f'{one:g}' for one in value)}"
+
+    @classmethod
     def compose(cls, draft: Draft) -> None:
         draft.factors.append(Sweep(draft.values["sweep"]))
 
@@ -51,6 +55,10 @@ class Seed(Feature):
         return one_of(written.text, ("same",))
 
     @classmethod
+    def words(cls, name: str, value: str) -> str:  # noqa: ARG003
+        return "one seed for all pictures"
+
+    @classmethod
     def remarks(cls, draft: Draft) -> Iterable[Remark]:
         if "sweep" not in draft.values:
-            yield Remark("seed", "no-effect", "seed= has no effect without sweep=")
+            yield Remark("seed", "no-effect", "seed= has no effect without sweep=", idle=True)

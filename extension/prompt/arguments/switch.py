@@ -28,6 +28,10 @@ class Switch(Feature):
         return WORDS[one_of(written.text, tuple(WORDS))]
 
     @classmethod
+    def words(cls, name: str, value: bool) -> str:  # noqa: ARG003
+        return "on" if value else "off"
+
+    @classmethod
     def compose(cls, draft: Draft) -> None:
         if not draft.values["on"]:
             draft.factors.append(Off())

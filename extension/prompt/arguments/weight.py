@@ -12,7 +12,7 @@ from ...records import Progress, Row, Target
 from ..factor import Factor
 from ..position import BEGINNING
 from .base import Draft, Feature, Remark, WrittenArgument
-from .curve import Curve, Value, read_weight
+from .curve import Curve, Value, read_weight, value_words
 
 
 class Weight(Factor):
@@ -41,6 +41,10 @@ class Weights(Feature):
     @classmethod
     def read(cls, written: WrittenArgument) -> Value:
         return read_weight(written.text)
+
+    @classmethod
+    def words(cls, name: str, value: Value) -> str:  # noqa: ARG003
+        return value_words(value)
 
     @classmethod
     def compose(cls, draft: Draft) -> None:

@@ -6,7 +6,7 @@ fraction of the pass, `s7.5` is sigma. stop=1 is the end and includes the last s
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import ClassVar
 
 from ...records import Progress, Row, Target
@@ -48,7 +48,14 @@ class Windows(Feature):
         start, dash, stop = written.text.partition("-")
         if not dash or not (start.strip() or stop.strip()):
             raise Unreadable(f"expected a range such as 5-10, found {written.text.strip()!r}")
-        return _start(start) if start.strip() else None, _stop(stop) if stop.strip() else None
+        return _side(_start, start, 0), _side(_stop, stop, len(start) + 1)
+
+    @classmethod
+    def words(cls, name: str, value: Bounds) -> str:  # noqa: ARG003
+        start, stop = value
+        parts = [start.words("from")] if start else []
+        parts += [stop.words("until")] if stop else []
+        return " ".join(parts) or "all steps"
 
     @classmethod
     def compose(cls, draft: Draft) -> None:
@@ -70,6 +77,16 @@ class Windows(Feature):
 
 def _given(draft: Draft) -> list[Bounds]:
     return [draft.values[name] for name in Windows.names if name in draft.values]
+
+
+def _side(read: Callable[[str], Position | None], text: str, offset: int) -> Position | None:
+    """One side of a range, or None where it is open."""
+    if not text.strip():
+        return None
+    try:
+        return read(text)
+    except Unreadable as error:
+        raise Unreadable(error.message, offset, offset + len(text), error.fix) from None
 
 
 def _start(text: str) -> Position | None:
