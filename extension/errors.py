@@ -24,6 +24,14 @@ Code = Literal[
     "preview",  # its picture cannot be shown
     "sidecar",  # the file about it cannot be written
     "other-base",  # made for another base model than the one at hand
+    # A request to another site
+    "offline",  # the network is switched off
+    "settings",  # the site or the key is not set as it must be
+    "address",  # an answer leads where no request may go
+    "no-answer",  # the site cannot be reached, is too slow, or says that it is busy
+    "refused",  # it wants a key, or a payment, or shows this to nobody
+    "nonsense",  # its answer is not what was asked for
+    "not-there",  # it does not know what was asked for
     # A key of a file
     "unknown-key",  # its ending is no tensor of an algorithm known here
     "unknown-layer",  # it names no layer of Stable Diffusion known here
@@ -109,6 +117,18 @@ class NotALora(FileError):
         super().__init__(code, path, f"this is {what}, not a LoRA for Stable Diffusion")
         self.what = what
         self.model = model
+
+
+class OnlineError(LiveLoraError):
+    """Another site was not asked, or did not answer as it should; nothing here has changed.
+
+    `wait` is in how many seconds it may be asked again, where the site said so.
+    """
+
+    def __init__(self, code: Code, reason: str, wait: float | None = None) -> None:
+        super().__init__(reason)
+        self.code: Code | None = code
+        self.wait = wait
 
 
 class ModuleError(LiveLoraError):
