@@ -40,8 +40,20 @@ MENDED = {
     "F8 prompt_embeds have no way in": (
         "hosts/test_diffusers.py::test_embeddings_of_the_callers_are_used_as_they_are"
     ),
+    "W2 rows go to the wrong pictures where a batch is reordered": (
+        "hosts/test_webui_rows.py::test_a_batch_in_another_order"
+    ),
+    "W3 only=, negative tags and batches are lost in tiles": (
+        "hosts/test_webui_rows.py::test_the_batch_in_tiles"
+    ),
     "W4 an error of ours ends the generation": (
         "session/test_refusals.py::test_an_error_nobody_foresaw_is_its_tags_refusal"
+    ),
+    "w1 the report is of a generation before": (
+        "hosts/test_webui.py::test_the_report_is_the_last_generations_with_or_without_loras"
+    ),
+    "w5 row notes that nobody understands": (
+        "hosts/test_webui_rows.py::test_lines_that_nobody_can_tell"
     ),
     "T4 pages on other ports and hosts write, draw and stop": (
         "browser/test_app.py::test_other_pages_can_do_nothing"

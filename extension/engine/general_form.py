@@ -42,7 +42,7 @@ class GeneralForm:
             delta = term.cached.on(x.device, term.cached.dtype or x.dtype)
             assert isinstance(delta, InputMap)
             source = rows[part].to(term.cached.dtype)
-            scale = self._scale(term, part, weight, x)
+            scale = self._scale(term, part, weight, rows)
             add(changed[part], delta.shift(self.layer, source) - source, scale)
         if self.site.row_dim and x.dim() > 2:
             changed = changed.movedim(0, self.site.row_dim)
@@ -86,10 +86,13 @@ class GeneralForm:
         return x.movedim(self.site.row_dim, 0) if self.site.row_dim and x.dim() > 2 else x
 
     def _scale(self, term: Term, part: slice, weight: RowWeights, like: Tensor) -> float | Tensor:
-        """A float, or (rows, 1) where the weights of that stretch differ by row."""
-        if isinstance(weight, tuple):
-            return self.table.vector((term.column,), (1,), like)[part]
-        return weight
+        """A float, or (rows, 1) where the weights of that stretch of `like` differ by row."""
+        if not isinstance(weight, tuple):
+            return weight
+        scale = self.table.vector((term.column,), (1,), like)
+        if len(scale) != len(like):
+            scale = scale[self.table.lines(len(like))]
+        return scale[part]
 
     def _add_each(self, x: Tensor, out: Tensor, acting: Sequence[Active]) -> None:
         wanted = any(term.cached.delta.reads == "wx" for term, _, _ in acting)

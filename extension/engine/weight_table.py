@@ -76,7 +76,8 @@ class WeightTable:
         self.shapes: list[CellShape] = [0.0] * len(self._columns)
         self.moved: list[Callable[[], None]] = []
         self.changed: list[Callable[[], None]] = []
-        # (rows of the call, rows announced), where these differ and it mattered
+        self.by_call = False  # whether the host tells the rows of every call of the model
+        # (rows of the call, rows announced), where nobody could tell which is which
         self.mismatches: set[tuple[int, int]] = set()
         self._vectors: dict[tuple[object, ...], Vector] = {}
         self._fill(constants=True)
@@ -121,14 +122,30 @@ class WeightTable:
     def weight(self, column: int, batch: int) -> RowWeights:
         """The weights of a column for a call with `batch` rows.
 
-        Where that is not the number announced and the weights differ by row, nobody can tell
-        which row is which: the first row's weight is used for all, and `mismatches` tells.
+        Where that is no multiple of the number announced and the weights differ by row, nobody can
+        tell which row is which: the first row's weight is used for all, and `mismatches` tells.
         """
         weight = self.weights[column]
-        if isinstance(weight, tuple) and len(weight) != batch:
+        if not isinstance(weight, tuple) or len(weight) == batch:
+            return weight
+        lines = self.lines(batch)
+        if not lines:
             self.mismatches.add((batch, len(weight)))
             return weight[0]
-        return weight
+        return tuple(weight[line] for line in lines)
+
+    def lines(self, batch: int) -> list[int]:
+        """Which of the announced rows each row of a larger call is; empty for no multiple of them.
+
+        The batch is repeated for several tiles of the picture. Where its rows are those of the very
+        call of the model (`by_call`), a layer inside it has each row cut into tiles, one after the
+        other: so does HyperTile.
+        """
+        rows = range(len(self.rows))
+        times, rest = divmod(batch, len(rows))
+        if rest or not times:
+            return []
+        return [row for row in rows for _ in range(times)] if self.by_call else [*rows] * times
 
     def acts(self, column: int) -> bool:
         """Whether any row announced has a weight other than 0."""

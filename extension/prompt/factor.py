@@ -11,7 +11,8 @@ class Factor:
     """(target, row, progress) → float.
 
     `varies` names on what the result depends besides text encoder or UNet: hosts ask again only
-    for what varies. A factor that varies by target says with `group` which targets it treats
+    for what varies (target, row, progress; sigma too where the noise level counts, which a host
+    may have to wait for). A factor that varies by target says with `group` which targets it treats
     alike.
     """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -41,6 +42,12 @@ class Position:
         if self.unit == "sigma":
             return progress.sigma is not None and progress.sigma <= self.amount
         return progress.fraction >= self.fraction(progress.steps)
+
+
+def varies_by(positions: Iterable[Position | None]) -> frozenset[str]:
+    """On what an amount with these positions depends: the words of Factor.varies."""
+    units = {one.unit for one in positions if one is not None}
+    return frozenset({"progress", "sigma"} if "sigma" in units else {"progress"})
 
 
 # What a text encoder sees: it runs once, before the first step.

@@ -74,7 +74,7 @@ class Tag:
 
     @property
     def varies(self) -> frozenset[str]:
-        """On what besides text encoder or UNet the weight depends: target, row, progress."""
+        """On what besides text encoder or UNet the weight depends: see Factor."""
         return frozenset().union(*(factor.varies for factor in self.factors))
 
     def weight(self, target: Target, row: Row, progress: Progress) -> float:

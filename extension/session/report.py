@@ -122,18 +122,22 @@ class NetworkReport:
 
 @dataclass(slots=True)
 class Report:
-    """One generation. `problems` are about the prompts and files, `notes` about what happened."""
+    """One generation. `problems` are about the prompts and files, `notes` about what happened.
+
+    `lost` says where something was not done as written that only sampling showed.
+    """
 
     networks: list[NetworkReport] = field(default_factory=list)
     problems: list[PromptDiagnostic] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
 
     @property
     def ok(self) -> bool:
         """Nothing was lost: no error, and every network was added wherever it had a weight."""
         errors = any(diagnostic.problem.severity == "error" for diagnostic in self.problems)
         lost = any(one.misfit or one.unmatched or one.bypassed for one in self.networks)
-        return not errors and not lost
+        return not errors and not lost and not self.lost
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: {ok, networks, problems, notes}."""
@@ -141,13 +145,13 @@ class Report:
             "ok": self.ok,
             "networks": [one.as_dict() for one in self.networks],
             "problems": [diagnostic.as_dict() for diagnostic in self.problems],
-            "notes": list(self.notes),
+            "notes": [*self.lost, *self.notes],
         }
 
     def lines(self) -> list[str]:
         """Sentences for a person: what ran, then what went wrong."""
         ran = [line for one in self.networks for line in one.lines()]
-        return [*ran, *self.warnings(), *self.notes]
+        return [*ran, *self.warnings(), *self.lost, *self.notes]
 
     def warnings(self) -> list[str]:
         """The problems' sentences, each once."""

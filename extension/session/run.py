@@ -136,7 +136,12 @@ class Run:
     def report(self) -> Report:
         """What ran until now."""
         networks = [self._network(one) for one in self.plan.active]
-        return Report(networks, list(self._diagnostics), self._notes())
+        return Report(networks, list(self._diagnostics), self._notes(), self._lost())
+
+    @property
+    def varies(self) -> frozenset[str]:
+        """On what some weight depends besides layer and picture: see prompt/factor.py."""
+        return frozenset[str]().union(*(u.tag.varies for a in self.plan.active for u in a.uses))
 
     @property
     def files(self) -> list[tuple[LoraFile, tuple[Tag, ...]]]:
@@ -170,11 +175,17 @@ class Run:
             ),
         )
 
-    def _notes(self) -> list[str]:
-        notes = [
-            f"a call had {seen} rows where {said} were announced: picture 1's weights were used"
+    def _lost(self) -> list[str]:
+        """What sampling could not do as written, since nobody knows whose rows a call had."""
+        several = "picture 1's LoRAs acted on all pictures"
+        one = "the positive prompt's LoRAs acted on both sides, the negative's on none"
+        return [
+            f"something else called the model with {seen} rows at a time in place of {said}, as "
+            f"reference control does: there {several if self.pictures > 1 else one}"
             for seen, said in sorted(self.weights.mismatches)
         ]
+
+    def _notes(self) -> list[str]:
         if second := sum(patch.second_products for patch in self.plan.patches.values()):
-            notes.append(f"{second} base products were computed twice (input and output side meet)")
-        return notes
+            return [f"{second} base products were computed twice (input and output side meet)"]
+        return []

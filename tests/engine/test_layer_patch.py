@@ -232,6 +232,23 @@ def test_a_batch_nobody_announced_takes_the_first_pictures_weights() -> None:
     assert on.table.mismatches == {(3, 2)}
 
 
+@pytest.mark.parametrize(("by_call", "rows"), [(False, [0, 1, 2] * 2), (True, [0, 0, 1, 1, 2, 2])])
+@pytest.mark.parametrize("weights", [[1.0, 0.0, -0.5], [0.3, 0.6, 0.9]])
+def test_tiles_have_the_weights_of_their_pictures(
+    by_call: bool, rows: list[int], weights: list[float]
+) -> None:
+    """The batch once for each of them; or each row, where those of the call are known."""
+    module = nn.Linear(4, 3)
+    deltas = [LowRank(torch.randn(2, 4), torch.randn(3, 2)), ScaleInput(torch.randn(4))]
+    x = torch.randn(3, 5, 4)
+    with torch.no_grad(), applied(module, deltas, [weights, weights]) as on:
+        whole = module(x)
+        on.table.by_call = by_call
+        got = module(x[rows])
+    assert torch.allclose(got, whole[rows], atol=1e-6)
+    assert on.table.mismatches == set()
+
+
 def test_the_delta_follows_the_outputs_dtype_under_autocast() -> None:
     module = nn.Linear(8, 8)
     delta = LowRank(torch.randn(2, 8), torch.randn(8, 2))

@@ -200,6 +200,15 @@ def test_the_report_for_the_api(host: StandIn) -> None:
     assert "nope" in found["problems"][0]["message"]
 
 
+def test_the_report_is_the_last_generations_with_or_without_loras(host: StandIn) -> None:
+    host.generate("a fox <lora:a:1> <lora:nope:1>")
+    host.generate("a fox <lora:a:1> <lora:nope:1>")
+    assert webui.notices.CACHED in webui.tab_routes.report()["notes"]
+    host.generate("a fox")
+    empty = {"ok": True, "networks": [], "problems": [], "notes": []}
+    assert webui.tab_routes.report() == empty
+
+
 @pytest.mark.parametrize(("width", "name"), [(768, "SD1"), (2048, "SDXL"), (99, None)])
 def test_the_tab_knows_the_checkpoint_by_its_layers(
     host: StandIn, width: int, name: str | None
@@ -431,7 +440,7 @@ def test_extra_calls_of_the_unet_are_told(host: StandIn) -> None:
 
     script_callbacks.on_cfg_denoiser(tile)
     made = host.generate(["a <lora:a:1>", "a <lora:b:1>"])
-    assert "rows where" in comments(made.p)
+    assert "called the model with" in comments(made.p)
 
 
 class TestPaste:

@@ -21,10 +21,10 @@ MOMENTS = [
 FEATURES = {
     "0.8:0.5": set(),
     "1:0@0;1@1": {"progress"},
-    "1:1@s14;0@s0": {"progress"},
+    "1:1@s14;0@s0": {"progress", "sigma"},
     "hr=0.25": {"progress"},
     "start=2": {"progress"},
-    "stop=s1": {"progress"},
+    "stop=s1": {"progress", "sigma"},
     "lbw=OUTD": {"target"},
     "only=cond": {"row"},
     "only=part": {"row"},
@@ -53,6 +53,7 @@ def test_what_a_tag_says_to_vary_by_is_all_it_varies_by(text: str, varies: set[s
     by = {
         "target": [{tag.weight(target, Row(), Progress(2, 5, 3.0)) for target in (UNET, OTHER)}],
         "row": [{tag.weight(UNET, row, Progress(2, 5, 3.0)) for row in ROWS}],
+        "sigma": [{tag.weight(UNET, Row(), Progress(2, 5, sigma)) for sigma in (14.0, 0.1)}],
         "progress": [{tag.weight(UNET, Row(), moment) for moment in MOMENTS}],
     }
     for name, sets in by.items():

@@ -38,7 +38,8 @@ alone (wrapping.py) and leads to the method of its name in job.py; by the *netwo
                 activation of ours: hooks go over to its modules
                 cfg_denoiser (callback)
                     which rows come next and how far sampling is (batch_rows.py): weights move
-                    there, and the UNet's hooks find them moved
+                    there, and the UNet's hooks find them moved; where another extension has
+                    changed the batch since, its texts tell the rows (row_matching.py)
             with hires fix: activate, with the tags of its own prompts
             calculate_hr_conds (wrapper)
                 as setup_conds; then process_before_every_sampling and the calls again, the first

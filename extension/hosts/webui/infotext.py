@@ -51,7 +51,8 @@ def lost(parts: Sequence[Pass]) -> str:
         for diagnostic in report.problems
         if diagnostic.problem.severity == "error"
     ]
-    return "; ".join(dict.fromkeys([*messages, *misfits, *bypassed]))
+    unknown = [note for report in reports for note in report.lost]
+    return "; ".join(dict.fromkeys([*messages, *misfits, *bypassed, *unknown]))
 
 
 class PictureHashes:

@@ -130,7 +130,7 @@ class Job:
         if wanted is not self._acting:
             self._act(wanted)
         if wanted is not None:
-            wanted.announce(params.denoiser, params.x, params.sigma)
+            wanted.announce(params)
 
     @contextmanager
     def acting(self, part: Pass | None) -> Iterator[None]:
@@ -154,9 +154,7 @@ class Job:
 
     def finish(self) -> None:
         """After a batch, however it ended: the report."""
-        reports = [report for part in self.parts for report in part.reports]
-        if reports:
-            LIVE.report = notices.joined(reports)
-            infotext.write_lost(self.p, self.parts)
-            if options.get("live_lora_report"):
-                notices.results(self.p, self.parts)
+        LIVE.report = notices.joined(self.parts)
+        infotext.write_lost(self.p, self.parts)
+        if options.get("live_lora_report"):
+            notices.results(self.p, self.parts)

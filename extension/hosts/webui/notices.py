@@ -52,12 +52,16 @@ def lines(report: Report, *, cached: bool) -> list[str]:
     return [*found, CACHED] if cached and report.networks else found
 
 
-def joined(reports: Sequence[Report]) -> Report:
-    """All passes of a batch as one."""
+def joined(parts: Sequence[Pass]) -> Report:
+    """All passes of a batch as one; empty where there was nothing for us."""
+    reports = [report for part in parts for report in part.reports]
+    cached = [CACHED for part in parts if part.reports and not part.encoded]
+    notes = [*(note for report in reports for note in report.notes), *cached]
     return Report(
         networks=[network for report in reports for network in report.networks],
         problems=list(_each(reports)),
-        notes=list(dict.fromkeys(note for report in reports for note in report.notes)),
+        notes=list(dict.fromkeys(notes)),
+        lost=list(dict.fromkeys(note for report in reports for note in report.lost)),
     )
 
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from contextlib import ExitStack
 from typing import Any
 
 from torch import nn
 
 from ...prompt import Prompt
+from ...records import Row
 from ...session.report import Report
 from ...session.run import Run
 from ...session.session import Core
 from . import bundled
-from .batch_rows import BatchRows, progress_of, rows_of
+from .batch_rows import BatchRows, progress_of
 from .state import LIVE
 
 
@@ -28,7 +29,7 @@ class Pass:
         self.encoded = False  # whether a text encoder ran: not if the webui had the conds cached
         self._unet: nn.Module | None = None
         self._earlier: list[Report] = []
-        self._lines = BatchRows()
+        self.rows = BatchRows(self._identity)
         self._stack = ExitStack()
 
     @property
@@ -46,6 +47,7 @@ class Pass:
         if self.has_tags:
             self.run, self._unet = core.open(self.prompts, self.negatives), unet
             self.run.strict = False  # from here on the pictures are kept, and the infotext tells
+            self.run.weights.by_call = True
 
     def enter(self) -> None:
         """Hooks on; none, if that fails."""
@@ -67,24 +69,37 @@ class Pass:
     def leave(self) -> None:
         """Hooks off."""
         self._stack.close()
+        self.rows.forget()
 
-    def announce(self, denoiser: Any, x: Any, sigma: Any) -> None:
-        """The denoiser is about to call the UNet with the batch x at this noise level."""
+    def announce(self, params: Any) -> None:
+        """The denoiser is about to call the UNet with `params`, the webui's CFGDenoiserParams."""
         if self.run is None:
             return
-        rows = rows_of(denoiser, len(x))
-        self._lines.announce(rows)
-        self.run.weights.move(progress_of(denoiser, sigma), rows)
+        progress = progress_of(
+            params.denoiser, params.sigma, wants_sigma="sigma" in self.run.varies
+        )
+        self.run.weights.move(progress, self.rows.announce(params))
 
     def _before_unet(self, module: Any, args: Any, kwargs: Any) -> None:
         batch = len(args[0] if args else next(iter(kwargs.values())))
-        if self.run is not None and (rows := self._lines.take(batch)):
+        context = args[2] if len(args) > 2 else kwargs.get("context")
+        if self.run is not None and (rows := self.rows.take(batch, context)):
             self.run.weights.move(rows=rows)
+
+    def _identity(self, row: Row) -> Hashable:
+        """Equal for two lines on which all LoRAs always act alike."""
+        prompt, negative = map(_tags, self._pair(row.picture))
+        if self.run is not None and "row" in self.run.varies:
+            return prompt, negative, row.side, row.part
+        return prompt, negative if row.side == "uncond" else ()
 
     def written(self, picture: int) -> tuple[str, str]:
         """Prompt and negative of a picture with their tags."""
-        negatives = self.negatives or [LIVE.parse("")]
-        return _at(self.prompts, picture).source, _at(negatives, picture).source
+        prompt, negative = self._pair(picture)
+        return prompt.source, negative.source
+
+    def _pair(self, picture: int) -> tuple[Prompt, Prompt]:
+        return _at(self.prompts, picture), _at(self.negatives or [LIVE.parse("")], picture)
 
     @property
     def fingerprint(self) -> str:
@@ -99,7 +114,17 @@ class Pass:
     @property
     def reports(self) -> list[Report]:
         """What was done, on one checkpoint after the other."""
-        return [*self._earlier, *([] if self.run is None else [self.run.report])]
+        reports = [*self._earlier, *([] if self.run is None else [self.run.report])]
+        if reports:
+            reports[-1].lost += sorted(self.rows.notes)
+        return reports
+
+
+def _tags(prompt: Prompt) -> Hashable:
+    """Equal for two prompts whose LoRAs always act alike; a schedule depends on the text around."""
+    if any(tag.scheduled for tag in prompt.tags):
+        return prompt.source
+    return tuple(tag.source for tag in prompt.tags)
 
 
 def _at(prompts: Sequence[Prompt], picture: int) -> Prompt:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 
@@ -23,6 +23,8 @@ class Steps:
     reports a step once: those of second order after its first call, the others after its last.
     """
 
+    by_level: ClassVar[bool] = False
+
     def __init__(self, total: int, *, second_order: bool = False) -> None:
         self.total = max(1, total)
         self.second_order = second_order
@@ -33,14 +35,17 @@ class Steps:
         """The sampler says that it is in this step, or through with it."""
         self._reported, self._calls_since = step, 0
 
-    def call(self, sigma: float) -> int:
-        """The step, from 0, that the next call of the denoiser belongs to."""
+    def call(self, sigma: float | None) -> int:
+        """The step, from 0, that the next call of the denoiser belongs to.
+
+        `sigma` is its noise level, which only those count with that are `by_level`.
+        """
         step = min(self._step(sigma), self.total - 1)
         self._calls += 1
         self._calls_since += 1
         return step
 
-    def _step(self, sigma: float) -> int:
+    def _step(self, sigma: float | None) -> int:
         if self._reported < 0 and self._calls > 2:
             return self._calls  # a sampler that reports nothing
         second = self.second_order and self._reported >= 0 and self._calls_since == 0
@@ -50,19 +55,21 @@ class Steps:
 class Calls(Steps):
     """Counts calls, for samplers with one call to a step whatever they report."""
 
-    def _step(self, sigma: float) -> int:
+    def _step(self, sigma: float | None) -> int:
         return self._calls
 
 
 class Levels(Steps):
     """Follows the noise level, evenly in its logarithm, where nobody knows the steps ahead."""
 
+    by_level: ClassVar[bool] = True
+
     def __init__(self, total: int, highest: float, lowest: float) -> None:
         super().__init__(total)
         self._highest, self._span = math.log(highest), math.log(highest / lowest)
 
-    def _step(self, sigma: float) -> int:
-        done = (self._highest - math.log(max(sigma, 1e-6))) / self._span
+    def _step(self, sigma: float | None) -> int:
+        done = (self._highest - math.log(max(sigma or 0.0, 1e-6))) / self._span
         return max(0, round(done * (self.total - 1)))
 
 
@@ -111,9 +118,12 @@ def _reporting(steps: Steps, callback: Callable[[dict[str, Any]], Any]) -> Calla
 
 
 def sigma_of(denoiser: Any, given: torch.Tensor) -> float:
-    """The noise level of a call: samplers on timesteps hand over the timestep in its place."""
+    """The noise level of a call: samplers on timesteps hand over the timestep in its place.
+
+    One read of the device, for which the host waits.
+    """
     value = given.max()
     if (alphas := getattr(denoiser, "alphas", None)) is not None:
-        alpha = alphas[int(value.clamp(0, len(alphas) - 1))]
+        alpha = alphas[value.clamp(0, len(alphas) - 1).long().to(alphas.device)]
         value = ((1 - alpha) / alpha).sqrt()
     return float(value)

@@ -20,7 +20,7 @@ from ...records import Progress
 from ..diagnostics import closest, did_you_mean
 from ..grammar import Grammar, Unreadable
 from ..numbers import NUMBER, finite_number, what_was_found, with_point
-from ..position import POSITIONS, Position, read_position
+from ..position import POSITIONS, Position, read_position, varies_by
 
 WEIGHTS = "a number (0.8) or a curve (0@0;1@0.5)"
 GRAMMAR = rf"""
@@ -90,6 +90,11 @@ class Curve:
 
     points: tuple[Point, ...]
     _knots: dict[int, _Knots] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def varies(self) -> frozenset[str]:
+        """On what it depends: see Factor."""
+        return varies_by(point.where for point in self.points)
 
     def at(self, progress: Progress) -> float:
         """The weight at this step; over σ it rises in time as σ falls."""

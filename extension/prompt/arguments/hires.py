@@ -15,11 +15,10 @@ from .weight import Weight, fixed_in_text_encoder
 class Passes(Factor):
     """One weight in the first pass, another one in the hires pass."""
 
-    varies = frozenset({"progress"})
-
     def __init__(self, first: Factor, hires: Factor) -> None:
         self.first = first
         self.hires = hires
+        self.varies = frozenset({"progress"}) | first.varies | hires.varies
 
     def __call__(self, target: Target, row: Row, progress: Progress) -> float:
         return (self.hires if progress.hires else self.first)(target, row, progress)

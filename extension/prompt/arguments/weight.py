@@ -22,7 +22,7 @@ class Weight(Factor):
         # Text is encoded once, before the first step: there a curve has one value.
         self.te = te.at(BEGINNING) if isinstance(te, Curve) else te
         self.unet = unet
-        self.varies = frozenset({"progress"} if isinstance(unet, Curve) else ())
+        self.varies = unet.varies if isinstance(unet, Curve) else frozenset()
 
     def __call__(self, target: Target, row: Row, progress: Progress) -> float:
         if target.is_text:

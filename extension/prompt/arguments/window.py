@@ -12,7 +12,7 @@ from typing import ClassVar
 from ...records import Progress, Row, Target
 from ..factor import Factor
 from ..grammar import Unreadable
-from ..position import BEGINNING, Position, read_position
+from ..position import BEGINNING, Position, read_position, varies_by
 from .base import Draft, Feature, Remark, WrittenArgument
 
 Bounds = tuple[Position | None, Position | None]
@@ -21,10 +21,9 @@ Bounds = tuple[Position | None, Position | None]
 class Window(Factor):
     """1 from `start` until before `stop`, else 0. The text encoder is at the beginning."""
 
-    varies = frozenset({"progress"})
-
     def __init__(self, bounds: Bounds) -> None:
         self.start, self.stop = bounds
+        self.varies = varies_by(bounds)
 
     def __call__(self, target: Target, row: Row, progress: Progress) -> float:
         if target.is_text:

@@ -21,16 +21,19 @@ class Denoiser:
     def __call__(self, x, sigma, cond, uncond):
         if shared.state.interrupted:
             raise Interrupted
-        parts = [[prompt_parser.at_call(c.schedules, self.step) for c in p] for p in cond.batch]
-        text = prompt_parser.stack([c for part in parts for c in part])
-        against = torch.stack([prompt_parser.at_call(schedule, self.step) for schedule in uncond])
-        rows = [i for i, part in enumerate(parts) for _ in part]
+        lines, text = prompt_parser.reconstruct_multicond_batch(cond, self.step)
+        against = prompt_parser.reconstruct_cond_batch(uncond, self.step)
+        rows = [i for i, part in enumerate(lines) for _ in part]
         x_in = torch.cat([x[rows], x])
-        level = torch.full((len(x_in),), float(sigma))
-        params = SimpleNamespace(x=x_in, sigma=level, denoiser=self)
+        level = sigma.repeat(len(x_in)).to(x)
+        params = SimpleNamespace(
+            x=x_in, sigma=level, text_cond=text, text_uncond=against, denoiser=self
+        )
         script_callbacks.call("cfg_denoiser", params)
+        text, against = params.text_cond, params.text_uncond
         skip = self.step / self.total_steps <= opts.skip_early_cond > 0
-        out = self._call(x_in, level, text, None if skip else against, len(x))
+        out = self._call(params.x, level, text, None if skip else against, len(x))
+        script_callbacks.call("cfg_denoised", SimpleNamespace(x=out))
         self.step += 1
         denoised = (
             out[-len(x) :].clone() if not skip else out[[rows.index(i) for i in range(len(x))]]
@@ -42,8 +45,11 @@ class Denoiser:
                 row += 1
         return denoised
 
+    def inner_model(self, x, level, context):
+        return sd_models.model_data.sd_model.model.diffusion_model(x, level, context=context)
+
     def _call(self, x, level, text, against, size):
-        unet = sd_models.model_data.sd_model.model.diffusion_model
+        unet = self.inner_model
         if against is None:
             return unet(x[: len(text)], level[: len(text)], context=text)
         if text.shape[1] == against.shape[1] and opts.batch_cond_uncond:

@@ -147,6 +147,21 @@ def at_call(schedule, call):
     return next((cond for end, cond in schedule if call <= end), schedule[0].cond)
 
 
+def reconstruct_multicond_batch(conds, call):
+    """(line and weight of every part of every picture, the conds of all lines)"""
+    parts = [one for part in conds.batch for one in part]
+    numbers = iter(range(len(parts)))
+    lines = [[(next(numbers), one.weight) for one in part] for part in conds.batch]
+    return lines, stack([at_call(one.schedules, call) for one in parts])
+
+
+def reconstruct_cond_batch(schedules, call):
+    found = torch.zeros(len(schedules), *schedules[0][0].cond.shape).to(schedules[0][0].cond)
+    for line, schedule in enumerate(schedules):
+        found[line] = at_call(schedule, call)
+    return found
+
+
 def stack(conds):
     """Short ones are filled up with their last vector."""
     longest = max(len(cond) for cond in conds)

@@ -11,6 +11,7 @@ def _registers(category):
 
 on_app_started = _registers("app_started")
 on_before_ui = _registers("before_ui")
+on_cfg_denoised = _registers("cfg_denoised")
 on_cfg_denoiser = _registers("cfg_denoiser")
 on_infotext_pasted = _registers("infotext_pasted")
 on_model_loaded = _registers("model_loaded")
