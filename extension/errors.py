@@ -23,6 +23,7 @@ Code = Literal[
     "other-algorithm",  # an adapter by an algorithm that is not read here: VeRA, HRA, …
     "preview",  # its picture cannot be shown
     "sidecar",  # the file about it cannot be written
+    "place",  # it cannot be stored, moved or named so
     "other-base",  # made for another base model than the one at hand
     # A request to another site
     "offline",  # the network is switched off

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+BIN = ".live-lora-bin"  # in a library folder: what was deleted (bulk/bin.py)
 ProblemCallback = Callable[[str], None]
 
 
@@ -83,6 +84,8 @@ def _list(
         for item in sorted(found, key=lambda item: item.name):
             inner = f"{relative}/{item.name}" if relative else item.name
             try:
+                if item.name == BIN:
+                    continue
                 if item.is_dir():
                     kind = listing.links if item.is_symlink() else listing.folders
                     kind.append((path / item.name, inner))
