@@ -68,6 +68,7 @@ PEFT: dict[str, tuple[list[str], Callable[[], Any]]] = {
     "rslora": (EVERY, lambda: peft.LoraConfig(r=4, lora_alpha=3, use_rslora=True)),
     "lora bias": (EVERY, lambda: peft.LoraConfig(r=4, lora_alpha=3, lora_bias=True)),
     "dora": (EVERY, lambda: peft.LoraConfig(r=4, lora_alpha=3, use_dora=True)),
+    "adalora": (EVERY, lambda: peft.AdaLoraConfig(init_r=6, lora_alpha=5, total_step=9)),
     "loha": (EVERY, lambda: peft.LoHaConfig(r=3, alpha=2)),
     "loha with cores": (EVERY, lambda: peft.LoHaConfig(r=3, alpha=2, use_effective_conv2d=True)),
     "lokr": (EVERY, lambda: peft.LoKrConfig(r=3, alpha=2)),
@@ -130,9 +131,27 @@ def test_peft_without_its_configuration_is_right_or_says_what_was_taken(
     want = by_peft(name, tmp_path)
     (tmp_path / "adapter_config.json").unlink()
     file = tmp_path / "adapter_model.safetensors"
+    if name == "adalora":  # has no scale of its own
+        assert {item.code for item in network.load(file).unused} == {"alpha"}
+        return
     if not (said := network.load(file).problems) or name in ("oft by the series", "shared oft"):
         compare(file, want)
     assert bool(said) == (name != "boft")
+
+
+def test_adalora_keeps_its_scale_when_its_rank_was_cut(tmp_path: Path) -> None:
+    """The scale is α / init_r, whatever rank the training left to a layer."""
+    config = peft.AdaLoraConfig(init_r=4, lora_alpha=5, total_step=9, target_modules=LINEAR[:1])
+    model = peft.get_peft_model(trees()["unet"], config)
+    randomise({k: v for k, v in model.named_parameters() if v.requires_grad})
+    layer = model.base_model.model.get_submodule(LINEAR[0])
+    layer.lora_E["default"].data[1] = 0
+    kept = {f"{LINEAR[0]}.lora_E": [True, False, True, True]}
+    model.peft_config["default"].rank_pattern = kept
+    model.save_pretrained(tmp_path)
+    file = tmp_path / "adapter_model.safetensors"
+    assert [module.rank for module in network.load(file).modules] == [3]
+    compare(file, run(model.base_model.model.eval(), LINEAR[:1]))
 
 
 def test_pefts_boft_of_two_stages() -> None:

@@ -21,10 +21,27 @@ MENDED = {
         "test_peers.py::test_peft_without_its_configuration_is_right_or_says_what_was_taken"
     ),
     "F2 kernels in OneTrainer's LoHa": "test_trainers.py::test_onetrainer",
+    "F3 unknown tensors beside a known pair": (
+        "network/test_network.py::test_what_is_invalid_costs_its_module_with_a_reason"
+    ),
+    "F3 AdaLoRA": "test_peers.py::test_adalora_keeps_its_scale_when_its_rank_was_cut",
     "F4 adapters for a base model that was changed": (
         "network/test_adapter_config.py::test_what_is_for_a_changed_base_model_is_refused"
     ),
     "F4 PiSSA and OLoRA of PEFT": ("test_peers.py::test_peft_on_a_base_model_that_it_changed"),
+    "F10 output embeddings": (
+        "network/test_embeddings.py::test_output_embeddings_are_called_what_they_are"
+    ),
+    "F10 modules_to_save": (
+        "network/test_network.py::test_what_is_invalid_costs_its_module_with_a_reason"
+    ),
+    "F11 the second encoder by its MLP": (
+        "network/test_network.py::test_one_word_for_all_encoders_is_the_second_where_its_width_is"
+    ),
+    "F11 wrappers": "formats/test_dialects.py::test_one_layer_under_all_its_names",
+    "F13 DoRA on GLoRA and OFT": (
+        "network/test_network.py::test_what_is_invalid_costs_its_module_with_a_reason"
+    ),
     "F7 a pickle that is there, but not read": (
         "library/test_catalog.py::test_a_pickle_of_that_name_is_said_where_pickles_are_off"
     ),

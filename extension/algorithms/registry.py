@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from ..errors import ModuleError
 from ..records import Shapes
 from .base import ALGORITHMS, Algorithm
-from .suffixes import SHARED
+from .suffixes import PLAIN, SHARED, SLOTS
 
 
 def choose(shapes: Shapes) -> type[Algorithm]:
@@ -21,15 +21,22 @@ def choose(shapes: Shapes) -> type[Algorithm]:
     best = max(found, key=lambda algorithm: len(algorithm.covers(shapes)))
     foreign = set(shapes) - best.covers(shapes) - set(SHARED)
     if foreign:
-        reason = (
-            f"has {_list(foreign)} besides a complete {best.name}: it is not clear which is meant"
-        )
-        raise ModuleError("ambiguous", reason)
+        raise _mixed(foreign, best)
     return best
+
+
+def _mixed(foreign: set[str], best: type[Algorithm]) -> ModuleError:
+    """Tensors of two algorithms; only DoRA is meant to stand on another."""
+    if all(SLOTS.owners[slot] == "dora" for slot in foreign):
+        return ModuleError("other-algorithm", f"is DoRA on {best.name}, which is not read here")
+    reason = f"has {_list(foreign)} besides a complete {best.name}: it is not clear which is meant"
+    return ModuleError("ambiguous", reason)
 
 
 def _incomplete(slots: set[str]) -> str:
     own = slots - set(SHARED)
+    if slots <= PLAIN:
+        return f"has the layer's own {_list(slots)} (PEFT's modules_to_save), not a change of it"
     if not own:
         return f"has only {_list(slots)}"
     nearest = max(ALGORITHMS, key=lambda algorithm: len(own & set(algorithm.suffixes)))

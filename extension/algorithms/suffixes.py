@@ -19,6 +19,7 @@ SHARED: Mapping[str, tuple[str, ...]] = {
     "bias_size": ("bias_size",),
 }
 LONGEST = 4  # words of a suffix
+PLAIN = frozenset({"weight", "bias"})  # slots named as what a layer of any model has
 
 SLOTS: Registry[str] = Registry("slot")  # the family of algorithms that has it
 SUFFIXES: Registry[str] = Registry("suffix")  # the slot that it belongs to

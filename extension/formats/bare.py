@@ -16,6 +16,7 @@ _UNET = (
     "conv_norm_out",
     "time_embedding",
     "add_embedding",
+    "class_embedding",
     "input_blocks",
     "middle_block",
     "output_blocks",

@@ -19,6 +19,7 @@ PREFIX = "bundle_emb."
 LONGEST = 128  # characters of a name; OneTrainer's placeholders have up to 40
 WIDEST = 1 << 14  # of a vector; CLIP's have 768 to 1280
 _KEY = re.compile(r"bundle_emb\.(.+)\.(string_to_param\.\*|emb_params|clip_l|clip_g)", re.DOTALL)
+_OUTPUT = re.compile(r".+\.clip_[lg]_out", re.DOTALL)
 _UNFIT = re.compile(r"[\x00-\x1f\x7f/\\:*?\"|]|^\.+$")
 
 
@@ -46,6 +47,10 @@ def find_part(key: str, shape: Shape, metadata: Mapping[str, str]) -> tuple[str,
         return None
     elif match := _KEY.fullmatch(key):
         name, part = match[1], match[2]
+    elif _OUTPUT.fullmatch(key):
+        return (
+            "OneTrainer's output embedding, added behind the text encoder, which is not read here"
+        )
     else:
         return "a bundled embedding of an unknown kind"
     if len(name) > LONGEST or _UNFIT.search(name):

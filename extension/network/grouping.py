@@ -2,40 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from .. import algorithms, formats
 from ..algorithms import Algorithm, Settings
 from ..algorithms.base import NUMBERS
+from ..algorithms.suffixes import PLAIN
 from ..errors import Code, ModuleError
 from ..library.header import Header, TensorInfo
 from ..records import Component, Shape, TargetKey
-from . import fused_qkv
+from . import fused_qkv, strangers
 from .adapter_config import Configs
 from .embeddings import Embedding, find_part
 from .lora_module import Module, Unused
+from .second_encoder import on_second_encoder
 from .tensor_file import FLOATS, demand_readable
-
-PLAIN = {"weight", "bias"}  # what a layer of any model has
-SECOND_ENCODER = 1280  # channels of OpenCLIP bigG; the other text encoders have 768 or 1024
 
 
 @dataclass(slots=True)
 class ModuleKeys:
     """The tensors of one module part: slot -> key, and further keys for a slot that is taken.
 
-    `name` is the module part as the file has it.
+    `name` is the module part as the file has it, `strangers` are keys that no algorithm knows.
     """
 
     name: str
     slots: dict[str, str] = field(default_factory=dict)
     again: list[tuple[str, str]] = field(default_factory=list)
+    strangers: list[str] = field(default_factory=list)
 
     @property
     def keys(self) -> list[str]:
         """All of them."""
-        return [*self.slots.values(), *(key for _, key in self.again)]
+        return [*self.slots.values(), *(key for _, key in self.again), *self.strangers]
 
 
 @dataclass(slots=True)
@@ -58,7 +58,7 @@ def group(header: Header, configs: Configs) -> Grouped:
     grouping.gather()
     grouping.settle()
     return Grouped(
-        _on_second_encoder(grouping.modules.values()),
+        on_second_encoder(grouping.modules.values()),
         tuple(grouping.unused),
         tuple(Embedding(name, keys) for name, keys in grouping.embeddings.items()),
         frozenset(grouping.components),
@@ -76,6 +76,7 @@ class _Grouping:
         self.modules: dict[TargetKey, Module] = {}
         self.embeddings: dict[str, dict[str, str]] = {}
         self.unused: list[Unused] = []
+        self.unknown: list[str] = []  # keys that are no tensor of any algorithm
         self.components: set[Component] = set()
 
     def gather(self) -> None:
@@ -97,8 +98,8 @@ class _Grouping:
     def _gather(self, key: str, spelling: str) -> None:
         found = algorithms.split(spelling)
         if found is None:
-            reason = "is not a tensor of any known algorithm"
-            self.unused.append(Unused(key, "unknown-key", reason))
+            if not strangers.is_harmless(key):
+                self.unknown.append(key)
             return
         module, slot = found
         name = module if spelling is key else key
@@ -108,11 +109,11 @@ class _Grouping:
 
     def settle(self) -> None:
         """Every module part becomes a module, or its keys unused ones."""
-        for prefix, part in self.parts.items():
-            place = formats.place(prefix)
-            if place is None:
-                self._drop(part, "unknown-layer", "does not name a known layer of Stable Diffusion")
-                continue
+        places = {prefix: formats.place(prefix) for prefix in self.parts}
+        known = {prefix: place for prefix, place in places.items() if place}
+        self._settle_unknown(known)
+        for prefix, place in known.items():
+            part = self.parts[prefix]
             if not part.slots.keys() <= PLAIN:
                 self.components.add(place.component)
             try:
@@ -121,11 +122,29 @@ class _Grouping:
             except ModuleError as error:
                 self._drop(part, error.code, str(error))
 
+    def _settle_unknown(self, known: Mapping[str, formats.LayerRef]) -> None:
+        """Keys without an algorithm or a layer go to the module they stand beside, if any."""
+        for key in self.unknown:
+            if module := strangers.nearest(key, known):
+                self.parts[module].strangers.append(key)
+            else:
+                reason = "is not a tensor of any known algorithm"
+                self.unused.append(Unused(key, "unknown-key", reason))
+        for prefix, part in self.parts.items():
+            if prefix in known:
+                continue
+            if module := strangers.nearest(prefix, known):
+                self.parts[module].strangers += part.keys
+            else:
+                self._drop(part, "unknown-layer", strangers.unplaced(prefix))
+
     def _module(self, prefix: str, part: ModuleKeys, place: formats.LayerRef) -> Module:
         for slot, key in part.again:
             raise ModuleError(
                 "duplicate", f"{part.slots[slot]} and {key} are the same tensor of one module"
             )
+        if part.strangers:
+            raise ModuleError("unknown-key", strangers.reason(part.strangers, part.name))
         infos = {slot: self.tensors[key] for slot, key in part.slots.items()}
         settings = self.configs.settings(place.component, prefix, place.format)
         outline, shapes = self._outline(infos, settings)
@@ -187,23 +206,3 @@ def _check(infos: Mapping[str, TensorInfo]) -> None:
         demand_readable(info)
         if info.dtype not in FLOATS and slot not in NUMBERS:
             raise ModuleError("dtype", f"{slot} is {info.dtype}; expected floating-point numbers")
-
-
-def _on_second_encoder(modules: Iterable[Module]) -> tuple[Module, ...]:
-    """Text modules of SDXL's second encoder, where a dialect has one word for all encoders."""
-    found = tuple(modules)
-    attention = [m for m in found if m.component == "text_encoder" and "self_attn" in m.key]
-    if any(m.component == "text_encoder_2" for m in found) or not any(map(_is_wide, attention)):
-        return found
-    return tuple(
-        replace(m, component="text_encoder_2") if m.component == "text_encoder" else m
-        for m in found
-    )
-
-
-def _is_wide(module: Module) -> bool:
-    try:
-        module.outline.fit_shape("linear", (SECOND_ENCODER, SECOND_ENCODER))
-    except ModuleError:
-        return False
-    return True

@@ -69,6 +69,11 @@ def tucker(d: Draw) -> Tensors:
     return {"down": d(d.rank, d.inputs, 1, 1), "mid": mid, "up": d(d.outputs, d.rank, 1, 1)}
 
 
+def adalora(d: Draw) -> Tensors:
+    down, up = d(d.rank, d.columns), d(d.outputs, d.rank)
+    return {"down": down, "up": up, "lora_E": d(d.rank, 1), "alpha": d.alpha}
+
+
 def sparse(d: Draw) -> Tensors:
     n = d.outputs * d.columns
     places = torch.randperm(n, generator=d.generator)[:5]
@@ -229,6 +234,7 @@ SAMPLES: Mapping[str, tuple[str, Make]] = {
     "lora with a core": ("lora", tucker),
     "lora with a sparse residual": ("lora", sparse),
     "lora with a residual": ("lora", residual(lora)),
+    "adalora": ("adalora", adalora),
     "loha": ("loha", loha),
     "loha with a residual": ("loha", residual(loha)),
     "loha with cores": ("loha", loha_tucker),

@@ -94,7 +94,7 @@ CASES: dict[str, tuple[Tensors, str, str, str]] = {
     "dora twice": (lora(dora_scale=torch.ones(24, 1), magnitude=torch.ones(24)),
                    LAYER, "ambiguous", "not clear which"),
     "dora of oft": (tensors("oft", LINEAR) | {"dora_scale": torch.ones(24, 1)},
-                    LAYER, "ambiguous", "dora_scale besides a complete oft"),
+                    LAYER, "other-algorithm", "is DoRA on oft"),
     "bias of another size": (lora(diff_b=torch.ones(7)), LAYER, "shape", "diff_b has 7 values"),
     "sparse residual": (lora(bias_values=torch.ones(3)),
                         LAYER, "incomplete", "sparse residual without"),

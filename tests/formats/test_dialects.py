@@ -27,6 +27,10 @@ NAMES = {
         f"lycoris_unet_{TO_Q}": "LyCORIS",
         "unet.down_blocks.1.attentions.0.transformer_blocks.0.attn1.to_q": "diffusers",
         "unet.down_blocks.1.attentions.0.transformer_blocks.0.attn1.processor.to_q": "diffusers",
+        "module.unet._orig_mod.down_blocks.1.attentions.0.transformer_blocks.0.attn1.to_q": (
+            "wrapped"
+        ),
+        "_orig_mod.module.down_blocks.1.attentions.0.transformer_blocks.0.attn1.to_q": "wrapped",
         "unet.unet.down_blocks.1.attentions.0.transformer_blocks.0.attn1.to_q": "diffusers",
         "unet.input_blocks.4.1.transformer_blocks.0.attn1.to_q": "OMI",
         "diffusion_model.input_blocks.4.1.transformer_blocks.0.attn1.to_q": "ComfyUI",
@@ -59,6 +63,7 @@ NAMES = {
         "unet.label_emb.0.2": "OMI",
         "unet.add_embedding.linear_2": "diffusers",
         "add_embedding.linear_2": "bare",
+        "class_embedding.linear_2": "bare",
     },
     ("unet", "conv_out"): {
         "lora_unet_out_2": "kohya",

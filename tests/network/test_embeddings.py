@@ -73,3 +73,10 @@ def test_names_and_shapes_that_cannot_be_used(tmp_path: Path, key: str) -> None:
     assert [item.key for item in found.unused] == [key]
     assert "embedding" in found.unused[0].reason
     assert found.modules
+
+
+def test_output_embeddings_are_called_what_they_are(tmp_path: Path) -> None:
+    found = load(tmp_path, {"bundle_emb.fox.clip_l_out": torch.ones(2, 768)})
+    (unused,) = found.unused
+    assert unused.code == "embedding"
+    assert "output embedding" in unused.reason

@@ -125,6 +125,37 @@ INVALID: dict[str, tuple[dict[str, Tensor], str]] = {
     "two algorithms in one module": (lora(BAD, 16, 8, hada_w1_a=torch.ones(16, 4)), "besides"),
     "not a layer": (lora("lora_unet_mid_block_attentions_7_fantasy"), "not name a known layer"),
     "unknown suffix": ({f"{BAD}.lora_sideways": torch.ones(2)}, "not a tensor of any"),
+    "an unknown tensor beside a known pair": (
+        lora(BAD, 16, 8, lora_C=torch.ones(4, 4)),
+        "has lora_C, which is not read",
+    ),
+    "8-bit weights with a scale": (
+        lora(BAD, 16, 8, **{"lora_up.weight_scale": torch.ones(())}),
+        "8-bit weights with a scale of their own (lora_up.weight_scale)",
+    ),
+    "LoRA-XS": (
+        lora(BAD, 16, 8, **{"default_lora_latent_mapping.weight": torch.ones(4, 4)}),
+        "LoRA-XS",
+    ),
+    "a bias of the layer itself": (
+        lora(BAD, 16, 8, **{"base_layer.bias": torch.ones(16)}),
+        "a bias of the layer itself",
+    ),
+    "a whole weight": ({f"{BAD}.weight": torch.ones(16, 8)}, "the layer's own weight"),
+    "a whole weight by its name": (
+        {f"{BAD}.modules_to_save.default.weight": torch.ones(16, 8)},
+        "modules_to_save",
+    ),
+    "dora on glora": (
+        {
+            f"{BAD}.a1.weight": torch.ones(8, 2),
+            f"{BAD}.a2.weight": torch.ones(2, 8),
+            f"{BAD}.b1.weight": torch.ones(16, 2),
+            f"{BAD}.b2.weight": torch.ones(2, 8),
+            f"{BAD}.dora_scale": torch.ones(16, 1),
+        },
+        "is DoRA on glora",
+    ),
     "no such layer here": (lora("lora_unet_conv_out"), "has no unet layer conv_out"),
     "a norm's on a linear layer": ({f"{BAD}.w_norm": torch.ones(16)}, "norm"),
 }
@@ -171,6 +202,7 @@ VALID: dict[str, dict[str, Tensor]] = {
     ),
     "an 8th of a kernel: the centre tap": lora(CONV, 16, 8),
     "rank above the layer's size": lora(BAD, 16, 8, 64),
+    "a note of the trainer": lora(BAD, 16, 8, initial_norm=torch.ones(16, 1)),
 }
 
 
@@ -260,3 +292,16 @@ def test_other_things_named_safetensors(tmp_path: Path, content: bytes, words: s
     path.write_bytes(content)
     with pytest.raises(FileError, match=words):
         network.load(path)
+
+
+@pytest.mark.parametrize("name", ["mlp_fc1", "mlp_fc2", "self_attn_out_proj"])
+def test_one_word_for_all_encoders_is_the_second_where_its_width_is(
+    tmp_path: Path, name: str
+) -> None:
+    shapes = {"mlp_fc1": (5120, 1280), "mlp_fc2": (1280, 5120), "self_attn_out_proj": (1280, 1280)}
+    wide = lora(f"lora_te_text_model_encoder_layers_0_{name}", *shapes[name], 2)
+    (module,) = network.load(write(tmp_path, wide)).modules
+    assert module.component == "text_encoder_2"
+    narrow = lora(f"lora_te_text_model_encoder_layers_0_{name}", 768, 768, 2)
+    (module,) = network.load(write(tmp_path, narrow)).modules
+    assert module.component == "text_encoder"
