@@ -48,7 +48,7 @@ OUTSIDE = {
     "lark": ("prompt/",),
     "PIL": ("library/preview.py", "app/"),
     "gradio": ("browser/tab.py", "app/", "hosts/webui/"),
-    "fastapi": ("browser/routes.py", "app/", "hosts/webui/"),
+    "fastapi": ("browser/routes/", "app/", "hosts/webui/"),
     "starlette": ("app/", "hosts/webui/"),
     "uvicorn": ("app/",),
     "diffusers": ("hosts/diffusers.py", "app/"),

@@ -9,13 +9,12 @@ from typing import Any
 
 from ..errors import FileError
 from ..library import preview, sidecar
-from ..library.catalog import Catalog
 from ..library.hashes import Hashes
 from ..library.lora_file import UNKNOWN, LoraFile
+from ..library.sidecar import SidecarSummary
 from ..library.training import readable, top_tags
 from ..network import misfit
 
-PATIENCE = 2.0  # seconds a page waits for files nobody looked at yet: some 300 of them
 EDITABLE = {  # ours in JSON -> the sidecar's field
     "description": "description",
     "notes": "notes",
@@ -27,31 +26,10 @@ EDITABLE = {  # ours in JSON -> the sidecar's field
 LONGEST_EDIT = 100_000  # characters
 
 
-def library(catalog: Catalog, model: str | None) -> dict[str, Any]:
-    """All rows; `label` is the name of the library folder of those that give none.
-
-    `pending` files were not looked at yet: their alias and base come later.
-    """
-    pending = catalog.look(PATIENCE)
-    snapshot = catalog.snapshot
-    label = next(iter(snapshot.names.labels), "")
-    rows = [
-        row(entry, model) | ({"label": own} if own != label else {})
-        for entry, own in zip(snapshot.entries, snapshot.names.labels, strict=True)
-    ]
-    catalog.facts.flush()
-    return {
-        "loras": rows,
-        "label": label,
-        "pending": pending,
-        "problems": catalog.problems,
-        "model": {"base": model} if model else None,
-    }
-
-
 def row(entry: LoraFile, model: str | None) -> dict[str, Any]:
-    """What the list shows of one file; see `Row` in `static/query.mjs`."""
-    summary, brief = entry.facts.known_summary(entry), entry.sidecar_summary
+    """What the list shows of one file, as far as it was read; see `Row` in `static/query.mjs`."""
+    summary = entry.facts.known_summary(entry)
+    brief = entry.facts.known_sidecar_summary(entry) or SidecarSummary()
     chosen = brief.sd_version if brief.sd_version != UNKNOWN else ""
     base = chosen or (summary.base if summary else UNKNOWN)
     optional = {
@@ -62,6 +40,8 @@ def row(entry: LoraFile, model: str | None) -> dict[str, Any]:
         "words": brief.activation_text,
         "triggers": brief.trigger_words,
         "tags": brief.tags,
+        "algorithm": summary and summary.algorithm,
+        "unread": summary is None,
         "preview": preview.version(entry),
         "error": summary and summary.error,
         "misfit": misfit.by_name(base, model),
@@ -80,6 +60,8 @@ def row(entry: LoraFile, model: str | None) -> dict[str, Any]:
 def details(entry: LoraFile, model: str | None) -> dict[str, Any]:
     """Everything about one file that people read or edit. FileError only if it is gone."""
     found = entry.sidecar
+    entry.facts.sidecar_summary(entry)
+    entry.facts.summary(entry)
     hashes = entry.facts.known_hashes(entry)
     return row(entry, model) | {
         "description": found.description,

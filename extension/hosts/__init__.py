@@ -10,6 +10,7 @@ from torch import nn
 
 from ..discovery import import_all
 from ..library.catalog import Catalog
+from ..network.glance import glance
 from ..session.cache import ProgressCallback
 from ..session.session import Options, base_name
 from .diffusers import PipelineLive
@@ -80,7 +81,13 @@ def open_library(
 ) -> Catalog:
     """The catalog of one or several folders, walked once; what it learns is kept in `cache`."""
     folders = [library] if isinstance(library, (str, Path)) else list(library)
-    catalog = Catalog(folders, allow_pickle=options.allow_pickle, cache=cache, guess=base_name)
+    catalog = Catalog(
+        folders,
+        allow_pickle=options.allow_pickle,
+        cache=cache,
+        guess=base_name,
+        glance=glance,
+    )
     catalog.scan()
     return catalog
 

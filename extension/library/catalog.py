@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from ..errors import AmbiguousName, ResolveError, UnknownName
+from .changes import Changes, differing
 from .hashes import is_hash
 from .lora_file import MODELS, PICKLES, LoraFile
-from .scan import Snapshot, scan
+from .scan import Snapshot, is_as_seen, rescan, scan
 from .store import Store
-from .summaries import Guess, Summaries
+from .summaries import Glance, Guess, Summaries
 
 STALE = 10.0  # seconds after which a missing name is worth a scan though no folder changed
 
@@ -22,7 +23,8 @@ class Catalog:
     """The LoRA files under some folders. Making one reads nothing; the first question scans.
 
     `allow_pickle` lists pickles (.pt, .pth, .ckpt, .bin) too. `guess` tells a base model's name
-    from a path and its header, and may raise FileError (NotALora) to say why it has none.
+    from a path and its header, and may raise FileError (NotALora) to say why it has none; `glance`
+    tells it from the file's outline, at a fraction of the time, and comes first.
     `cache` is a folder of ours where what was learned is kept for the next start.
     """
 
@@ -33,13 +35,18 @@ class Catalog:
         allow_pickle: bool = False,
         cache: Path | None = None,
         guess: Guess | None = None,
+        glance: Glance | None = None,
     ) -> None:
         self.folders = tuple(Path(folder).absolute() for folder in folders)
         self.cache = cache
         self._store = Store(cache / "library.sqlite") if cache else None
-        self.facts = Summaries(guess, self._store, self.folders)
+        self.changes = Changes()
+        self.facts = Summaries(guess, self._store, self.folders, glance, self._learned)
         self._models = MODELS + PICKLES * allow_pickle
         self._snapshot: Snapshot | None = None
+        self.news = threading.Event()  # set when there are files to read
+        self._unread: dict[str, LoraFile] = {}
+        self._wanted: tuple[str, ...] = ()
         self._lock = threading.RLock()
 
     @property
@@ -65,12 +72,39 @@ class Catalog:
     def scan(self) -> Snapshot:
         """Looks at every folder again; what is known of unchanged files is kept."""
         with self._lock:
-            self._snapshot = scan(self.folders, self._models, self.facts)
-            return self._snapshot
+            return self._take(scan(self.folders, self._models, self.facts))
 
     def scan_if_changed(self) -> Snapshot:
         """Scans only if files may have been added or removed, as far as the folders tell."""
         return self.snapshot if self.snapshot.is_current() else self.scan()
+
+    def notice(self, ids: Sequence[str]) -> None:
+        """Looks whether these files, or those beside them, are still as the last scan saw them.
+
+        They are what somebody is looking at: they are read before the others, too.
+        """
+        snapshot, self._wanted = self.snapshot, tuple(ids)
+        entries = [snapshot.by_id[id] for id in ids if id in snapshot.by_id]
+        changed = {entry.folder.path for entry in entries if not is_as_seen(entry)}
+        if changed:
+            with self._lock:
+                self._take(rescan(self.snapshot, changed, self._models, self.facts))
+
+    def _take(self, new: Snapshot) -> Snapshot:
+        old, self._snapshot = self._snapshot, new
+        self.changes.note(differing(old, new) if old else new.by_id)
+        self._unread = {entry.id: entry for entry in new.entries if not self._is_read(entry)}
+        if self._unread:
+            self.news.set()
+        return new
+
+    def _is_read(self, entry: LoraFile) -> bool:
+        facts = self.facts
+        known = facts.known_summary(entry), facts.known_sidecar_summary(entry)
+        return None not in known
+
+    def _learned(self, id: str) -> None:
+        self.changes.note([id])
 
     def find(self, name: str, *, hash: str | None = None) -> LoraFile:
         """The one file of this name (`Names.find` has the rules) and, if given, of this hash.
@@ -101,21 +135,44 @@ class Catalog:
 
     @property
     def unread(self) -> tuple[LoraFile, ...]:
-        """The files at whose headers nobody looked yet: their alias and base are not known."""
-        known = self.facts.known_summary
-        return tuple(entry for entry in self.entries if known(entry) is None)
+        """The files nobody looked at yet: their alias, base and sidecars are not known."""
+        with self._lock:
+            return tuple(entry for entry in self.entries if entry.id in self._unread)
 
-    def look(self, seconds: float) -> int:
-        """Looks at unread files for about this long; gives the number that is left."""
-        until, unread = time.monotonic() + seconds, self.unread
-        left = len(unread)
-        for entry in unread:
-            if time.monotonic() > until:
-                break
-            self.facts.summary(entry)
-            left -= 1
+    @property
+    def read_count(self) -> int:
+        """How many files are known."""
+        return len(self.snapshot.entries) - len(self._unread)
+
+    def read_next(self) -> bool:
+        """Looks at one unread file, those in sight first; False where none is left."""
+        with self._lock:
+            waiting = self._unread
+            id = next((id for id in self._wanted if id in waiting), next(iter(waiting), None))
+            entry = waiting.get(id) if id else None
+        if id is None or entry is None:
+            return False
+        self.facts.summary(entry)
+        self.facts.sidecar_summary(entry)
+        with self._lock:
+            if self._unread.get(id) is entry:
+                del self._unread[id]
+        return True
+
+    def read_all(self, go_on: Callable[[], bool] = lambda: True) -> None:
+        """Looks at every unread file, while `go_on()`."""
+        if self._snapshot is None:
+            self.scan()
+        self.news.clear()
+        while go_on() and self.read_next():
+            pass
         self.facts.flush()
-        return left
+
+    @property
+    def unchecked(self) -> tuple[LoraFile, ...]:
+        """The files of which only the outline was looked at."""
+        known = self.facts.known_summary
+        return tuple(e for e in self.entries if not ((found := known(e)) and found.checked))
 
     @property
     def unhashed(self) -> tuple[LoraFile, ...]:

@@ -29,7 +29,18 @@ from .rules import (
     tensor,
 )
 
-__all__ = ["Header", "TensorInfo", "Unsound", "open_file", "read", "read_metadata", "refusal"]
+__all__ = [
+    "Header",
+    "TensorInfo",
+    "Unsound",
+    "leading_metadata",
+    "measured",
+    "open_file",
+    "parsed",
+    "read",
+    "read_metadata",
+    "refusal",
+]
 
 LONGEST = 100_000_000  # bytes of JSON; safetensors' own limit
 FIRST_READ = 1 << 16  # enough for most metadata
@@ -49,8 +60,8 @@ def read(path: str | Path) -> Header:
     """The whole header; FileError with the reason and the next step if it is unsound."""
     try:
         with open_file(path) as file:
-            size, length = _length(file)
-            return _header(file.read(length), size)
+            size, length = measured(file)
+            return parsed(file.read(length), size)
     except (OSError, ValueError, Unsound) as error:
         raise refusal(path, error) from error
 
@@ -63,11 +74,12 @@ def read_metadata(path: str | Path) -> dict[str, str]:
     """
     try:
         with open_file(path) as file:
-            size, length = _length(file)
+            size, length = measured(file)
             text = file.read(min(length, FIRST_READ))
-            return _leading_metadata(text) or dict(
-                _header(text + file.read(length - len(text)), size).metadata
-            )
+            found = leading_metadata(text)
+            if found is not None:
+                return found[0]
+            return dict(parsed(text + file.read(length - len(text)), size).metadata)
     except (OSError, ValueError, Unsound) as error:
         raise refusal(path, error) from error
 
@@ -95,7 +107,7 @@ def refusal(path: str | Path, error: Exception) -> FileError:
     return FileError(code, path, str(error))
 
 
-def _length(file: BinaryIO) -> tuple[int, int]:
+def measured(file: BinaryIO) -> tuple[int, int]:
     """Size of the file and length n of its JSON, checked before n bytes are asked for."""
     size = os.fstat(file.fileno()).st_size
     start = file.read(512)
@@ -118,16 +130,16 @@ def _no_length(start: bytes, length: int, size: int) -> Unsound:
     return Unsound(cut(8 + length, size, "its header alone needs"))
 
 
-def _header(raw: bytes, size: int) -> Header:
-    """`raw` is all the JSON, `size` that of the file."""
+def parsed(raw: bytes, size: int) -> Header:
+    """The checked header; `raw` is all the JSON, `size` that of the file. Unsound."""
     content, data_start = parse(raw), 8 + len(raw)
     tensors = {key: tensor(key, value) for key, value in content.items() if key != "__metadata__"}
     check_layout(tensors, data_start, size)
     return Header(tensors, metadata(content), data_start)
 
 
-def _leading_metadata(raw: bytes) -> dict[str, str] | None:
-    """The metadata if the JSON starts with it and it lies within `raw`, else None."""
+def leading_metadata(raw: bytes) -> tuple[dict[str, str], int] | None:
+    """The metadata and the byte they end at, if the JSON starts with them and they lie in `raw`."""
     text = raw.decode("utf-8", errors="replace")
     start = METADATA.match(text)
     if start is None:
@@ -138,4 +150,6 @@ def _leading_metadata(raw: bytes) -> dict[str, str] | None:
     except (ValueError, RecursionError):
         return None
     complete = text[end:].lstrip()[:1] in (",", "}") and "\ufffd" not in text[:end]
-    return found if complete and is_metadata(found) else None
+    if not complete or not is_metadata(found):
+        return None
+    return found, len(text[:end].encode())

@@ -20,13 +20,27 @@ UNKNOWN = "Unknown"  # the base model of a file that does not say
 
 
 @dataclass(frozen=True, slots=True)
+class Glimpse:
+    """What the first look at a file tells: its base model ("SD1", "Unknown", …) and algorithm."""
+
+    base: str = UNKNOWN
+    algorithm: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
-    """What is kept of all files at once; `cover`: whether its metadata hold a picture."""
+    """What is kept of all files at once; `cover`: whether its metadata hold a picture.
+
+    `checked`: whether every key was looked at, not only the telling ones. `code` is the error's.
+    """
 
     alias: str | None = None
     base: str = UNKNOWN
     cover: bool = False
     error: str | None = None
+    code: str | None = None
+    algorithm: str = ""
+    checked: bool = False
 
 
 class FileFacts(Protocol):
@@ -46,6 +60,9 @@ class FileFacts(Protocol):
 
     def known_summary(self, file: LoraFile) -> Summary | None:
         """The summary, if the file was looked at before."""
+
+    def known_sidecar_summary(self, file: LoraFile) -> SidecarSummary | None:
+        """What a list shows of its sidecars, if they were read as they are now."""
 
     def hashes(self, file: LoraFile) -> Hashes:
         """Computed from the bytes the first time; FileError."""
@@ -80,7 +97,7 @@ class LoraFile:
     @property
     def stem(self) -> str:
         """The file's name without its suffix."""
-        return self.path.stem
+        return self.relative.rpartition("/")[2].rpartition(".")[0]  # Path.stem is 5 times as slow
 
     @property
     def size(self) -> int:
@@ -155,6 +172,11 @@ class LoraFile:
     def beside(self, suffix: str) -> Stat | None:
         """The file with our stem and this suffix in our folder, if the last scan saw one."""
         return self.folder.files.get(self.stem + suffix)
+
+    def beside_all(self) -> dict[str, Stat]:
+        """All that the last scan saw beside the file: sidecars and pictures, by their names."""
+        begin = self.stem + "."
+        return {name: stat for name, stat in self.folder.files.items() if name.startswith(begin)}
 
     def is_current(self) -> bool:
         """Whether the file on disk is still the one the scan saw."""

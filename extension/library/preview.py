@@ -126,8 +126,11 @@ def cached_thumbnail(entry: LoraFile, roots: Iterable[Path], cache: Path | None)
 
 def _beside(entry: LoraFile) -> tuple[str, Stat] | None:
     """Name and stat of the first picture file, in the webui's order."""
-    found = ((suffix, entry.beside(suffix)) for suffix in PREVIEWS)
-    return next(((entry.stem + suffix, stat) for suffix, stat in found if stat), None)
+    files, stem = entry.folder.files, entry.stem
+    for suffix in PREVIEWS:
+        if stat := files.get(stem + suffix):
+            return stem + suffix, stat
+    return None
 
 
 def _cover(entry: LoraFile) -> bytes:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from .lora_file import LoraFile, file_id
 from .names import Names, unique_names
 from .summaries import Summaries
-from .walk import Folder, Stat, walk
+from .walk import Folder, Stat, relisted, walk
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".avif")
-BESIDE = (".json", ".civitai.info", ".txt", *PICTURES)
+BESIDE = (".json", ".info", ".txt", *PICTURES)  # .metadata.json and the like end so, too
 COARSE = 2_000_000_000  # ns; some file systems keep no finer times
 
 
@@ -31,6 +31,7 @@ class Snapshot:
     names: Names
     began: int
     ended: float
+    walked: tuple[tuple[str, Folder], ...] = ()  # each folder with its library folder's label
 
     def is_current(self) -> bool:
         """Whether no folder changed since, by its time: whether files were added or removed."""
@@ -61,17 +62,48 @@ def scan(roots: Sequence[Path], models: tuple[str, ...], facts: Summaries) -> Sn
         for label, root in zip(_labels(roots), roots, strict=True)
         for folder in walk(root, models + BESIDE, problems.append, seen)
     ]
+    return _snapshot(walked, models, facts, began, problems)
+
+
+def rescan(
+    last: Snapshot, folders: Set[Path], models: tuple[str, ...], facts: Summaries
+) -> Snapshot:
+    """The last scan with these folders' files as they are now; new folders are left to a scan."""
+    began, problems = time.time_ns(), list(last.problems)
+    walked = [
+        (label, relisted(folder, models + BESIDE) if folder.path in folders else folder)
+        for label, folder in last.walked
+    ]
+    return _snapshot(walked, models, facts, min(began, last.began), problems)
+
+
+def _snapshot(
+    walked: Sequence[tuple[str, Folder]],
+    models: tuple[str, ...],
+    facts: Summaries,
+    began: int,
+    problems: Sequence[str],
+) -> Snapshot:
     found = sorted(_models(walked, models), key=lambda one: (one.label, one.relative))
     entries = _entries(found, facts)
     return Snapshot(
         entries=entries,
         problems=tuple(problems),
+        walked=tuple(walked),
         folders=tuple(folder for _, folder in walked),
         by_id={entry.id: entry for entry in entries},
         names=Names(entries, [one.label for one in found]),
         began=began,
         ended=time.monotonic(),
     )
+
+
+def is_as_seen(entry: LoraFile) -> bool:
+    """Whether the file, its folder, and what stands beside it are as the scan saw them."""
+    if _mtime(entry.folder.path) != entry.folder.mtime_ns or not entry.is_current():
+        return False
+    path = entry.folder.path
+    return all(_mtime(path / name) == stat.mtime_ns for name, stat in entry.beside_all().items())
 
 
 def _labels(roots: Sequence[Path]) -> list[str]:

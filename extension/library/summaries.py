@@ -11,25 +11,32 @@ from typing import Any, TypeVar
 
 from ..errors import FileError
 from . import header as headers
+from . import outline as outlines
 from . import sidecar as sidecars
 from .hashes import Hashes, hash_file
 from .header import Header
-from .lora_file import LoraFile, Summary
+from .lora_file import UNKNOWN, Glimpse, LoraFile, Summary
+from .outline import Outline
 from .sidecar import Sidecar, SidecarSummary
 from .store import Identity, Store
 
 Kept = TypeVar("Kept")
 Guess = Callable[[Path, Header], str]
+Glance = Callable[[Path, Outline], Glimpse]
 
 COVER = "ssmd_cover_images"  # pictures inside the metadata, as the webui reads them
 HEADERS_KEPT = 8  # an SDXL header is about 1 MB as objects
 METADATA_KEPT = 64
+PASSING = ("gone", "unreadable", "changed")  # errors that may end without a change of the file
+NOTHING_BESIDE = SidecarSummary()
 
 
 class Summaries:
     """Headers, summaries, hashes and sidecar summaries for one catalog. Threads may share it.
 
-    With a store, what was computed in earlier sessions is known from the start.
+    With a store, what was computed in earlier sessions is known from the start. With `glance`, a
+    summary needs only a look at the file's outline; `guess`, which takes the whole header, is then
+    left to `check`. `learned` is told the id of each file of which more is known than before.
     """
 
     def __init__(
@@ -37,9 +44,13 @@ class Summaries:
         guess: Guess | None = None,
         store: Store | None = None,
         folders: Sequence[Path] = (),
+        glance: Glance | None = None,
+        learned: Callable[[str], None] = lambda id: None,
     ) -> None:
         self._folders = folders
         self._guess = guess
+        self._glance = glance
+        self._learned = learned
         self._store = store
         self._headers = lru_cache(HEADERS_KEPT)(_read)
         self._aliases: dict[Identity, str | None] = {}
@@ -68,9 +79,16 @@ class Summaries:
         return self._aliases[entry.identity]
 
     def summary(self, entry: LoraFile) -> Summary:
-        """Alias and base model; reads the whole header the first time and guesses."""
+        """Alias and base model; looks at the file the first time."""
         known = self.known_summary(entry)
-        return known or self._learn(entry, self._look(entry))
+        return known or self._learn(entry, self._first_look(entry))
+
+    def check(self, entry: LoraFile) -> Summary:
+        """The summary by the whole header, every key matched: some 20 ms where it is not known."""
+        known = self.known_summary(entry)
+        if known is not None and known.checked:
+            return known
+        return self._learn(entry, replace(self._second_look(entry), checked=True))
 
     def known_summary(self, entry: LoraFile) -> Summary | None:
         """The summary if the file was looked at before."""
@@ -103,19 +121,18 @@ class Summaries:
 
     def sidecar_summary(self, entry: LoraFile) -> SidecarSummary:
         """What a list shows of the sidecars; read again where the scan saw them changed."""
-        stats = [stat for suffix in sidecars.SUFFIXES if (stat := entry.beside(suffix))]
-        if not stats:
-            return SidecarSummary()
-        identity = (
-            str(entry.path),
-            sum(stat.size for stat in stats),
-            max(stat.mtime_ns for stat in stats),
-        )
-        known = self._sidecar_summaries.get(identity)
-        if known is None:
+        known = self.known_sidecar_summary(entry)
+        identity = _sidecar_identity(entry)
+        if known is None and identity is not None:
             known = self._sidecar_summaries[identity] = sidecars.summary_of(self.sidecar(entry))
             self._keep("brief", identity, asdict(known))
-        return known
+            self._learned(entry.id)
+        return known or NOTHING_BESIDE
+
+    def known_sidecar_summary(self, entry: LoraFile) -> SidecarSummary | None:
+        """The same if it was read before; empty where there are no sidecars."""
+        identity = _sidecar_identity(entry)
+        return self._sidecar_summaries.get(identity) if identity else NOTHING_BESIDE
 
     def flush(self) -> None:
         """Writes to the store what was learned."""
@@ -142,23 +159,43 @@ class Summaries:
             )
         )
 
-    def _look(self, entry: LoraFile) -> Summary:
+    def _first_look(self, entry: LoraFile) -> Summary:
+        if self._glance is None or entry.is_pickle:
+            return self._second_look(entry)
+        try:
+            outline = outlines.read(entry.path)
+        except FileError as error:
+            return Summary(error=error.reason, code=error.code)
+        named = Summary(_alias(outline.metadata), cover=bool(outline.metadata.get(COVER)))
+        try:
+            glimpse = self._glance(entry.path, outline)
+        except FileError as error:  # NotALora, for one
+            return replace(named, base=_other_base(error), error=error.reason, code=error.code)
+        return replace(named, base=glimpse.base, algorithm=glimpse.algorithm)
+
+    def _second_look(self, entry: LoraFile) -> Summary:
         try:
             metadata = self.metadata(entry)
         except FileError as error:
-            return Summary(error=error.reason)
-        summary = Summary(_alias(metadata), cover=bool(metadata.get(COVER)))
+            return Summary(error=error.reason, code=error.code)
+        known = self.known_summary(entry)
+        summary = Summary(
+            _alias(metadata),
+            cover=bool(metadata.get(COVER)),
+            algorithm=known.algorithm if known else "",
+        )
         if self._guess is None or entry.is_pickle:
             return summary
         try:
             return replace(summary, base=self._guess(entry.path, entry.header))
         except FileError as error:  # NotALora, for one
-            return replace(summary, error=error.reason)
+            return replace(summary, base=_other_base(error), error=error.reason, code=error.code)
 
     def _learn(self, entry: LoraFile, summary: Summary) -> Summary:
         self._summaries[entry.identity] = summary
-        if summary.error is None:  # a permission may be mended without a new mtime
+        if summary.code not in PASSING:
             self._keep("summary", entry.identity, asdict(summary))
+        self._learned(entry.id)
         return summary
 
     def _kept(self, kind: str, make: Callable[[Any], Kept]) -> Iterator[tuple[Identity, Kept]]:
@@ -170,6 +207,24 @@ class Summaries:
     def _keep(self, kind: str, identity: Identity, value: object) -> None:
         if self._store:
             self._store.put(kind, identity, value)
+
+
+def _sidecar_identity(entry: LoraFile) -> Identity | None:
+    """What the scan saw of all sidecars in one; None where there are none."""
+    files, stem = entry.folder.files, entry.stem
+    stats = [stat for suffix in sidecars.SUFFIXES if (stat := files.get(stem + suffix))]
+    if not stats:
+        return None
+    return (
+        str(entry.path),
+        sum(stat.size for stat in stats),
+        max(stat.mtime_ns for stat in stats),
+    )
+
+
+def _other_base(error: FileError) -> str:
+    """The model that a LoRA is for which cannot be used here; Unknown for other files."""
+    return getattr(error, "model", None) or UNKNOWN
 
 
 def _alias(metadata: Mapping[str, str]) -> str | None:

@@ -60,6 +60,16 @@ def walk(
         linked += listing.links
 
 
+def relisted(folder: Folder, suffixes: tuple[str, ...]) -> Folder:
+    """The folder with its files as they are now; as it was where it cannot be read any more."""
+    try:
+        mtime = folder.path.stat().st_mtime_ns
+        files = _list(folder.path, folder.relative, suffixes, lambda problem: None).files
+    except OSError:
+        return folder
+    return Folder(folder.path, folder.relative, mtime, files)
+
+
 def is_within(path: Path, folders: Iterable[Path]) -> bool:
     """Whether the file, links followed, really lies in one of these folders."""
     try:

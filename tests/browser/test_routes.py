@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import pytest
 from fastapi import FastAPI, HTTPException, Request
@@ -21,6 +22,7 @@ from PIL import Image
 
 NAMES = ('q"uote <b>x<b>\n', "x' onerror=alert(1)", "名前", os.fsdecode(b"caf\xe9"), "n" * 200)
 Visit = Callable[..., TestClient]
+CATALOGS = WeakKeyDictionary[TestClient, Catalog]()
 
 
 def picture(path: Path, size: tuple[int, int] = (800, 1000), kind: str = "PNG") -> Path:
@@ -60,6 +62,7 @@ def visit(root: Path, tmp_path: Path) -> Iterator[Visit]:
         app = FastAPI()
         app.include_router(routes.router(lambda: catalog, **options), prefix="/live-lora")
         clients.append(TestClient(app, base_url="http://test/live-lora/"))
+        CATALOGS[clients[-1]] = catalog
         return clients[-1]
 
     yield visit
@@ -83,14 +86,18 @@ def client(visit: Visit) -> TestClient:
 
 
 def rows(client: TestClient) -> dict[str, dict[str, Any]]:
+    """All rows, after a round of the background's."""
+    CATALOGS[client].scan()
+    CATALOGS[client].read_all()
     return {row["name"]: row for row in client.get("library").json()["loras"]}
 
 
 def test_the_library_lists_every_file(client: TestClient, root: Path) -> None:
+    found = rows(client)
     answer = client.get("library")
     assert answer.status_code == 200
-    assert (answer.json()["pending"], answer.json()["problems"]) == (0, [])
-    found = rows(client)
+    facts = answer.json()
+    assert (facts["read"], facts["files"], facts["all"], facts["problems"]) == (3, 3, True, [])
     assert list(found) == ["ghibli", "page", "ink"]
     ghibli = found["ghibli"]
     assert ghibli.pop("mtime") == pytest.approx((root / "ghibli.safetensors").stat().st_mtime)
@@ -134,6 +141,7 @@ def test_a_file_for_another_model_says_so(visit: Visit) -> None:
 def test_hostile_names_arrive_as_they_are(visit: Visit, tmp_path: Path, name: str) -> None:
     lora(tmp_path / "odd" / f"{name}.safetensors", alias="<img src=x>")
     client = visit(tmp_path / "odd")
+    rows(client)
     answer = client.get("library")
     assert answer.headers["content-type"] == "application/json"
     (row,) = json.loads(answer.content)["loras"]
@@ -142,20 +150,87 @@ def test_hostile_names_arrive_as_they_are(visit: Visit, tmp_path: Path, name: st
 
 
 def test_an_unchanged_answer_is_not_sent_again(client: TestClient, root: Path) -> None:
+    rows(client)
     first = client.get("library")
     again = client.get("library", headers={"If-None-Match": first.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
     lora(root / "new.safetensors")
+    assert "new" in rows(client)
     changed = client.get("library", headers={"If-None-Match": first.headers["etag"]})
     assert changed.status_code == 200
-    assert "new" in rows(client)
 
 
 def test_refresh_sees_changed_sidecars(client: TestClient, root: Path) -> None:
     assert rows(client)["ghibli"]["weight"] == 0.7
     (root / "ghibli.json").write_text('{"preferred weight": -0.25}')
-    answer = client.post("refresh", json={})
-    assert {row["name"]: row.get("weight") for row in answer.json()["loras"]}["ghibli"] == -0.25
+    client.post("refresh", json={})
+    assert rows(client)["ghibli"]["weight"] == -0.25
+
+
+def test_only_what_changed_is_sent(client: TestClient, root: Path) -> None:
+    rows(client)
+    whole = client.get("library").json()
+    assert (len(whole["loras"]), whole["all"]) == (3, True)
+
+    def changed(look: str = "") -> tuple[list[str], list[str]]:
+        nonlocal whole
+        since = whole["since"]
+        whole = client.get("library", params={"since": since, "look": look}).json()
+        assert whole["all"] is False
+        return [row["name"] for row in whole["loras"]], whole["gone"]
+
+    assert changed() == ([], [])
+    ink, ghibli = (rows(client)[name]["id"] for name in ("ink", "ghibli"))
+    lora(root / "style/new.safetensors")
+    (root / "style/ink.safetensors").unlink()
+    assert changed() == ([], [])  # nobody looked
+    assert changed(f"{ink},{ghibli}") == (["new"], [ink])
+    (root / "ghibli.json").write_text('{"preferred weight": -0.25}')
+    picture(root / "ghibli.preview.png", (10, 10))
+    assert changed(ghibli) == (["ghibli"], [])
+    assert changed(ghibli) == ([], [])
+    CATALOGS[client].read_all()
+    assert sorted(changed()[0]) == ["ghibli", "new"]
+    assert rows(client)["ghibli"]["weight"] == -0.25
+
+
+@pytest.mark.parametrize("since", ["nonsense", "0", "-", "other:SD1-3", "x" * 9999])
+def test_numbers_of_another_start_mean_nothing(client: TestClient, since: str) -> None:
+    rows(client)
+    found = client.get("library", params={"since": since}).json()
+    assert (found["all"], len(found["loras"])) == (True, 3)
+
+
+def test_another_model_sends_all_rows_again(visit: Visit) -> None:
+    model = "SD1"
+    client = visit(model_of=lambda: model)
+    since = client.get("library").json()["since"]
+    model = "SDXL"
+    assert client.get("library", params={"since": since}).json()["all"] is True
+
+
+def test_an_answer_says_how_far_the_reading_is(client: TestClient) -> None:
+    first = client.get("library").json()
+    assert (first["read"], first["files"], len(first["loras"])) == (0, 3, 3)
+    assert all(row["unread"] and row["base"] == "Unknown" for row in first["loras"])
+    catalog = CATALOGS[client]
+    catalog.notice([first["loras"][2]["id"]])
+    assert catalog.read_next()
+    second = client.get("library", params={"since": first["since"]}).json()
+    assert [row["id"] for row in second["loras"]] == [first["loras"][2]["id"]]
+    assert second["read"] == 1
+
+
+def test_a_long_answer_is_compressed_for_who_takes_it(visit: Visit, tmp_path: Path) -> None:
+    for number in range(20):
+        lora(tmp_path / "many" / f"{number}.safetensors")
+    client = visit(tmp_path / "many")
+    plain = client.get("library", headers={"Accept-Encoding": "identity"})
+    packed = client.get("library", headers={"Accept-Encoding": "br, gzip;q=0.5"})
+    assert "content-encoding" not in plain.headers
+    assert packed.headers["content-encoding"] == "gzip"
+    assert int(packed.headers["content-length"]) * 3 < int(plain.headers["content-length"])
+    assert packed.json()["loras"] == plain.json()["loras"]
 
 
 def test_details(client: TestClient) -> None:

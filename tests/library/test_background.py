@@ -7,9 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from live_lora.errors import FileError
 from live_lora.library import background
 from live_lora.library.background import Background
 from live_lora.library.catalog import Catalog
+from live_lora.library.header import Header
+from live_lora.library.lora_file import Glimpse
+from live_lora.library.outline import Outline
 
 from .files import lora
 
@@ -37,6 +41,43 @@ def test_a_round_learns_everything(catalog: Catalog, tmp_path: Path) -> None:
     assert [entry.name for entry in catalog.unhashed] == ["broken"]
     known = Catalog(catalog.folders, cache=tmp_path / "cache")
     assert [entry.name for entry in known.unhashed] == ["broken"]
+
+
+@pytest.mark.usefixtures("threads")
+def test_it_is_the_one_reader_and_reads_each_file_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in "abc":
+        lora(tmp_path / "Lora" / f"{name}.safetensors")
+    glanced: list[str] = []
+    checked: list[str] = []
+
+    def glance(path: Path, _: Outline) -> Glimpse:
+        glanced.append(path.stem)
+        return Glimpse("SD1", "LoRA")
+
+    def guess(path: Path, _: Header) -> str:
+        checked.append(path.stem)
+        if path.stem == "b":
+            raise FileError("damaged", path, "a deep fault")
+        return "SD2"
+
+    monkeypatch.setattr(background, "CHECK_SHARE", 1.0)
+    catalog = Catalog([tmp_path / "Lora"], cache=tmp_path / "cache", guess=guess, glance=glance)
+    catalog.notice([catalog.find("c").id])
+    for _ in range(2):
+        Background(catalog).once()
+    assert glanced == ["c", "a", "b"]
+    assert checked == ["a", "b", "c"]
+    assert [(e.base, e.error) for e in catalog.entries] == [
+        ("SD2", None),
+        ("Unknown", "a deep fault"),
+        ("SD2", None),
+    ]
+    again = Catalog([tmp_path / "Lora"], cache=tmp_path / "cache", guess=guess, glance=glance)
+    Background(again).once()
+    assert (len(glanced), len(checked)) == (3, 3)
+    assert again.find("b").error == "a deep fault"
 
 
 @pytest.mark.usefixtures("threads")

@@ -30,7 +30,7 @@ def encoded(size: tuple[int, int] = (8, 8), kind: str = "PNG", mode: str = "RGB"
 def entry(root: Path, **metadata: str) -> LoraFile:
     lora(root / "x.safetensors", **metadata)
     catalog = Catalog([root])
-    catalog.look(60)
+    catalog.read_all()
     return catalog.find("x")
 
 

@@ -113,7 +113,7 @@ def test_a_catalog_knows_what_an_earlier_one_learned(
     (root / "x.civitai.info").write_text('{"trainedWords": ["w"], "model": {"tags": ["t"]}}')
     (root / "broken.safetensors").write_text("<html>")
     first = Catalog([root], cache=path.parent, guess=guess)
-    assert first.look(60) == 0
+    first.read_all()
     hashes = {entry.name: entry.hash for entry in first.entries if entry.name != "broken"}
     briefs = {entry.name: entry.sidecar_summary for entry in first.entries}
     first.facts.flush()
@@ -124,8 +124,8 @@ def test_a_catalog_knows_what_an_earlier_one_learned(
     monkeypatch.setattr(summaries, "hash_file", lambda path, _: hashed.append(path))
     monkeypatch.setattr(summaries.sidecars, "read", lambda path: pytest.fail(f"{path} read again"))
     second = Catalog([root], cache=path.parent, guess=guess)
-    assert [entry.name for entry in second.unread] == ["broken", "z"]
-    assert second.look(60) == 0
+    assert [entry.name for entry in second.unread] == ["z"]
+    second.read_all()
     assert guess.asked == 4
     assert [entry.alias for entry in second.entries] == [None, "alias x", "alias y", "new z"]
     assert second.find("alias x").base == "base 1"
@@ -140,7 +140,7 @@ def test_the_library_works_without_its_cache(tmp_path: Path) -> None:
     lora(tmp_path / "Lora/x.safetensors", alias="y")
     (tmp_path / "cache").touch()
     catalog = Catalog([tmp_path / "Lora"], cache=tmp_path / "cache")
-    assert catalog.look(60) == 0
+    catalog.read_all()
     assert catalog.find("y").name == "x"
     assert len(catalog.problems) == 1
     assert "starts will be slow" in catalog.problems[0]

@@ -11,6 +11,7 @@ from modules import paths, shared
 from ... import prompt
 from ...library.background import Background
 from ...library.catalog import Catalog
+from ...network.glance import glance
 from ...prompt import Prompt
 from ...session.host_model import HostModel
 from ...session.report import Report
@@ -42,7 +43,9 @@ class LiveLora:
         wanted = (tuple(options.folders()), options.allow_pickle())
         if self._catalog is None or wanted != self._wanted:
             cache = Path(paths.data_path, "cache", "live-lora")
-            self._catalog = Catalog(wanted[0], allow_pickle=wanted[1], cache=cache, guess=base_name)
+            self._catalog = Catalog(
+                wanted[0], allow_pickle=wanted[1], cache=cache, guess=base_name, glance=glance
+            )
             self._core, self._wanted = None, wanted
             if self._background is not None:
                 self.stop_indexing()

@@ -1,0 +1,70 @@
+"""One file: everything about it, its picture, and edits of its sidecar."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import APIRouter, HTTPException, Request, Response
+
+from ...errors import FileError
+from ...library import preview, sidecar
+from ...library.catalog import Catalog
+from ...library.walk import is_within
+from .. import cards
+from .answers import ASK_EACH_TIME, BODY, FOR_EVER, SAFE, answer, entry_of, tagged
+
+
+def add_files(
+    routes: APIRouter, catalog_of: Callable[[], Catalog], model_of: Callable[[], str | None]
+) -> None:
+    """Reading and writing, file by file."""
+    _add_reading(routes, catalog_of, model_of)
+    _add_editing(routes, catalog_of, model_of)
+
+
+def _add_reading(
+    routes: APIRouter, catalog_of: Callable[[], Catalog], model_of: Callable[[], str | None]
+) -> None:
+    @routes.get("/file/{id}")
+    def file(request: Request, id: str) -> Response:
+        """Everything about one file."""
+        return answer(request, cards.details(entry_of(catalog_of(), id), model_of()))
+
+    @routes.get("/preview/{id}")
+    def picture(request: Request, id: str, v: str = "", full: bool = False) -> Response:
+        """The thumbnail, or with `full=1` the picture itself; `v` is its version."""
+        catalog = catalog_of()
+        entry = entry_of(catalog, id)
+        current = v == str(preview.version(entry))
+        try:
+            found = (
+                preview.read(entry, catalog.folders)
+                if full
+                else preview.cached_thumbnail(entry, catalog.folders, catalog.cache)
+            )
+        except FileError as error:
+            raise HTTPException(404, str(error), SAFE) from error
+        return tagged(
+            request, found.content, found.media_type, FOR_EVER if current else ASK_EACH_TIME
+        )
+
+
+def _add_editing(
+    routes: APIRouter, catalog_of: Callable[[], Catalog], model_of: Callable[[], str | None]
+) -> None:
+    @routes.post("/file/{id}")
+    def edit(request: Request, id: str, changes: dict[str, Any] = BODY) -> Response:
+        """Writes fields of the sidecar; answers with the file's new details."""
+        catalog = catalog_of()
+        entry = entry_of(catalog, id)
+        if not is_within(
+            sidecar.beside(entry.path, ".json"), (*catalog.folders, entry.folder.path)
+        ):
+            raise HTTPException(403, "its .json is a link that leads out of the library", SAFE)
+        try:
+            cards.edit(entry, changes)
+        except (ValueError, FileError) as error:
+            raise HTTPException(422, str(error), SAFE) from error
+        catalog.notice([id])
+        return answer(request, cards.details(entry_of(catalog, id), model_of()))
