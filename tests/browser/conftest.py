@@ -155,8 +155,10 @@ def serve(route: Route, loras: list[dict[str, Any]]) -> None:
     address = route.request.url
     if not address.startswith((LOCAL, "data:", "blob:")):
         route.abort()
-    elif address.endswith(("/live-lora/library", "/live-lora/refresh")):
-        route.fulfill(json={"loras": loras, "model": {"base": "SD1"}})
+    elif "/live-lora/library?" in address or "/live-lora/refresh?" in address:
+        known = "since=1" in address and "refresh" not in address
+        facts = {"since": "1", "read": len(loras), "files": len(loras), "model": {"base": "SD1"}}
+        route.fulfill(json={**facts, "all": not known, "loras": [] if known else loras})
     elif "/live-lora/preview/" in address:
         route.fulfill(body=PIXEL, content_type="image/png")
     else:

@@ -32,5 +32,5 @@ for (const { about, files, find, nearest } of GROUPS)
     for (const [name, expected] of Object.entries(find))
       assert.deepEqual(names(library.resolve(name)), expected, name);
     for (const [name, expected] of Object.entries(nearest))
-      assert.deepEqual(library.nearest(name), expected, name);
+      assert.deepEqual(library.names.nearest(name), expected, name);
   });

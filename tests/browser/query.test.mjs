@@ -78,6 +78,6 @@ test("a name leads to one file, to several, or to none with the nearest", () => 
     assert.equal(library.resolve(name).row?.id, id, name);
   assert.equal(ids(library.resolve("same").candidates), "45");
   assert.deepEqual(library.resolve("nothing"), {});
-  assert.deepEqual(library.nearest("Gibli_v2"), ["Ghibli_v2"]);
-  assert.deepEqual(library.nearest("zzzz"), []);
+  assert.deepEqual(library.names.nearest("Gibli_v2"), ["Ghibli_v2"]);
+  assert.deepEqual(library.names.nearest("zzzz"), []);
 });

@@ -459,7 +459,7 @@ def test_a_narrow_page_does_not_scroll_sideways(visit: Open, scheme: str) -> Non
 
 def test_says_so_when_the_server_does_not_answer(page: Page) -> None:
     tab = library(page)
-    page.route("**/live-lora/refresh", lambda route: route.abort())
+    page.route("**/live-lora/refresh?*", lambda route: route.abort())
     tab.get_by_role("button", name="Refresh").click()
     expect(tab.get_by_text("The server is not responding")).to_be_visible()
     tab.get_by_role("button", name="Try again").click()
@@ -477,7 +477,7 @@ def test_a_library_that_changed_while_the_tab_was_hidden(page: Page) -> None:
     expect(card(tab, "sharp")).to_be_visible()
     open_tab(page, "txt2img")
     few = [lora("only one")]
-    page.route("**/live-lora/library", lambda route: route.fulfill(json={"loras": few}))
+    page.route("**/live-lora/library?*", lambda route: route.fulfill(json={"loras": few}))
     page.evaluate("liveLora.library.load()")
     tab = library(page)
     expect(card(tab, "only one")).to_be_visible()

@@ -7,18 +7,27 @@ function address(path) {
   return new URL(path, ROOT).href;
 }
 
-/** The whole index. @throws {Error} with a sentence for the user */
-export function fetchLibrary() {
-  return json("library");
+/**
+ * The whole index, or what changed since an answer before.
+ * @param {string} [since] @param {string[]} [look] ids of files in sight
+ * @throws {Error} with a sentence for the user
+ */
+export function fetchLibrary(since, look = []) {
+  return json(`library?${new URLSearchParams({ ...(since && { since }), look: look.join(",") })}`);
 }
 
 /** The same after the server has looked at its folders again. */
-export function refreshLibrary() {
-  return json("refresh", {
-    method: "POST",
+export function refreshLibrary(since = "") {
+  return json(`refresh?${new URLSearchParams({ since })}`, written({}));
+}
+
+/** A request that writes: JSON, which no other site can send. */
+function written(content, method = "POST") {
+  return {
+    method,
     headers: { "Content-Type": "application/json" },
-    body: "{}",
-  });
+    body: JSON.stringify(content),
+  };
 }
 
 /** A picture's address; its version makes a new picture a new address. */
@@ -31,7 +40,7 @@ async function json(path, options) {
     throw new Error("The server is not responding. Is the program still running?", { cause });
   });
   if (!answer.ok) throw new Error(await reason(answer));
-  return { etag: answer.headers.get("ETag"), ...(await answer.json()) };
+  return answer.json();
 }
 
 async function reason(answer) {

@@ -11,7 +11,7 @@ export class Card {
    * @param {{toggle(row, replace): void, weigh(row, value): void, weightOf(row): number}} actions
    */
   constructor(row, actions) {
-    Object.assign(this, { row, actions });
+    Object.assign(this, { row, actions, stamp: row.stamp });
     this.pick = h("button", {
       type: "button",
       class: "live-lora-pick",

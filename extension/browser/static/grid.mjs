@@ -39,6 +39,7 @@ export class VirtualGrid {
 
   /** Shows other items, from the top, or (`stay`) where the old ones were scrolled to. */
   show(items, stay = false) {
+    if (stay && this.height && same(items, this.items)) return this.renew();
     const { scrollTop } = this.element;
     const focused = this.element.contains(document.activeElement);
     this.items = items;
@@ -47,6 +48,20 @@ export class VirtualGrid {
     this.element.scrollTop = stay ? scrollTop : 0;
     this.render();
     if (focused && items.length) this.focus(this.current);
+  }
+
+  /** Other cards for the items that changed. */
+  renew() {
+    for (const [at, cell] of this.cells) {
+      if (cell.stamp === this.items[at].stamp) continue;
+      const focused = cell.element.contains(document.activeElement);
+      const renewed = this.makeCell(this.items[at]);
+      set(renewed.element, "aria-colindex", cell.element.getAttribute("aria-colindex"));
+      renewed.reachable(at === this.current);
+      cell.element.replaceWith(renewed.element);
+      this.cells.set(at, renewed);
+      if (focused) renewed.focus();
+    }
   }
 
   /** Every existing card, for those whose look depends on more than their item. */
@@ -204,6 +219,10 @@ export class VirtualGrid {
     else if (top + this.height > scrollTop + clientHeight)
       this.element.scrollTop = top + this.height - clientHeight;
   }
+}
+
+function same(items, others) {
+  return items.length === others.length && items.every((item, at) => item === others[at]);
 }
 
 /** The least width of a card with its gap, as the style sheet says it. */

@@ -2,17 +2,22 @@
 
 import { fetchLibrary, refreshLibrary } from "./api.mjs";
 import { Names } from "./names.mjs";
-import { searchable } from "./query.mjs";
+import { Nearest } from "./nearest.mjs";
+import { complete } from "./rows.mjs";
 import { addsWords } from "./settings.mjs";
 
-const LATER = 1500; // ms until files that the server has not looked at yet are asked for again
+const WHILE_READING = 1000; // ms between two questions
+const AT_REST = 5000;
 
 export class Library {
   constructor() {
     this.listeners = new Set();
     this.state = "loading";
     this.error = "";
-    this.take({});
+    this.read = this.files = 0;
+    this.near = new Nearest(() => this.tell());
+    this.inSight = () => [];
+    this.replace({});
   }
 
   /** Calls back now and after every change; returns what ends that. */
@@ -23,11 +28,11 @@ export class Library {
   }
 
   load() {
-    return this.get(fetchLibrary);
+    return this.get(() => fetchLibrary());
   }
 
   refresh() {
-    return this.get(refreshLibrary);
+    return this.get(() => refreshLibrary(this.since));
   }
 
   /**
@@ -40,9 +45,9 @@ export class Library {
     return found.length === 1 ? { row: found[0] } : { candidates: found };
   }
 
-  /** The names that look most like `name`. @returns {string[]} */
+  /** The names that look most like `name`, or null until that is known: listeners then hear. */
   nearest(name) {
-    return this.names.nearest(name);
+    return this.near.of(name);
   }
 
   /** The trigger words that go in and out of a prompt with this LoRA's tag; "" where none do. */
@@ -50,21 +55,36 @@ export class Library {
     return addsWords() ? (this.resolve(name).row?.words ?? "") : "";
   }
 
-  /** Asks again, without a word, if what is known is older than so many ms. */
-  freshen(age) {
-    if (this.state !== "ready" || Date.now() - this.since < age) return;
-    this.since = Date.now();
-    fetchLibrary().then(
-      (answer) => this.replace(answer),
-      () => {},
-    ); // the next one may succeed
+  /** Asks for what changed, again and again while the page is in sight. */
+  keepFresh() {
+    const again = () => {
+      const pause = this.read < this.files ? WHILE_READING : AT_REST;
+      this.timer = setTimeout(() => this.freshen().finally(again), pause);
+    };
+    again();
+    document.addEventListener("visibilitychange", () => this.freshen());
+  }
+
+  /** Asks once, without a word where that fails: the next one may succeed. */
+  async freshen() {
+    if (this.state !== "ready" || this.asking || document.visibilityState === "hidden") return;
+    this.asking = true;
+    try {
+      this.take(await fetchLibrary(this.since, this.inSight()));
+    } catch {
+      // the server is busy or gone; what is known stays
+    } finally {
+      this.asking = false;
+    }
   }
 
   async get(fetching) {
     this.state = "loading";
     this.tell();
     try {
-      this.replace(await fetching(), "ready");
+      const answer = await fetching();
+      this.state = "ready";
+      this.take(answer, true);
     } catch (error) {
       this.state = "failed";
       this.error = error.message;
@@ -72,53 +92,55 @@ export class Library {
     }
   }
 
-  /** Takes an answer in; the same one again changes nothing. */
-  replace(answer, state = this.state) {
-    const same = state === this.state && answer.etag && answer.etag === this.etag;
-    this.since = Date.now();
-    this.state = state;
-    if (!same) this.take(answer);
-    if (!same) this.tell();
-    if (answer.pending) setTimeout(() => this.freshen(0), LATER);
+  /** Takes an answer in: the whole library, or what changed; listeners hear where anything did. */
+  take(answer, always = false) {
+    const { all = true, loras = [], gone = [], read = 0, files = 0, since } = answer;
+    const moved = read !== this.read || files !== this.files;
+    Object.assign(this, { since, read, files });
+    if (all) this.replace(answer);
+    else if (loras.length || gone.length) this.change(answer);
+    if (always || all || moved || loras.length || gone.length) this.tell();
   }
 
-  take({ loras = [], label = "", model = null, etag = null }) {
-    this.etag = etag;
-    this.rows = loras.map((row) => complete(row, label));
+  replace({ loras = [], label = "", model = null }) {
     this.model = model;
+    this.rows = loras.map((row) => complete(row, label));
+    this.byId = new Map(this.rows.map((row) => [row.id, row]));
     this.names = new Names(this.rows);
+    this.near.forget(this.names);
+  }
+
+  /** Rows stay the same objects, so that whoever sorted them need not do it again. */
+  change({ loras, gone, label, model }) {
+    this.model = model;
+    for (const id of gone) this.drop(id);
+    const renamed = loras.filter((sent) => this.put(complete(sent, label))).length;
+    if (gone.length || renamed) this.rows = [...this.byId.values()];
+    if (gone.length || renamed) this.near.forget(this.names);
+  }
+
+  /** True where the row is new, or answers to other names than before. */
+  put(row) {
+    const known = this.byId.get(row.id);
+    if (known && known.alias === row.alias && known.name === row.name) {
+      Object.assign(known, row);
+      return false;
+    }
+    if (known) this.names.remove(known);
+    const kept = known ? Object.assign(known, row) : row;
+    this.names.add(kept);
+    this.byId.set(row.id, kept);
+    return true;
+  }
+
+  drop(id) {
+    const row = this.byId.get(id);
+    if (!row) return;
+    this.byId.delete(id);
+    this.names.remove(row);
   }
 
   tell() {
     for (const listener of this.listeners) listener(this);
   }
-}
-
-/** Keys the server left out, and what is searched. */
-function complete(row, label) {
-  const { name, stem = name, alias = null, words = "", triggers = [], tags = [] } = row;
-  const folder = row.folder ?? "";
-  const relative = row.relative ?? (folder ? `${folder}/${stem}` : stem);
-  const haystack = searchable(
-    [name, stem, alias ?? "", folder, words, ...triggers, ...tags].join("\n"),
-  );
-  return {
-    base: "Unknown",
-    size: 0,
-    mtime: 0,
-    weight: null,
-    preview: null,
-    misfit: null,
-    error: null,
-    label,
-    ...row,
-    stem,
-    alias,
-    folder,
-    relative,
-    words,
-    triggers,
-    haystack,
-    title: searchable(name),
-  };
 }

@@ -9,8 +9,8 @@ import { Targets } from "./targets.mjs";
 
 const STYLES = ["page.css", "cards.css", "rows.css", "narrow.css"];
 const MOUNT = "live-lora-tab";
+const MOST_IN_SIGHT = 100;
 const PAUSE = 40; // ms between the page's changes and our look at them
-const STALE = 30000; // ms after which a change of a prompt asks whether files or model changed
 
 /** Once per page, however often this file is loaded. */
 globalThis.liveLora ??= start();
@@ -31,9 +31,19 @@ function start() {
   look();
   observe(look);
   Promise.all(STYLES.map(addStyle)).then(() => library.load()); // cards are measured: styled ones
-  targets.watch(() => library.freshen(STALE));
-  globalThis.onOptionsChanged?.(() => library.freshen(0)); // the webui's: perhaps the checkpoint
+  library.inSight = () => inSight(tab, targets, library);
+  library.keepFresh();
+  globalThis.onOptionsChanged?.(() => library.freshen()); // the webui's: perhaps the checkpoint
   return { library, targets, tab };
+}
+
+/** The ids of the files that somebody sees: cards on the screen, and names in prompts. */
+function inSight(tab, targets, library) {
+  const named = targets.boxes.flatMap(({ tags }) =>
+    tags.map(({ name }) => library.resolve(name).row?.id),
+  );
+  const ids = [...named, ...tab.visibleIds()].filter(Boolean);
+  return [...new Set(ids)].slice(0, MOST_IN_SIGHT);
 }
 
 /** Resolves when the style sheet is there, or is known not to come. */

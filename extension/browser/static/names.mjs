@@ -9,13 +9,41 @@ const SUGGESTED = 3;
 const LONGEST = 199;
 const ALIKE = 0.6; // difflib's
 
-/** The names that rows answer to. Tables are made when first needed. */
+const PORTION = 200; // names compared between two looks at the clock
+
+/** The names that rows answer to. */
 export class Names {
   /** @param {Row[]} rows */
   constructor(rows) {
-    this.rows = rows;
-    this.tables = new Map();
-    this.suggestions = new Map();
+    this.tables = KINDS.map(() => new Map());
+    this.folded = KINDS.map(() => new Map());
+    for (const row of rows) this.add(row);
+  }
+
+  add(row) {
+    this.enter(row, (table, name) => {
+      const found = table.get(name);
+      if (found) found.push(row);
+      else table.set(name, [row]);
+    });
+  }
+
+  remove(row) {
+    this.enter(row, (table, name) => {
+      const left = (table.get(name) ?? []).filter((one) => one !== row);
+      if (left.length) table.set(name, left);
+      else table.delete(name);
+    });
+  }
+
+  enter(row, change) {
+    this.written = null;
+    KINDS.forEach((nameOf, at) => {
+      const name = nameOf(row);
+      if (!name) return;
+      change(this.tables[at], name);
+      change(this.folded[at], fold(name));
+    });
   }
 
   /**
@@ -26,16 +54,10 @@ export class Names {
    */
   find(name) {
     for (const spelled of new Set([name, name.replaceAll("\\", "/")])) {
-      const found = this.lookUp(spelled, asItIs) ?? this.lookUp(fold(spelled), fold);
+      const found = first(this.tables, spelled) ?? first(this.folded, fold(spelled));
       if (found) return found;
     }
     return [];
-  }
-
-  lookUp(name, key) {
-    if (!this.tables.has(key)) this.tables.set(key, nameTables(this.rows, key));
-    const tables = this.tables.get(key);
-    return tables.map((table) => table.get(name)).find(Boolean);
   }
 
   /**
@@ -43,18 +65,28 @@ export class Names {
    * folder is left out of the comparison: what is in the same one is not alike for that.
    */
   nearest(name) {
-    if (!this.suggestions.has(name)) this.suggestions.set(name, this.suggest(name));
-    return this.suggestions.get(name);
+    const steps = this.suggesting(name);
+    for (;;) {
+      const { done, value } = steps.next();
+      if (done) return value;
+    }
   }
 
-  suggest(name) {
-    this.written ??= writtenNames(this.rows);
+  /** The same in many small steps. */
+  *suggesting(name) {
+    this.written ??= writtenNames(this.folded, this.tables);
+    const { written } = this;
     const file = name.replaceAll("\\", "/").replace(/^.*\//s, "");
     const wanted = fold([...file].slice(0, LONGEST).join(""));
-    const known = [...this.written.keys()];
-    const within = known.filter((own) => contain(own, wanted)).sort(byLength);
-    const found = [...closeMatches(wanted, known, SUGGESTED), ...within];
-    const names = found.flatMap((own) => this.written.get(own));
+    const scored = [];
+    let count = 0;
+    for (const known of written.keys()) {
+      score(known, wanted, scored);
+      count += 1;
+      if (count % PORTION === 0) yield;
+    }
+    const within = [...written.keys()].filter((own) => contain(own, wanted)).sort(byLength);
+    const names = [...best(scored, SUGGESTED), ...within].flatMap((own) => written.get(own));
     return [...new Set(names)].slice(0, SUGGESTED);
   }
 }
@@ -64,41 +96,35 @@ function fold(name) {
   return name.normalize("NFC").toLowerCase().toUpperCase().toLowerCase().normalize("NFC");
 }
 
-function asItIs(name) {
-  return name;
-}
+const bare = ({ relative }) => relative.replace(/\.[^./]*$/, "");
+const KINDS = [
+  ({ relative }) => relative,
+  ({ stem }) => stem,
+  bare,
+  ({ relative }) => relative.replace(/^.*\//s, ""),
+  ({ label, relative }) => label && `${label}/${relative}`,
+  (row) => row.label && `${row.label}/${bare(row)}`,
+  ({ alias }) => alias,
+];
+const STEM = 1;
+const ALIAS = 6;
 
-/** One table per kind of name, in the order they are tried. */
-function nameTables(rows, key) {
-  const bare = ({ relative }) => relative.replace(/\.[^./]*$/, "");
-  const kinds = [
-    ({ relative }) => relative,
-    ({ stem }) => stem,
-    bare,
-    ({ relative }) => relative.replace(/^.*\//s, ""),
-    ({ label, relative }) => label && `${label}/${relative}`,
-    (row) => row.label && `${row.label}/${bare(row)}`,
-    ({ alias }) => alias,
-  ];
-  return kinds.map((nameOf) => table(rows, (row) => (nameOf(row) ? key(nameOf(row)) : null)));
-}
-
-function table(rows, nameOf) {
-  const found = new Map();
-  for (const row of rows) {
-    const name = nameOf(row);
-    if (found.has(name)) found.get(name).push(row);
-    else if (name !== null) found.set(name, [row]);
-  }
-  return found;
+function first(tables, name) {
+  return tables.map((table) => table.get(name)).find(Boolean);
 }
 
 /** Folded stem or alias -> what to write for it; for a stem, the names of its files. */
-function writtenNames(rows) {
+function writtenNames(folded, tables) {
   const written = new Map();
-  const add = (key, name) => written.set(key, [...(written.get(key) ?? []), name]);
-  for (const { stem, name } of rows) add(fold(stem), name);
-  for (const { alias } of rows) if (alias) add(fold(alias), alias);
+  for (const [key, rows] of folded[STEM])
+    written.set(
+      key,
+      rows.map(({ name }) => name),
+    );
+  for (const alias of tables[ALIAS].keys()) {
+    const key = fold(alias);
+    written.set(key, [...(written.get(key) ?? []), alias]);
+  }
   return written;
 }
 
@@ -122,12 +148,17 @@ function byCodePoints(a, b) {
 
 /** Python's difflib.get_close_matches: the best first, of equal ones the last by name. */
 export function closeMatches(word, known, most) {
-  const wanted = [...word];
   const scored = [];
-  for (const name of known) {
-    const score = ratio([...name], wanted);
-    if (score >= ALIKE) scored.push({ name, score });
-  }
+  for (const name of known) score(name, word, scored);
+  return best(scored, most);
+}
+
+function score(name, wanted, scored) {
+  const found = ratio([...name], [...wanted]);
+  if (found >= ALIKE) scored.push({ name, score: found });
+}
+
+function best(scored, most) {
   scored.sort((a, b) => b.score - a.score || byCodePoints(b.name, a.name));
   return scored.slice(0, most).map(({ name }) => name);
 }
@@ -136,6 +167,7 @@ export function closeMatches(word, known, most) {
 function ratio(a, b) {
   const both = a.length + b.length;
   if (both === 0) return 1;
+  if (2 * Math.min(a.length, b.length) < ALIKE * both) return 0;
   if (2 * inCommon(a, b) < ALIKE * both) return 0; // it cannot be more
   return (2 * matching(a, 0, a.length, b, 0, b.length)) / both;
 }

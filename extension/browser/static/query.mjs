@@ -3,12 +3,22 @@
 /**
  * @typedef {{id: string, name: string, stem: string, alias: string | null, folder: string,
  *   relative: string, label: string, base: string, size: number, mtime: number, weight: number | null,
- *   words: string, triggers: string[], preview: number | null, misfit: string | null,
- *   error: string | null, haystack: string, title: string}} Row
+ *   words: string, triggers: string[], tags: string[], preview: number | null,
+ *   misfit: string | null, error: string | null, algorithm: string, unread: boolean,
+ *   haystack: string, title: string, key: string}} Row
  */
 
 const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
-const byName = (a, b) => collator.compare(a.name, b.name);
+const byName = (a, b) => (a.key < b.key ? -1 : Number(a.key > b.key));
+
+/**
+ * What names are sorted by, compared as it stands: as people do, numbers by their value. A collator
+ * gives much the same and takes a second for 50,000 names; this takes a thirtieth.
+ */
+export function sortKey(name) {
+  const plain = name.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
+  return plain.replace(/\d+/g, (digits) => digits.padStart(12, "0"));
+}
 
 export const ORDERS = {
   name: { label: "Name", compare: byName },
@@ -16,7 +26,7 @@ export const ORDERS = {
   oldest: { label: "Oldest", compare: (a, b) => a.mtime - b.mtime || byName(a, b) },
   folder: {
     label: "Folder",
-    compare: (a, b) => collator.compare(a.folder, b.folder) || byName(a, b),
+    compare: (a, b) => (a.folder === b.folder ? byName(a, b) : a.folder < b.folder ? -1 : 1),
   },
   size: { label: "Largest", compare: (a, b) => b.size - a.size || byName(a, b) },
 };
@@ -37,13 +47,18 @@ export function searchable(text) {
 export function search(rows, { text = "", folder = "", base = "" }) {
   const words = searchable(text).split(/\s+/).filter(Boolean);
   const found = rows.filter(
-    (row) => inFolder(row, folder) && (!base || row.base === base) && holds(row.haystack, words),
+    (row) => inFolder(row, folder) && isFor(row, base) && holds(row.haystack, words),
   );
   if (words.length === 0) return found;
   return [
     ...found.filter((row) => holds(row.title, words)),
     ...found.filter((row) => !holds(row.title, words)),
   ];
+}
+
+/** What nobody knows may be for any. */
+function isFor(row, base) {
+  return !base || row.base === base || row.base === "Unknown";
 }
 
 function holds(haystack, words) {

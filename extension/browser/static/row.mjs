@@ -120,7 +120,7 @@ export class ActiveRow {
       return this.complain("Several files have this name. Choose one:", names);
     }
     if (this.tag.args.some(({ key }) => key === "hash")) return this.complain("");
-    const near = this.library.nearest(this.tag.name);
+    const near = this.library.nearest(this.tag.name) ?? [];
     return this.complain(
       near.length ? "No LoRA has this name. Did you mean:" : "No LoRA has this name.",
       near,

@@ -61,6 +61,7 @@ export class Tab {
       h("label", {}, "Add to ", this.target),
       words,
       this.toolbar.count,
+      this.toolbar.progress,
     );
   }
 
@@ -78,6 +79,7 @@ export class Tab {
     const { rows } = this.library;
     const found = search(this.inOrder(rows), this.toolbar.query);
     this.toolbar.showCount(found.length, rows.length);
+    this.toolbar.showProgress(this.library);
     this.grid.show(found, stay);
     if (rows.length === 0)
       this.say("No LoRA files found. Put .safetensors files into models/Lora, then press Refresh.");
@@ -92,6 +94,12 @@ export class Tab {
     if (this.ordered.rows !== rows || this.ordered.key !== key)
       this.ordered = { rows, key, list: [...rows].sort(ORDERS[key].compare) };
     return this.ordered.list;
+  }
+
+  /** The files whose cards are on the screen now. */
+  visibleIds() {
+    if (this.element.clientWidth === 0) return [];
+    return this.grid.visible.map(({ row }) => row.id);
   }
 
   say(message, action) {

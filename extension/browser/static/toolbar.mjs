@@ -26,6 +26,7 @@ export class Toolbar {
     );
     this.bases = h("div", { role: "group", "aria-label": "Base model", class: "live-lora-bases" });
     this.count = h("span", { role: "status", class: "live-lora-count" });
+    this.progress = h("span", { class: "live-lora-progress", hidden: true });
     this.element = h("div", { class: "live-lora-toolbar" }, this.first(), this.bases);
     this.search.addEventListener("input", () => actions.changed());
     this.search.addEventListener("keydown", (event) => this.escape(event));
@@ -100,6 +101,13 @@ export class Toolbar {
 
   showCount(shown, total) {
     say(this.count, shown === total ? `${total} LoRAs` : `${shown} of ${total} LoRAs`);
+  }
+
+  /** How far the server's reading is; not read out at every step. */
+  showProgress({ read, files }) {
+    this.progress.hidden = read >= files;
+    const [done, all] = [read, files].map((count) => count.toLocaleString("en"));
+    say(this.progress, `${done} of ${all} read`);
   }
 
   busy(yes) {
