@@ -74,6 +74,7 @@ MENDED = {
     ),
     "T4 pages on other ports and hosts write, draw and stop": (
         "browser/test_app.py::test_other_pages_can_do_nothing"
+    ),
     "T1 typing becomes slow with a large library": (
         "browser/test_modules.py::test_modules_under_node"  # nearest.test.mjs
     ),
@@ -85,9 +86,6 @@ MENDED = {
     ),
     "T3 changes inside a file are never noticed": (
         "browser/test_routes.py::test_only_what_changed_is_sent"
-    ),
-    "T4 pages on other ports write, draw and stop": (
-        "browser/test_app.py::test_other_pages_of_this_machine_can_do_nothing"
     ),
     "T4 the guard, case by case": "app/test_guard.py::test_who_may_ask",
     "T5 previews fill the disk": "browser/test_app.py::test_previews_leave_nothing_on_the_disk",

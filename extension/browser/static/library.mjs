@@ -111,7 +111,7 @@ export class Library {
   }
 
   /** Rows stay the same objects, so that whoever sorted them need not do it again. */
-  change({ loras, gone, label, model }) {
+  change({ loras = [], gone = [], label, model = null }) {
     this.model = model;
     for (const id of gone) this.drop(id);
     const renamed = loras.filter((sent) => this.put(complete(sent, label))).length;
