@@ -21,7 +21,9 @@ alone (wrapping.py) and leads to the method of its name in job.py; by the *netwo
         parse_extra_network_prompts (wrapper)
             takes our tags out of the prompts and puts a fingerprint of them into the key of the
             cond cache (batch_tags.py); opens the files, for the first pass and for hires fix
-            (sampling_pass.py); shows problems (notices.py) and writes hashes (infotext.py)
+            (sampling_pass.py);
+            binds tags to regions where Regional Prompter is on (regional_prompter.py); shows
+            problems (notices.py) and writes hashes (infotext.py)
         activate (network)
             only for a p that the script has not seen (fallback.py)
         setup_conds (wrapper)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from . import batch_tags, infotext, job_options, models, notices, options
+from . import batch_tags, infotext, job_options, models, notices, options, regional_prompter
 from .conds import Encoder
 from .sampling_pass import Pass
 from .state import LIVE
@@ -96,7 +96,9 @@ class Job:
 
     def read(self, first: tuple[Any, Any], hires: tuple[Any, Any] | None) -> None:
         """Starts a batch: prompts and negatives of its passes, with tags. Raises StrictError."""
-        self.first, self.hires = Pass(*first), Pass(*hires) if hires else None
+        regions = regional_prompter.regions_of(self.p)
+        self.first = Pass(*first, regions)
+        self.hires = Pass(*hires, regions) if hires else None
         self._bound = None
         if not self.p.disable_extra_networks:
             self.follow_checkpoint()

@@ -16,14 +16,19 @@ from ...session.run import Run
 from ...session.session import Core
 from . import bundled
 from .batch_rows import BatchRows, progress_of
+from .regional_prompter import Regions
 from .state import LIVE
 
 
 class Pass:
     """The pictures of one batch in one pass; entered around encoding and around sampling."""
 
-    def __init__(self, prompts: Sequence[str], negatives: Sequence[str]) -> None:
-        self.prompts = [LIVE.parse(one) for one in prompts]
+    def __init__(
+        self, prompts: Sequence[str], negatives: Sequence[str], regions: Regions | None = None
+    ) -> None:
+        self.regions = regions
+        read = [LIVE.parse(one) for one in prompts]
+        self.prompts = read if regions is None else [regions.scoped(one) for one in read]
         self.negatives = [LIVE.parse(one, negative=True) for one in negatives]
         self.run: Run | None = None
         self.encoded = False  # whether a text encoder ran: not if the webui had the conds cached
@@ -105,11 +110,12 @@ class Pass:
     def fingerprint(self) -> str:
         """Differs where a text encoder may be changed differently: goes into the cond cache's key.
 
-        All prompts as written, and which files they led to, as they are now.
+        All prompts as written, which files they led to, as they are now, and whether by region.
         """
         files = [] if self.run is None else [entry.identity for entry, _ in self.run.files]
         written = [p.source for p in (*self.prompts, *self.negatives)]
-        return hashlib.sha256(repr((written, files)).encode()).hexdigest()[:16]
+        regions = "" if self.regions is None else self.regions.te
+        return hashlib.sha256(repr((written, files, regions)).encode()).hexdigest()[:16]
 
     @property
     def reports(self) -> list[Report]:

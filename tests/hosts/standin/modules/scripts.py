@@ -35,6 +35,7 @@ class Runner:
 
     def __init__(self, *scripts, args=()):
         self.scripts, self.args = scripts, args
+        self.alwayson_scripts = scripts
 
     def run(self, method, p, **kwargs):
         for script in self.scripts:
