@@ -14,7 +14,15 @@ from live_lora.network import Unused
 PACKAGE = Path(__file__).parent.parent / "extension"
 CODES = set(get_args(Code))
 # Where the code stands among the arguments of what is refused.
-PLACES = {"ModuleError": 0, "FileError": 0, "ResolveError": 0, "Unused": 1, "_drop": 1}
+PLACES = {
+    "ModuleError": 0,
+    "FileError": 0,
+    "ResolveError": 0,
+    "OnlineError": 0,
+    "Unused": 1,
+    "_drop": 1,
+}
+RETURNED = ("Code", "tuple[Code, str]")
 
 
 def nodes() -> Iterator[ast.AST]:
@@ -27,9 +35,11 @@ def called(node: ast.Call) -> str:
 
 
 def written(node: ast.expr | None) -> Iterator[str]:
-    """The text of a constant, or of both ends of a choice."""
+    """The text of a constant, of the first of several, or of both ends of a choice."""
     if isinstance(node, ast.IfExp):
         yield from (*written(node.body), *written(node.orelse))
+    elif isinstance(node, ast.Tuple):
+        yield from written(node.elts[0])
     elif isinstance(node, ast.Constant):
         yield str(node.value)
 
@@ -45,7 +55,9 @@ def codes_of(node: ast.AST) -> Iterator[str]:
             yield from CODES.intersection(*[written(node.args[0])] if node.args else [()])
     elif isinstance(node, ast.AnnAssign) and "Code" in ast.unparse(node.annotation):
         yield from CODES.intersection(written(node.value))
-    elif isinstance(node, ast.FunctionDef) and node.returns and ast.unparse(node.returns) == "Code":
+    elif (
+        isinstance(node, ast.FunctionDef) and node.returns and ast.unparse(node.returns) in RETURNED
+    ):
         yield from (text for part in ast.walk(node) if isinstance(part, ast.Return)
                     for text in written(part.value))  # fmt: skip
     elif isinstance(node, ast.arguments) and "Code" in ast.unparse(node):
