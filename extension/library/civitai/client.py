@@ -83,7 +83,7 @@ class CivitaiClient:
         """The bytes of an example picture, from wherever the site keeps them; OnlineError."""
         until = time.monotonic() + self._seconds
         with self.transport.open(Asked(url), self.access.host, until, self.stopped) as answer:
-            _demand_success(answer, self.access.host)
+            demand_success(answer, self.access.host)
             return read_all(answer, LARGEST_PICTURE)
 
     def _found(self, path: str) -> dict[str, Any] | None:
@@ -107,7 +107,7 @@ class CivitaiClient:
         with self.transport.open(asked, site, until, self.stopped) as answer:
             if answer.status == 404:
                 return None
-            _demand_success(answer, site)
+            demand_success(answer, site)
             return read_json(answer, LARGEST)
 
     def _tried(self, ask: Callable[[], Any]) -> Any:
@@ -125,7 +125,7 @@ class CivitaiClient:
         raise AssertionError("the last try returns or raises")
 
 
-def _demand_success(answer: Any, site: Origin) -> None:
+def demand_success(answer: Any, site: Origin) -> None:
     """OnlineError for a status that is none; `no-answer` where another try may help."""
     status = answer.status
     if status == 200:

@@ -82,6 +82,7 @@ class Transport:
         try:
             yield answer
         finally:
+            answer.close()
             connection.close()
 
     def _followed(
@@ -159,12 +160,17 @@ class _Timed(io.RawIOBase):
 
     def __init__(self, sock: socket.socket, patience: float, until: float, stopped: Stopped):
         self._sock = sock
+        self._held = sock.makefile("rb", buffering=0)  # the connection closes before the answer
         self._patience = patience
         self._until = until
         self._stopped = stopped
 
     def makefile(self, *_: Any) -> io.BufferedReader:
         return io.BufferedReader(self)
+
+    def close(self) -> None:
+        self._held.close()
+        super().close()
 
     def readable(self) -> bool:
         return True
