@@ -20,19 +20,26 @@ PATIENCE = 10.0  # seconds
 def exclusive(root: Path) -> Iterator[None]:
     """FileError where another program does not let go; OSError where nothing can be written."""
     (root / BIN).mkdir(exist_ok=True)
-    handle = os.open(root / BIN / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+    with locked(root / BIN / LOCK, root):
+        yield
+
+
+@contextmanager
+def locked(path: Path, told: Path | None = None) -> Iterator[None]:
+    """Holds the lock of this file, which is made; errors are about `told`. FileError, OSError."""
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     try:
         until = time.monotonic() + PATIENCE
-        while not _locked(handle):
+        while not _is_taken(handle):
             if time.monotonic() > until:
-                raise FileError("place", root, "another program is moving files in it: try later")
+                raise FileError("place", told or path, "another program is writing: try later")
             time.sleep(0.05)
         yield
     finally:
         os.close(handle)
 
 
-def _locked(handle: int) -> bool:
+def _is_taken(handle: int) -> bool:
     """Whether the lock is ours now; on disks that know no locks it always is."""
     try:
         if sys.platform == "win32":

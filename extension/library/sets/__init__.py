@@ -1,0 +1,1 @@
+"""Sets: LoRAs with their weights and words, under a name."""
