@@ -24,6 +24,7 @@ SUFFIXES = (".json", ".civitai.info", ".txt", ".description.txt")
 LARGEST = 4 << 20  # bytes of a sidecar that are read
 LONGEST_TEXT = 1000  # characters, in a list of all files
 MOST_WORDS = 20
+OURS = "live lora"  # our key in files of others
 FIELDS: Mapping[str, str] = {  # ours -> the webui's
     "description": "description",
     "sd_version": "sd version",
@@ -39,8 +40,8 @@ class Sidecar:
     """What is written beside a file; empty texts and None where nothing is.
 
     `preferred_weight` is None where the user set none (the webui writes 0 then).
-    `trigger_words` and `civitai` (model, version, base, url, tags, …) come from `.civitai.info`.
-    `problems` says what could not be read.
+    `trigger_words` and `civitai` (model, version, base, url, tags, …) come from `.civitai.info`;
+    `tags` are the user's own. `problems` says what could not be read.
     """
 
     description: str = ""
@@ -51,6 +52,7 @@ class Sidecar:
     notes: str = ""
     trigger_words: tuple[str, ...] = ()
     civitai: Mapping[str, Any] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
 
 
@@ -72,7 +74,7 @@ def summary_of(sidecar: Sidecar) -> SidecarSummary:
         sidecar.activation_text[:LONGEST_TEXT],
         sidecar.sd_version[:LONGEST_TEXT],
         sidecar.trigger_words[:MOST_WORDS],
-        tuple(sidecar.civitai.get("tags", ()))[:MOST_WORDS],
+        tuple(dict.fromkeys((*sidecar.tags, *sidecar.civitai.get("tags", ()))))[:MOST_WORDS],
     )
 
 
@@ -97,6 +99,7 @@ def read(path: Path, roots: Sequence[Path] = ()) -> Sidecar:
         notes=_text(own, "notes"),
         trigger_words=_texts(words),
         civitai=_civitai(civitai),
+        tags=_own_tags(own),
         problems=tuple(problems),
     )
 
@@ -109,6 +112,19 @@ def write(path: Path, changes: Mapping[str, str | float | None]) -> None:
     target = beside(path, ".json").resolve()
     content = _existing(target)
     content.update({FIELDS[name]: _written(name, value) for name, value in changes.items()})
+    _rewrite(target, content)
+
+
+def write_own(path: Path, changes: Mapping[str, Any]) -> None:
+    """Sets what the webui has no field for, under our key in `name.json`. FileError."""
+    target = beside(path, ".json").resolve()
+    content = _existing(target)
+    kept = content.get(OURS)
+    content[OURS] = (kept if isinstance(kept, dict) else {}) | dict(changes)
+    _rewrite(target, content)
+
+
+def _rewrite(target: Path, content: Mapping[str, Any]) -> None:
     try:
         replace(target, json.dumps(content, indent=4, ensure_ascii=False).encode())
     except OSError as error:
@@ -181,6 +197,11 @@ def _text(content: Mapping[str, Any], key: str) -> str:
 def _texts(value: object) -> tuple[str, ...]:
     listed = value if isinstance(value, list) else []
     return tuple(text.strip() for text in listed if isinstance(text, str) and text.strip())
+
+
+def _own_tags(content: Mapping[str, Any]) -> tuple[str, ...]:
+    own = content.get(OURS)
+    return _texts(own.get("tags")) if isinstance(own, dict) else ()
 
 
 def _civitai(content: Mapping[str, Any]) -> dict[str, Any]:

@@ -21,7 +21,6 @@ from .client import CivitaiClient
 from .reply import dictionaries, dictionary, pictures, plain, positive, text, words
 
 INFO = ".civitai.info"
-OURS = "live lora"  # our key in files of others
 MOST = 2 << 20  # bytes of a `.civitai.info`: readers take up to twice as much
 OF_MODEL = (  # what only the model tells, and its version's answer leaves out
     *("name", "type", "nsfw", "poi", "minor", "tags", "description", "allowNoCredit"),
@@ -51,9 +50,8 @@ def store(
 ) -> None:
     """Writes the facts of a version beside the file at `path`. FileError."""
     written = sidecar.read(path, roots)
-    keep(
-        path, merged(version, model) | {OURS: {"source": source, "asked": int(time.time())}}, roots
-    )
+    ours = {"source": source, "asked": int(time.time())}
+    keep(path, merged(version, model) | {sidecar.OURS: ours}, roots)
     found: dict[str, str | float | None] = {}
     groups = words(version)
     if not written.activation_text and len(groups) == 1:  # of several the user has to choose

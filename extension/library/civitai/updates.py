@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from ..lora_file import LoraFile
+from ..sidecar import OURS
 from .client import MOST_MODELS, CivitaiClient
 from .reply import dictionaries, dictionary, positive, text
-from .storing import OURS, info_of, keep
+from .storing import info_of, keep
 
 
 def newer(model: Mapping[str, Any], version_id: int) -> dict[str, Any] | None:
