@@ -8,6 +8,7 @@ whole call, or one number for each row of its batch; it multiplies D's output ro
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar, Literal
@@ -118,6 +119,21 @@ class Delta:
         """
         raise NotImplementedError
 
+    def delta_weight(self, layer: Layer) -> Tensor:
+        """ΔW in W's shape: what it answers to unit inputs, which is right for every algorithm.
+
+        `layer` has plain weights of the delta's dtype (`Layer.of`), as its `base` is asked.
+        """
+        if layer.kind == "norm":
+            ones = torch.ones(1, *layer.shape, dtype=layer.dtype, device=layer.device)
+            return self(layer, ones, ones)[0]
+        settings: dict[str, Any] = {"padding": (0, 0), "padding_mode": "zeros"}
+        unit = replace(layer, stride=(1, 1), dilation=(1, 1), **settings)
+        unit.base = lambda x: unit.apply(x, layer.weight)
+        answers = [self(unit, x, wx) for x, wx in _unit_inputs(layer)]
+        flat = torch.cat(answers).flatten(1)  # (i / groups · kh · kw, o)
+        return flat.t().reshape(layer.shape)
+
     def tensors(self) -> Iterator[Tensor]:
         """All tensors it holds, those of deltas inside it included."""
         for item in fields(self):
@@ -149,6 +165,16 @@ class Delta:
         return replace(self, **values)
 
 
+def _unit_inputs(layer: Layer, most: int = 512) -> Iterator[tuple[Tensor, Tensor]]:
+    """1 in one place (of every group) and 0 elsewhere, (n, i) or (n, i, kh, kw), and W times it."""
+    tail = (1,) * (len(layer.shape) - 2)
+    for number, wx in enumerate(torch.split(layer.weight.flatten(1).t(), most)):
+        x = wx.new_zeros(len(wx), math.prod(layer.shape[1:]))
+        x.diagonal(number * most).fill_(1)
+        x = x.view(-1, *layer.shape[1:]).repeat(1, layer.groups, *tail)
+        yield x, wx.reshape(*wx.shape, *tail)
+
+
 @dataclass(slots=True)
 class LowRank(Delta):
     """up(mid(down x)), with the scale α/r inside `up`. Several without `mid` are run as one.
@@ -169,6 +195,13 @@ class LowRank(Delta):
             h = layer.apply(x, self.down)  # (rows, …, r) or (rows, r, h', w')
         return layer.pointwise(h, self.up)
 
+    def delta_weight(self, layer: Layer) -> Tensor:
+        """B A; with a core Σ_pq up[o, p] mid[p, q, kl] down[q, i]."""
+        down = self.down
+        if self.mid is not None:
+            down = torch.einsum("pqhw,qi->pihw", self.mid, self.down)
+        return (self.up @ down.flatten(1)).view(layer.shape)
+
 
 @dataclass(slots=True)
 class Dense(Delta):
@@ -178,6 +211,10 @@ class Dense(Delta):
 
     def __call__(self, layer: Layer, x: Tensor, wx: Tensor | None = None) -> Tensor:
         return layer.apply(x, self.weight)
+
+    def delta_weight(self, layer: Layer) -> Tensor:
+        """As it is."""
+        return self.weight
 
 
 @dataclass(slots=True)

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from live_lora.deltas import Delta, Layer
+from live_lora.engine.choice import Choice, Executor
 from live_lora.engine.hooks import hooked
 from live_lora.engine.layer_patch import LayerPatch
 from live_lora.engine.layers import find_sites
@@ -30,6 +31,7 @@ class Applied:
 
     table: WeightTable
     patches: dict[str, LayerPatch]
+    choice: Choice
 
     def move(self, progress: Progress | None = None, rows: int | None = None) -> None:
         """Sampling goes on; `rows` pictures in the next calls."""
@@ -51,6 +53,7 @@ def applied(
     deltas: Deltas,
     weights: float | WeightFunction | Sequence[Weight] = 1.0,
     rows: int | None = None,
+    executor: Executor = "hooked",
 ) -> Iterator[Applied]:
     """The deltas act on the module's layers inside this context.
 
@@ -66,13 +69,16 @@ def applied(
     table = WeightTable([column(weight) for weight in each])
     counts = [len(weight) for weight in each if isinstance(weight, Sequence)]
     table.move(rows=[Row(i) for i in range(rows or max(counts, default=1))])
+    choice = Choice(executor, table, [module])
     patches = {
         path: LayerPatch(sites[path], [Term(CachedDelta(d), i) for i, d in enumerate(found)], table)
         for path, found in deltas.items()
     }
     find_siblings(patches.values())
+    for patch in patches.values():
+        patch.choice = choice
     with hooked(patches.values()):
-        yield Applied(table, patches)
+        yield Applied(table, patches, choice)
 
 
 def column(weight: Weight) -> Column:

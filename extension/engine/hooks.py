@@ -14,9 +14,10 @@ from .layers import Patch
 def hooked(patches: Iterable[Patch]) -> Iterator[None]:
     """The patches act on their modules' forwards inside this context."""
     by_module: dict[nn.Module, list[Patch]] = {}
-    for patch in patches:
-        by_module.setdefault(patch.site.module, []).append(patch)
     with ExitStack() as stack:
+        for patch in patches:
+            by_module.setdefault(patch.site.module, []).append(patch)
+            stack.callback(patch.release)
         for found in by_module.values():
             found[0].site.install(stack, found)
         yield

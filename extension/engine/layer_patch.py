@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from torch import Tensor
 
 from ..deltas import Layer
 from .case import Case
+from .choice import Choice
+from .folding import Fold
 from .general_form import GeneralForm
 from .layers import Site
 from .low_rank import Add
@@ -40,6 +42,10 @@ class LayerPatch:
         self.add: Add = self._first
         self._forms: dict[tuple[CellShape, ...], Add] = {}
         self._settled_for: tuple[object, ...] = ()  # dtypes and device
+        self.fold: Fold | None = None  # given where the layer may be folded, by `choice`
+        self.choice: Choice | None = None
+        self.hooked = True
+        self.unsettled: Callable[[], None] = _nothing_to_tell
         table.changed.append(self.unsettle)
 
     @property
@@ -65,14 +71,45 @@ class LayerPatch:
             out = out + self.layer.base(changed - x)
         return self.add(changed, out)
 
+    def choose(self, x: Tensor) -> None:
+        """Folded, hooked, or nothing to do, for the present shape of the weights."""
+        self.called = True
+        key = self._key()
+        folds = self.choice is not None and self.choice.folds(self, key, x)
+        self.hooked = not folds and any(shape != 0.0 for shape in key)
+        if folds:
+            self.fold_now()
+        elif self.fold is not None and self.fold.on:
+            self.fold.undo()
+
+    def fold_now(self) -> None:
+        """The present weights, folded from the original."""
+        assert self.fold is not None
+        self.called, key = True, self._key()
+        acting = [term for term, shape in zip(self.terms, key, strict=True) if shape != 0.0]
+        numbers = self.table.numbers
+        self.fold.write([(term.cached.delta, numbers[term.column]) for term in acting])
+        for term in acting:
+            term.ran = True
+        if None in key and self.unsettled not in self.table.moved:  # another number at each move
+            self.table.moved.append(self.unsettled)
+
     def unsettle(self) -> None:
-        """Another shape of the weights: what is to be done is looked up at the next call."""
+        """Another shape of the weights: what is to be done is decided at the next call."""
         self.add = self._first
+        if self.unsettled in self.table.moved:
+            self.table.moved.remove(self.unsettled)
+        self.unsettled()
 
     def release(self) -> None:
         """Lets go of all that was settled, and of the memory it holds."""
         self._forms.clear()
         self.add = self._first
+        self.hooked = True
+        self.unsettled = _nothing_to_tell
+        self.table.moved.clear()
+        if self.fold is not None:
+            self.fold.undo()
 
     def replace(self, old: Add, new: Add) -> None:
         """`new` wherever it has `old`."""
@@ -123,3 +160,7 @@ class LayerPatch:
             return self.general.after(x, out)
         self._forms.clear()
         return self._first(x, out)
+
+
+def _nothing_to_tell() -> None:
+    """No hooks are on."""

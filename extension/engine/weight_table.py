@@ -152,22 +152,24 @@ class WeightTable:
         weight = self.weights[column]
         return any(weight) if isinstance(weight, tuple) else bool(weight)
 
-    def vector(self, columns: Sequence[int], widths: Sequence[int], like: Tensor) -> Tensor:
+    def vector(
+        self, columns: Sequence[int], widths: Sequence[int], like: Tensor, ranks: int = 0
+    ) -> Tensor:
         """Several columns as a tensor, each repeated as often as its width says.
 
         (1, Σ widths), or (rows, Σ widths) where one of them differs by row; with the dtype and on
-        the device of `like`. It is the same tensor for the whole run, filled anew at every move.
+        the device of `like`; with zeros behind, if it is to have more `ranks`. It is the same tensor for the whole run, filled anew at every move.
         """
         each = [self.weights[column] for column in columns]
         rows = max((len(one) for one in each if isinstance(one, tuple)), default=1)
-        return self.vector_by_row([tuple(zip(columns, widths, strict=True))] * rows, like)
+        return self.vector_by_row([tuple(zip(columns, widths, strict=True))] * rows, like, ranks)
 
-    def vector_by_row(self, slots: Sequence[Slots], like: Tensor) -> Tensor:
+    def vector_by_row(self, slots: Sequence[Slots], like: Tensor, ranks: int = 0) -> Tensor:
         """The same, (rows, ranks), where each row has columns of its own; padded with zeros."""
-        key = (tuple(slots), like.device, like.dtype)
+        key = (tuple(slots), like.device, like.dtype, ranks)
         found = self._vectors.get(key)
         if found is None:
-            ranks = max(sum(width for _, width in row) for row in slots)
+            ranks = ranks or max(sum(width for _, width in row) for row in slots)
             with torch.inference_mode(False):  # it is written outside of inference mode, too
                 values = torch.empty(len(slots), ranks, device=like.device, dtype=like.dtype)
             found = self._vectors[key] = Vector(tuple(slots), values)

@@ -9,6 +9,7 @@ from typing import Any, overload
 from torch import nn
 
 from ..discovery import import_all
+from ..engine.choice import Executor
 from ..library.catalog import Catalog
 from ..network.glance import glance
 from ..session.cache import ProgressCallback
@@ -29,6 +30,7 @@ def attach(
     allow_pickle: bool = ...,
     cache_bytes: int = ...,
     watch: ProgressCallback = ...,
+    executor: Executor = ...,
 ) -> Live: ...
 
 
@@ -41,6 +43,7 @@ def attach(
     allow_pickle: bool = ...,
     cache_bytes: int = ...,
     watch: ProgressCallback = ...,
+    executor: Executor = ...,
 ) -> PipelineLive: ...
 
 
@@ -52,6 +55,7 @@ def attach(
     allow_pickle: bool = DEFAULTS.allow_pickle,
     cache_bytes: int = DEFAULTS.cache_bytes,
     watch: ProgressCallback = DEFAULTS.watch,
+    executor: Executor = DEFAULTS.executor,
 ) -> Live:
     """Makes LoRAs of `library` available to a model; nothing of the model changes until a run.
 
@@ -62,10 +66,13 @@ def attach(
         allow_pickle: read pickles (.pt, .pth, .ckpt, .bin) too.
         cache_bytes: bytes of deltas kept for networks that are not in use.
         watch: called with (file, modules done, modules in all) while a file is made ready.
+        executor: "hooked" (added to each layer's output), "folded" (the changed weight in memory of
+            our own, in the layer's place while a run goes on; the model's is never written), or
+            "automatic": for each layer what costs less.
     Raises:
         TypeError: `model` is neither.
     """
-    options = Options(strict, allow_pickle, cache_bytes, watch)
+    options = Options(strict, allow_pickle, cache_bytes, watch, executor)
     catalog = library if isinstance(library, Catalog) else open_library(library, options)
     for host in hosts():
         if host.accepts(model):

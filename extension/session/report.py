@@ -131,6 +131,7 @@ class Report:
     problems: list[PromptDiagnostic] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
+    execution: str = ""  # how many layers were hooked, and how many folded
 
     @property
     def ok(self) -> bool:
@@ -140,12 +141,13 @@ class Report:
         return not errors and not lost and not self.lost
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON: {ok, networks, problems, notes}."""
+        """For JSON: {ok, networks, problems, notes, execution}."""
         return {
             "ok": self.ok,
             "networks": [one.as_dict() for one in self.networks],
             "problems": [diagnostic.as_dict() for diagnostic in self.problems],
             "notes": [*self.lost, *self.notes],
+            "execution": self.execution,
         }
 
     def lines(self) -> list[str]:

@@ -69,7 +69,6 @@ class Run:
         if self._turn.run is not None:
             raise StateError("a run is open on this model already: leave its `with` first")
         with ExitStack() as stack:
-            stack.callback(self.plan.release)
             stack.enter_context(hooked(self.plan.patches.values()))
             for root in self.plan.roots.values():
                 root.install(stack)
@@ -136,7 +135,9 @@ class Run:
     def report(self) -> Report:
         """What ran until now."""
         networks = [self._network(one) for one in self.plan.active]
-        return Report(networks, list(self._diagnostics), self._notes(), self._lost())
+        return Report(
+            networks, list(self._diagnostics), self._notes(), self._lost(), str(self.plan.choice)
+        )
 
     @property
     def varies(self) -> frozenset[str]:

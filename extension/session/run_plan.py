@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ..engine.choice import Choice, Executor
 from ..engine.layer_patch import LayerPatch
 from ..engine.root_calls import RootCalls
 from ..engine.shared_input import find_siblings
@@ -75,7 +76,12 @@ class ActiveNetwork:
 class RunPlan:
     """The active networks of a run, one patch per layer they touch, one column per group."""
 
-    def __init__(self, active: Sequence[ActiveNetwork], model: HostModel) -> None:
+    def __init__(
+        self,
+        active: Sequence[ActiveNetwork],
+        model: HostModel,
+        executor: Executor = "automatic",
+    ) -> None:
         """The deltas of `active` are built already; targets whose delta failed are left out."""
         self.active = list(active)
         columns: list[Column] = []
@@ -92,12 +98,11 @@ class RunPlan:
             key: LayerPatch(model.sites[key], found, self.weights) for key, found in terms.items()
         }
         find_siblings(self.patches.values())
-        self.roots = dict(_roots(model, terms, self.weights))
-
-    def release(self) -> None:
-        """Lets go of what the executors have made."""
+        modules = list(model.components.values())
+        self.choice = Choice(executor, self.weights, modules)
         for patch in self.patches.values():
-            patch.release()
+            patch.choice = self.choice
+        self.roots = dict(_roots(model, terms, self.weights))
 
     def bypassed(self, one: ActiveNetwork) -> Iterator[Unused]:
         """The targets that had a weight in a call of their component, and were not called."""

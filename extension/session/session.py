@@ -12,6 +12,7 @@ from pathlib import Path
 
 from torch import nn
 
+from ..engine.choice import Executor
 from ..errors import InternalError, LiveLoraError
 from ..library.catalog import Catalog
 from ..library.header import Header
@@ -40,13 +41,15 @@ class Options:
     `strict` raises instead of going on without what failed, after the run where only the run shows
     it; `allow_pickle` reads pickles (.pt,
     .pth, .ckpt, .bin); `cache_bytes` bounds the deltas kept for networks not in use; `watch` is
-    called with (file, modules done, modules in all) while deltas are built.
+    called with (file, modules done, modules in all) while deltas are built. `executor` is
+    "automatic", or "hooked" or "folded" for all layers that can be.
     """
 
     strict: bool = False
     allow_pickle: bool = False
     cache_bytes: int = 2 * GIB
     watch: ProgressCallback = _quiet
+    executor: Executor = "automatic"
 
 
 class Core:
@@ -85,7 +88,8 @@ class Core:
         uses = [use for one in read for use in one.uses()]
         networks = self._networks(uses, diagnostics)
         active = [ActiveNetwork(bound, uses) for bound, uses in networks.items()]
-        plan = RunPlan([one for one in active if self._built(one, diagnostics)], self.model)
+        built = [one for one in active if self._built(one, diagnostics)]
+        plan = RunPlan(built, self.model, self.options.executor)
         if self.options.strict:
             _demand_no_errors(diagnostics)
         self.cache.trim(keep=networks.keys())

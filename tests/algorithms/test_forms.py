@@ -30,3 +30,15 @@ def test_the_form_equals_the_merge(sample: str, layer: str) -> None:
     change = (want - host(x)).abs().max()
     assert change > 1e-3
     assert (got - want).abs().max() <= 1e-10 * (1 + change)
+
+
+@pytest.mark.parametrize(("sample", "layer"), PAIRS)
+def test_its_answer_to_unit_inputs_is_the_change_of_the_weight(sample: str, layer: str) -> None:
+    """What folding writes: the same ΔW as the algorithm's own formula gives."""
+    host = module(layer)
+    seen = site_of(host).layer()
+    made = algorithm(tensors(sample, tuple(host.weight.shape)))
+    want = made.delta(seen)
+    got = made.runtime(seen, dtype=torch.float64).delta_weight(seen)
+    assert got.shape == want.shape
+    assert (got - want).abs().max() <= 1e-9 * (1 + want.abs().max())

@@ -26,11 +26,22 @@ class Patch(Protocol):
     def acts(self, x: Tensor) -> bool:
         """Whether any weight is other than 0 for a call with this input."""
 
+    # False once there is nothing to be done at a call for the present shape of the weights
+    hooked: bool
+    # Called when that shape changes: `choose` is to be asked at the next call.
+    unsettled: Callable[[], None]
+
+    def choose(self, x: Tensor) -> None:
+        """Decides, before a call with x, what is done for the present shape of the weights."""
+
     def before(self, x: Tensor) -> Tensor:
         """The input that the layer is to see in place of x."""
 
     def run(self, x: Tensor, out: Tensor) -> Tensor:
         """Both at once, where no hook stands around the layer itself; `out` is W x + b."""
+
+    def release(self) -> None:
+        """The run is over: the layer is itself again, and nothing is kept."""
 
 
 @dataclass(slots=True)
@@ -95,6 +106,13 @@ class Site:
         For a norm: the normalised x, before weight and bias.
         """
         raise NotImplementedError
+
+    def own_parameters(self) -> tuple[nn.Parameter, nn.Parameter | None] | None:
+        """W and the bias, where the module computes with these very parameters and nothing else.
+
+        Then others may stand in their place (`engine/folding.py`). None: the layer is only hooked.
+        """
+        return None
 
     def layer(self) -> Layer:
         """The layer as algorithms see it, with its settings of this moment."""

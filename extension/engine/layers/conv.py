@@ -18,6 +18,7 @@ class ConvSite(ModuleSite):
 
     __slots__ = ()
     kind: ClassVar[Kind] = "conv"
+    torch_class: ClassVar[type[nn.Module]] = nn.Conv2d
     channel_dim: ClassVar[int] = -3
 
     @classmethod

@@ -20,6 +20,7 @@ class LinearSite(ModuleSite):
 
     __slots__ = ()
     kind: ClassVar[Kind] = "linear"
+    torch_class: ClassVar[type[nn.Module]] = nn.Linear
 
     @classmethod
     def claims(cls, module: nn.Module) -> bool:

@@ -16,6 +16,7 @@ class GroupNormSite(ModuleSite):
 
     __slots__ = ()
     kind: ClassVar[Kind] = "norm"
+    torch_class: ClassVar[type[nn.Module]] = nn.GroupNorm
     channel_dim: ClassVar[int] = 1
 
     @classmethod
@@ -34,6 +35,7 @@ class LayerNormSite(ModuleSite):
 
     __slots__ = ()
     kind: ClassVar[Kind] = "norm"
+    torch_class: ClassVar[type[nn.Module]] = nn.LayerNorm
 
     @classmethod
     def claims(cls, module: nn.Module) -> bool:

@@ -6,11 +6,12 @@ import inspect
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
+from torch.utils.hooks import RemovableHandle
 
 from ...deltas import along
 from ...errors import ModuleError
@@ -24,6 +25,7 @@ class ModuleSite(Site):
     """A module that owns `weight` and `bias` and is called with one tensor."""
 
     __slots__ = ()
+    torch_class: ClassVar[type[nn.Module]]  # the one that others of this kind are like
 
     @property
     def weight(self) -> Tensor:
@@ -56,23 +58,82 @@ class ModuleSite(Site):
             return out - cast(Tensor, self.module.forward(torch.zeros_like(x)))
         return out - along(bias, out, self.channel_dim).to(out)
 
+    def own_parameters(self) -> tuple[nn.Parameter, nn.Parameter | None] | None:
+        """Those of a module with torch's own forward, that are plain tensors and here.
+
+        Not those made in inference mode: torch refuses to compute with another tensor in them.
+        """
+        module, weight, bias = self.module, self.stored, self.bias
+        plain = getattr(module.forward, "__func__", None) is self.torch_class.forward
+        owned = plain and all(
+            type(one) is nn.Parameter
+            and one.dtype in WIDE
+            and not (one.is_meta or one.is_inference())
+            for one in (weight, bias)
+            if one is not None
+        )
+        if not owned or weight.shape != self.shape:
+            return None
+        return cast("tuple[nn.Parameter, nn.Parameter | None]", (weight, bias))
+
     @classmethod
     def install(cls, stack: ExitStack, patches: Sequence[Patch]) -> None:
-        """A forward hook each, and a pre-hook where the layer's input changes."""
+        """Hooks of each patch."""
         for patch in patches:
-            module = patch.site.module
-            if patch.changes_input:
-                before = cast(Callable[..., Any], partial(_before, patch))
-                stack.callback(module.register_forward_pre_hook(before, with_kwargs=True).remove)
-            after = cast(Callable[..., Any], partial(_after, patch))
-            stack.callback(module.register_forward_hook(after, with_kwargs=True).remove)
+            LayerHooks(patch, stack)
 
 
-def _before(patch: Patch, module: nn.Module, args: Any, kwargs: Any) -> Any:
-    if args:
-        return (patch.before(args[0]), *args[1:]), kwargs
-    first = next(iter(kwargs))
-    return args, {**kwargs, first: patch.before(kwargs[first])}
+class LayerHooks:
+    """The hooks of one patch: before its first call for a shape of the weights one that decides,
+    then only those that it takes, which may be none.
+    """
+
+    def __init__(self, patch: Patch, stack: ExitStack) -> None:
+        self.patch, self.module = patch, patch.site.module
+        self.decided = False
+        self._before: RemovableHandle | None = None
+        self._after: RemovableHandle | None = None
+        stack.callback(self._off)
+        patch.unsettled = self._decide_next
+        self._decide_next()
+
+    def decide(self, x: Tensor) -> None:
+        """The layer is called with x next."""
+        self.patch.choose(x)
+        self.decided = True
+        if self.patch.hooked and self._after is None:
+            after = cast(Callable[..., Any], partial(_after, self.patch))
+            self._after = self.module.register_forward_hook(after, with_kwargs=True)
+        if not (self.patch.hooked and self.patch.changes_input):
+            self._before = _removed(self._before)
+        if not self.patch.hooked:
+            self._after = _removed(self._after)
+
+    def _decide_next(self) -> None:
+        self.decided = False
+        if self._before is None:
+            before = cast(Callable[..., Any], partial(_before, self))
+            self._before = self.module.register_forward_pre_hook(before, with_kwargs=True)
+
+    def _off(self) -> None:
+        self._before, self._after = _removed(self._before), _removed(self._after)
+
+
+def _removed(handle: RemovableHandle | None) -> RemovableHandle | None:
+    if handle is not None:
+        handle.remove()
+    return None
+
+
+def _before(hooks: LayerHooks, module: nn.Module, args: Any, kwargs: Any) -> Any:
+    name = None if args else next(iter(kwargs))
+    x = args[0] if name is None else kwargs[name]
+    if not hooks.decided:
+        hooks.decide(x)
+    if not (hooks.patch.hooked and hooks.patch.changes_input):
+        return None
+    changed = hooks.patch.before(x)
+    return ((changed, *args[1:]), kwargs) if name is None else (args, {**kwargs, name: changed})
 
 
 def _after(patch: Patch, module: nn.Module, args: Any, kwargs: Any, out: Any) -> Any:

@@ -1,0 +1,130 @@
+"""Hooked or folded: decided for every layer, by what either would cost in the calls to come.
+
+A hooked layer pays at every call, with its tokens; a folded one pays once, with its weights. Many
+tokens on few weights are folded, few tokens on many weights (deep in a UNet) are hooked, and so is
+all that runs once: text encoders, and hosts that never say how many steps there are.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from typing import Literal, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from ..deltas import Delta, Layer
+from .costs import Costs, measured
+from .folding import Fold, unfoldable
+from .layers import Site
+from .terms import Term
+from .weight_table import CellShape, WeightTable
+
+Executor = Literal["automatic", "hooked", "folded"]
+EXECUTORS: tuple[Executor, ...] = ("automatic", "hooked", "folded")
+RESERVE = 1 / 8  # of a device's memory, that folding leaves alone
+
+
+class Foldable(Protocol):
+    """A layer that is to be hooked or folded."""
+
+    site: Site
+    layer: Layer
+    terms: list[Term]
+    fold: Fold | None
+
+
+class Choice:
+    """The choice for the layers of one run. `how` says which it was."""
+
+    def __init__(
+        self,
+        executor: Executor,
+        table: WeightTable,
+        roots: Sequence[nn.Module],
+        costs: Costs | None = None,
+    ) -> None:
+        self.executor, self.table, self.costs = executor, table, costs
+        self.how: dict[Foldable, str] = {}
+        self.full = False  # whether a layer was not folded for want of memory
+        self._roots = roots
+        self._unfoldable: set[nn.Module] | None = None
+        self._room: dict[torch.device, int] = {}
+
+    def folds(self, patch: Foldable, key: Sequence[CellShape], x: Tensor) -> bool:
+        """Whether the layer is folded for weights of these shapes, from the call with x on."""
+        acting = [term for term, shape in zip(patch.terms, key, strict=True) if shape != 0.0]
+        folds = bool(acting) and self._folds(patch, acting, key, x)
+        if acting:
+            self.how[patch] = "folded" if folds else "hooked"
+        return folds
+
+    def _folds(
+        self, patch: Foldable, acting: Sequence[Term], key: Sequence[CellShape], x: Tensor
+    ) -> bool:
+        if self.executor == "hooked" or any(isinstance(shape, tuple) for shape in key):
+            return False
+        deltas = [term.cached.delta for term in acting]
+        if self.executor == "automatic" and not self._cheaper(patch, deltas, None in key, x):
+            return False
+        return self.possible(patch) and patch.fold is not None and patch.fold.fits(deltas)
+
+    def possible(self, patch: Foldable) -> bool:
+        """Gives the patch its fold, where the module is one and there is memory for a spare."""
+        if patch.fold is not None:
+            return True
+        if self._unfoldable is None:
+            self._unfoldable = set().union(*map(unfoldable, self._roots))
+        parameters = patch.site.own_parameters()
+        if parameters is None or patch.site.module in self._unfoldable:
+            return False
+        fold = Fold(patch.layer, *parameters)
+        device = parameters[0].device
+        room = self._room[device] if device in self._room else free_memory(device)
+        if fold.nbytes > room:
+            self.full = True
+            return False
+        self._room[device], patch.fold = room - fold.nbytes, fold
+        return True
+
+    def _cheaper(self, patch: Foldable, deltas: Sequence[Delta], varies: bool, x: Tensor) -> bool:
+        left = self.table.progress[0].steps - self.table.progress[0].step
+        calls = 1 if varies else left  # a spare with varying weights is made anew for each step
+        if left < 2:
+            return False
+        costs = self.costs or measured(x.device, x.dtype)
+        hooked, folded = 0.0, 0.0
+        for delta in deltas:
+            at_call, once = costs.of(delta, patch.layer, _positions(patch.layer, x))
+            hooked, folded = hooked + at_call, folded + once
+        return costs.folding(patch.layer) + folded < calls * (costs.hook + hooked)
+
+    def __str__(self) -> str:
+        """For the report."""
+        counts = Counter(self.how.values())
+        parts = [f"{count} layers {how}" for how, count in sorted(counts.items())]
+        text = f"{self.executor}: {', '.join(parts) or 'nothing to do'}"
+        return f"{text}; no memory was left to fold more" if self.full else text
+
+
+def _positions(layer: Layer, x: Tensor) -> int:
+    """For how many tokens or pixels of its output a layer computes."""
+    if layer.kind != "conv":
+        return x.numel() // max(1, x.shape[-1])
+    return x.numel() // (x.shape[-3] * layer.stride[0] * layer.stride[1])
+
+
+def free_memory(device: torch.device) -> int:
+    """Bytes that may be taken, the reserve apart."""
+    if device.type == "cuda":
+        free, total = torch.cuda.mem_get_info(device)
+        cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return int(free + cached - RESERVE * total)
+    if not hasattr(os, "sysconf") or "SC_AVPHYS_PAGES" not in os.sysconf_names:
+        return 4 << 30  # nobody tells
+    page, free_pages, pages = (
+        os.sysconf(name) for name in ("SC_PAGE_SIZE", "SC_AVPHYS_PAGES", "SC_PHYS_PAGES")
+    )
+    return int(page * (free_pages - RESERVE * pages))

@@ -1,0 +1,90 @@
+"""What hooking and folding cost on a device: four numbers, measured in a fraction of a second."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+import torch
+from torch.nn import functional as F
+
+from ..deltas import Delta, Dense, InputMap, Layer, LowRank
+
+WIDTH, TOKENS, RANK = 512, 1024, 32  # of the layer that is timed
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """In seconds: one hook at one call (its launches too), one FLOP beside a layer, one fold, one
+    weight of a fold; and one FLOP of folding.
+    """
+
+    hook: float
+    flop: float
+    fold: float
+    weight: float
+    fold_flop: float
+
+    def folding(self, layer: Layer) -> float:
+        """The part of folding that does not depend on what is folded."""
+        return self.fold + self.weight * math.prod(layer.shape)
+
+    def of(self, delta: Delta, layer: Layer, positions: int) -> tuple[float, float]:
+        """For one delta: at each call of the hooked layer, and once for folding it."""
+        outputs, inputs = layer.shape[0], math.prod(layer.shape[1:])
+        if isinstance(delta, LowRank):
+            rank = delta.up.shape[1]
+            hooked = 2 * positions * rank * (inputs + outputs)
+            return self.flop * hooked, self.fold_flop * 2 * outputs * inputs * rank
+        hooked = 2 * positions * inputs * outputs
+        if isinstance(delta, Dense):
+            return self.flop * hooked, self.weight * outputs * inputs
+        unit_inputs = inputs if isinstance(delta, InputMap) else min(inputs, 64)
+        return self.flop * hooked, self.fold_flop * 2 * outputs * inputs * unit_inputs
+
+
+@cache
+def measured(device: torch.device, dtype: torch.dtype) -> Costs:
+    """On this device, for layers of this dtype; once in a process."""
+    with torch.no_grad(), torch.inference_mode(False):
+        x = torch.randn(TOKENS, WIDTH, device=device).to(dtype)
+        down, up_t = (torch.randn(RANK, WIDTH, device=device).to(dtype) for _ in range(2))
+        out, weight = torch.zeros_like(x), x[:WIDTH]
+
+        def hook(rows: int) -> float:
+            return _seconds(device, lambda: out[:rows].addmm_(F.linear(x[:rows], down), up_t))
+
+        def fold(size: int, rank: int) -> float:
+            base, a, b = weight[:size, :size], down[:rank, :size], up_t[:rank, :size]
+            wide = torch.promote_types(dtype, torch.float32)
+            return _seconds(
+                device,
+                lambda: torch.addmm(base.to(wide), b.t().to(wide), a.to(wide)).to(dtype),
+            )
+
+        few, many = hook(1), hook(TOKENS)
+        small, plain, ranked = fold(8, 1), fold(WIDTH, 1), fold(WIDTH, RANK)
+    flops = 4 * WIDTH * RANK * (TOKENS - 1)
+    weights = WIDTH * WIDTH
+    return Costs(
+        hook=few,
+        flop=max(0.0, many - few) / flops,
+        fold=small,
+        weight=max(0.0, plain - small) / weights,
+        fold_flop=max(0.0, ranked - plain) / (2 * weights * (RANK - 1)),
+    )
+
+
+def _seconds(device: torch.device, work: Callable[[], object], rounds: int = 12) -> float:
+    """The shortest of several: what else the machine does only adds."""
+    best = math.inf
+    for _ in range(rounds):
+        start = time.perf_counter()
+        work()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        best = min(best, time.perf_counter() - start)
+    return best
