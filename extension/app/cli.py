@@ -14,6 +14,7 @@ from typing import Any
 from .. import __version__
 from ..errors import FileError, LiveLoraError
 from ..model.base_targets import base_named
+from .library_options import add_civitai, add_library
 from .single_file import Prediction
 
 PREDICTIONS: dict[str, Prediction] = {"epsilon": "epsilon", "v": "v_prediction"}
@@ -61,6 +62,8 @@ def parser() -> ArgumentParser:
     add_generate(commands)
     add_inspect(commands)
     add_explain(commands)
+    add_civitai(commands)
+    add_library(commands)
     add_report(commands)
     return top
 

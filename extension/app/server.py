@@ -20,6 +20,7 @@ from platformdirs import user_data_path
 from ..browser.routes import router
 from ..errors import LiveLoraError
 from ..library.background import Background
+from ..library.bulk.moves import recover
 from . import html, page
 from .generator import Generator
 from .guard import Guard
@@ -54,6 +55,8 @@ def run(options: Namespace) -> int:
     with listening(options.port) as place, private_temp():
         address = f"http://{HOST}:{place.getsockname()[1]}/"
         generator = open_generator(options)
+        for folder in generator.catalog.folders:
+            recover(folder)
         pictures = Pictures(options.output_dir or user_data_path("live-lora") / "pictures")
         print(f"pictures are kept in {pictures.folder}", file=sys.stderr)
         background = Background(generator.catalog, busy=generator.is_drawing)

@@ -10,6 +10,7 @@ from modules import paths, shared
 
 from ... import prompt
 from ...library.background import Background
+from ...library.bulk.moves import recover
 from ...library.catalog import Catalog
 from ...network.glance import glance
 from ...prompt import Prompt
@@ -43,6 +44,8 @@ class LiveLora:
         wanted = (tuple(options.folders()), options.allow_pickle())
         if self._catalog is None or wanted != self._wanted:
             cache = Path(paths.data_path, "cache", "live-lora")
+            for folder in wanted[0]:
+                recover(Path(folder))
             self._catalog = Catalog(
                 wanted[0], allow_pickle=wanted[1], cache=cache, guess=base_name, glance=glance
             )
