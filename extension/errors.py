@@ -110,12 +110,16 @@ class FileError(LiveLoraError):
 class NotALora(FileError):
     """The file is sound but something else: a checkpoint, a textual inversion, Flux's, …
 
-    `what` says what it is; `model` is the other model where it is a LoRA for one.
+    `what` says what it is; `model` is the other model where it is a LoRA for one. `algorithm` is
+    true of adapters for Stable Diffusion by an algorithm that is not read.
     """
 
-    def __init__(self, path: str | Path, what: str, model: str | None = None) -> None:
-        code: Code = "other-model" if model else "other-file"
-        super().__init__(code, path, f"this is {what}, not a LoRA for Stable Diffusion")
+    def __init__(
+        self, path: str | Path, what: str, model: str | None = None, *, algorithm: bool = False
+    ) -> None:
+        code: Code = "other-model" if model else "other-algorithm" if algorithm else "other-file"
+        rest = "which is not read here" if algorithm else "not a LoRA for Stable Diffusion"
+        super().__init__(code, path, f"this is {what}, {rest}")
         self.what = what
         self.model = model
 

@@ -28,7 +28,24 @@ MENDED = {
     "F4 adapters for a base model that was changed": (
         "network/test_adapter_config.py::test_what_is_for_a_changed_base_model_is_refused"
     ),
-    "F4 PiSSA and OLoRA of PEFT": ("test_peers.py::test_peft_on_a_base_model_that_it_changed"),
+    "F4 PiSSA and OLoRA of PEFT": (
+        "test_refused_peers.py::test_peft_on_a_base_model_that_it_changed"
+    ),
+    "F9 PEFT's other tuners": (
+        "test_refused_peers.py::test_pefts_other_tuners_are_refused_by_name"
+    ),
+    "F9 adapters by other algorithms": (
+        "network/test_not_a_lora.py::test_adapters_by_algorithms_not_read_here_are_named"
+    ),
+    "F9 other models by other layers": (
+        "network/test_not_a_lora.py::test_models_have_several_kinds_of_layers"
+    ),
+    "F9 a video model's LoRA, and text encoders of another model": (
+        "network/test_not_a_lora.py::test_refused_by_what_it_is"
+    ),
+    "F12 header bombs": (
+        "network/test_not_a_lora.py::test_a_file_of_too_many_tensors_is_refused_unseen"
+    ),
     "F10 output embeddings": (
         "network/test_embeddings.py::test_output_embeddings_are_called_what_they_are"
     ),

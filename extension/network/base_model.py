@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from ..errors import ModuleError
 from ..model.base_targets import NAMES, base_targets, name_of_width
 from ..records import Target, TargetKey
-from . import not_a_lora
 from .lora_module import Module
+from .other_models import model_named
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def base_of(targets: Mapping[TargetKey, Target]) -> str | None:
 
 def base_said(metadata: Mapping[str, str]) -> str | None:
     """The base model that the metadata names; None where it is silent."""
-    other = not_a_lora.model_named(metadata)
+    other = model_named(metadata)
     if other:
         return other
     version = metadata.get("ss_base_model_version", "").lower()

@@ -128,8 +128,7 @@ class _Grouping:
             if module := strangers.nearest(key, known):
                 self.parts[module].strangers.append(key)
             else:
-                reason = "is not a tensor of any known algorithm"
-                self.unused.append(Unused(key, "unknown-key", reason))
+                self.unused.append(Unused(key, *strangers.unknown(key)))
         for prefix, part in self.parts.items():
             if prefix in known:
                 continue

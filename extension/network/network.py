@@ -24,6 +24,7 @@ from .embeddings import Embedding as Embedding
 from .grouping import Grouped, group
 from .lora_module import Module as Module
 from .lora_module import Unused as Unused
+from .other_models import other_model
 from .pickles import read_pickle
 from .tensor_file import Read, Safetensors, Source
 
@@ -93,25 +94,26 @@ def load(path: str | Path, *, header: Header | None = None, allow_pickle: bool =
     """
     source = _source(Path(path), header, allow_pickle)
     header = source.header
+    not_a_lora.demand_size(source.path, len(header.tensors))
     configs = read_configs(source.path, header.metadata)
     grouped = group(header, configs)
-    _demand_lora(source, grouped)
+    _demand_lora(source, grouped, configs.peft_type)
     problems = (*configs.problems, *grouped.readings)
     return Network(source, grouped.modules, grouped.unused, grouped.embeddings, problems)
 
 
-def _demand_lora(source: Source, grouped: Grouped) -> None:
+def _demand_lora(source: Source, grouped: Grouped, peft_type: str) -> None:
     """NotALora unless something in it is for Stable Diffusion, usable or broken."""
     shapes = {key: info.shape for key, info in source.header.tensors.items()}
     metadata = source.header.metadata
-    if not_a_lora.decisive(shapes):
+    if not_a_lora.is_decisive(shapes):
         raise not_a_lora.refusal(source.path, shapes, metadata)
     if "unet" in grouped.components:
         return
     known = grouped.components or grouped.embeddings
     strange = {item.key: shapes[item.key] for item in grouped.unused}
-    if not known or not_a_lora.other_model(strange, metadata):
-        raise not_a_lora.refusal(source.path, shapes, metadata)
+    if not known or other_model(strange, metadata):
+        raise not_a_lora.refusal(source.path, shapes, metadata, peft_type)
 
 
 def _source(path: Path, header: Header | None, allow_pickle: bool) -> Source:

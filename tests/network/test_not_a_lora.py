@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -62,8 +63,33 @@ KINDS: dict[str, list[str]] = {
     "a LoRA for LTX-Video": ["transformer.patchify_proj.lora_A.weight"],
     "a LoRA for a language model": ["base_model.model.model.layers.0.mlp.up_proj.lora_A.weight"],
     "a LoRA for a model not known": ["lora_unet_wormhole.lora_down.weight"],
+    "a LoRA for Stable Video Diffusion": [
+        UNET.replace("weight", "lora_A.weight"),
+        UNET.replace("weight", "lora_B.weight"),
+        "unet.mid_block.attentions.0.temporal_transformer_blocks.0.attn1.to_q.lora_A.weight",
+    ],
+    "a LoRA for HunyuanImage": ["lora_unet_double_blocks_0_img_attn_q.lora_down.weight"],
+    "a LoRA for HunyuanVideo or FramePack": [
+        "lora_unet_transformer_blocks_19_attn_to_q.lora_down.weight",
+        "lora_unet_single_transformer_blocks_0_attn_to_q.lora_down.weight",
+    ],
+    "a LoRA for OmniGen2": ["transformer.ref_image_refiner.0.attn.to_q.lora_A.weight"],
+    "a LoRA for OmniGen2, Z-Image or Lumina": ["transformer.layers.0.attn.to_q.lora_A.weight"],
+    "a LoRA for a model with the text encoder T5": [
+        TEXT,
+        TEXT.replace("down", "up"),
+        "lora_te3_encoder_block_0_layer_0_SelfAttention_q.lora_down.weight",
+    ],
     "a file without tensors": [],
 }
+AGAIN: list[tuple[str, str]] = [  # further keys of the same models
+    ("Wan", "diffusion_model.blocks.0.ffn.0.lora_A.weight"),
+    ("Wan", "lora_unet_blocks_0_ffn_2.lora_down.weight"),
+    ("Z-Image or Lumina", "lora_unet_layers_0_feed_forward_w1.lora_down.weight"),
+    ("HunyuanVideo", "diffusion_model.double_blocks.0.img_mlp.fc1.lora_A.weight"),
+    ("Flux", "transformer.single_transformer_blocks.37.attn.to_q.lora_A.weight"),
+    ("Flux", "lora_unet_double_blocks_18_img_mlp_0.lora_down.weight"),
+]
 
 
 def write(folder: Path, keys: list[str], metadata: dict[str, str] | None = None) -> Path:
@@ -81,6 +107,65 @@ def test_refused_by_what_it_is(tmp_path: Path, kind: str) -> None:
     assert caught.value.code == ("other-model" if model else "other-file")
     if model:
         assert caught.value.what == f"a LoRA for {caught.value.model}"
+
+
+@pytest.mark.parametrize(("model", "key"), AGAIN)
+def test_models_have_several_kinds_of_layers(tmp_path: Path, model: str, key: str) -> None:
+    with pytest.raises(NotALora) as caught:
+        network.load(write(tmp_path, [key]))
+    assert caught.value.model == model
+
+
+ADAPTERS = {  # a tensor's name behind a layer of Stable Diffusion: whose it is
+    "vera_lambda_b": "VeRA (vera_lambda_b)",
+    "hra_u": "HRA (hra_u)",
+    "delora_A": "DeLoRA (delora_A)",
+    "miss_block": "MiSS (miss_block)",
+    "psoft_R.vector_a": "PSOFT (psoft_R)",
+    "lily_A.weight": "Lily (lily_A)",
+    "glora_A.Xd": "PEFT's GLoRA (glora_A)",
+    "poly_lora_A": "Poly (poly_lora_A)",
+    "lora_embedding_A": "LoRA of token embeddings (lora_embedding_A)",
+    "wormhole.weight": "an algorithm not known here (wormhole)",
+}
+
+
+@pytest.mark.parametrize("tensor", ADAPTERS)
+@pytest.mark.parametrize("prefix", ["base_model.model.", "unet.", ""])
+def test_adapters_by_algorithms_not_read_here_are_named(
+    tmp_path: Path, prefix: str, tensor: str
+) -> None:
+    key = f"{prefix}{UNET.removesuffix('.weight')}.{tensor}"
+    with pytest.raises(NotALora) as caught:
+        network.load(write(tmp_path, [key]))
+    assert caught.value.what == f"an adapter for Stable Diffusion by {ADAPTERS[tensor]}"
+    assert caught.value.code == "other-algorithm"
+    assert str(caught.value).endswith(", which is not read here")
+
+
+def test_the_configuration_names_what_the_keys_do_not(tmp_path: Path) -> None:
+    path = write(tmp_path, [UNET.replace("weight", "wormhole.weight")])
+    (tmp_path / "adapter_config.json").write_text('{"peft_type": "Wormhole"}')
+    with pytest.raises(NotALora, match=r"by WORMHOLE \(wormhole\)"):
+        network.load(path)
+
+
+def test_a_tensor_of_another_algorithm_in_a_lora_is_named(tmp_path: Path) -> None:
+    layer = UNET.removesuffix(".weight")
+    lora = [f"{layer.replace('to_q', 'to_k')}.lora_{half}.weight" for half in "AB"]
+    found = network.load(write(tmp_path, [*lora, f"{layer}.hra_u"]))
+    assert [(item.code, item.reason) for item in found.unused] == [
+        ("other-algorithm", "is a tensor of HRA (hra_u), which is not read here")
+    ]
+
+
+def test_a_file_of_too_many_tensors_is_refused_unseen(tmp_path: Path) -> None:
+    path = tmp_path / "x.safetensors"
+    entry = {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}
+    head = json.dumps({f"lora_unet_{n}.lora_up.weight": entry for n in range(20_001)}).encode()
+    path.write_bytes(len(head).to_bytes(8, "little") + head)
+    with pytest.raises(NotALora, match="a file of 20,001 tensors"):
+        network.load(path)
 
 
 def test_attention_alone_is_told_apart_by_its_width(tmp_path: Path) -> None:
