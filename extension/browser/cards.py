@@ -12,6 +12,7 @@ from ..library import preview, sidecar
 from ..library.hashes import Hashes
 from ..library.lora_file import UNKNOWN, LoraFile
 from ..library.sidecar import SidecarSummary
+from ..library.site_facts import number
 from ..library.training import readable, top_tags
 from ..network import misfit
 
@@ -22,6 +23,10 @@ EDITABLE = {  # ours in JSON -> the sidecar's field
     "negative": "negative_text",
     "weight": "preferred_weight",
     "sd_version": "sd_version",
+    "kind": "kind",
+    "favourite": "favourite",
+    "rating": "rating",
+    "range": "range",
 }
 LONGEST_EDIT = 100_000  # characters
 
@@ -40,6 +45,12 @@ def row(entry: LoraFile, model: str | None) -> dict[str, Any]:
         "words": brief.activation_text,
         "triggers": brief.trigger_words,
         "tags": brief.tags,
+        "negative": brief.negative_text,
+        "kind": brief.kind,
+        "favourite": brief.favourite,
+        "rating": brief.rating,
+        "range": brief.range,
+        "nsfw": brief.nsfw,
         "algorithm": summary and summary.algorithm,
         "unread": summary is None,
         "preview": preview.version(entry),
@@ -71,6 +82,10 @@ def details(entry: LoraFile, model: str | None) -> dict[str, Any]:
         "weight": found.preferred_weight,
         "sd_version": found.sd_version,
         "triggers": found.trigger_words,
+        "kind": found.kind,
+        "favourite": found.favourite,
+        "rating": found.rating,
+        "range": found.range,
         "civitai": found.civitai,
         "problems": found.problems,
         "hashes": _hashes(hashes) if hashes else None,
@@ -102,14 +117,33 @@ def edit(entry: LoraFile, changes: dict[str, Any]) -> None:
     sidecar.write(entry.path, fields)
 
 
-def _value(key: str, value: Any) -> str | float | None:
+def _value(key: str, value: Any) -> Any:
     if value is None:
         return None
+    if key == "favourite":
+        return _demand(value, type(value) is bool, "favourite must be true or false")
+    if key == "rating":
+        sound = type(value) is int and 0 <= value <= 5
+        return _demand(value, sound, "rating must be a whole number from 0 to 5")
+    if key == "range":
+        return _ends(value)
     if key == "weight":
         number = sidecar.weight(value) if type(value) in (int, float) else None
-        if number is None and value != 0:
-            raise ValueError("weight must be a number, or null for none")
-        return number
-    if not isinstance(value, str) or len(value) > LONGEST_EDIT:
-        raise ValueError(f"{key} must be text of at most {LONGEST_EDIT:,} characters")
+        return _demand(number, number is not None or value == 0, "weight must be a number or null")
+    sound = isinstance(value, str) and len(value) <= LONGEST_EDIT
+    return _demand(value, sound, f"{key} must be text of at most {LONGEST_EDIT:,} characters")
+
+
+def _demand(value: Any, sound: bool, rule: str) -> Any:
+    if not sound:
+        raise ValueError(rule)
     return value
+
+
+def _ends(value: Any) -> tuple[float, float]:
+    pair = isinstance(value, list) and len(value) == 2
+    numbers = [number(one) for one in value if type(one) in (int, float)] if pair else []
+    low, high = numbers if len(numbers) == 2 else (None, None)
+    if low is None or high is None or low >= high:
+        raise ValueError("range must be two numbers, the lower first")
+    return low, high

@@ -1,7 +1,8 @@
 """The files beside a LoRA in which users and sites note what it is for.
 
-`name.json` is the webui's ("activation text", "preferred weight", …), `name.civitai.info` the
-reply of Civitai's API as several downloaders keep it, `name.txt` a plain description.
+`name.json` is the webui's ("activation text", "preferred weight", …) or SD.Next's, which keeps a
+site's answer in it; what the webui has no word for stands there under "live lora". The files of
+other programs are read, never written (site_facts.py). `name.txt` is a plain description.
 """
 
 from __future__ import annotations
@@ -10,21 +11,29 @@ import contextlib
 import errno
 import json
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..errors import FileError
+from . import site_facts
 from .atomic import replace
 from .header import Unsound, open_file
+from .sidecar_records import Sidecar as Sidecar
+from .sidecar_records import SidecarSummary as SidecarSummary
+from .sidecar_records import summary_of as summary_of
+from .site_facts import Facts, dictionary, text, texts
 from .walk import is_within
 
-SUFFIXES = (".json", ".civitai.info", ".txt", ".description.txt")
-LARGEST = 4 << 20  # bytes of a sidecar that are read
-LONGEST_TEXT = 1000  # characters, in a list of all files
-MOST_WORDS = 20
+SITES: tuple[tuple[str, Callable[[Mapping[str, Any]], Facts]], ...] = (  # the first says most
+    (".metadata.json", site_facts.of_manager),
+    (".civitai.info", site_facts.of_version),
+    (".cm-info.json", site_facts.of_matrix),
+)
+SUFFIXES = (".json", *(suffix for suffix, _ in SITES), ".txt", ".description.txt")
 OURS = "live lora"  # our key in files of others
+SD_NEXT = "modelVersions"  # a key of its `.json`, which the webui's has not
+LARGEST = 4 << 20  # bytes of a sidecar that are read
 FIELDS: Mapping[str, str] = {  # ours -> the webui's
     "description": "description",
     "sd_version": "sd version",
@@ -33,49 +42,16 @@ FIELDS: Mapping[str, str] = {  # ours -> the webui's
     "negative_text": "negative text",
     "notes": "notes",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Sidecar:
-    """What is written beside a file; empty texts and None where nothing is.
-
-    `preferred_weight` is None where the user set none (the webui writes 0 then).
-    `trigger_words` and `civitai` (model, version, base, url, tags, …) come from `.civitai.info`;
-    `tags` are the user's own. `problems` says what could not be read.
-    """
-
-    description: str = ""
-    sd_version: str = ""
-    activation_text: str = ""
-    preferred_weight: float | None = None
-    negative_text: str = ""
-    notes: str = ""
-    trigger_words: tuple[str, ...] = ()
-    civitai: Mapping[str, Any] = field(default_factory=dict)
-    tags: tuple[str, ...] = ()
-    problems: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class SidecarSummary:
-    """The part of a sidecar that a list of all files shows."""
-
-    preferred_weight: float | None = None
-    activation_text: str = ""
-    sd_version: str = ""
-    trigger_words: tuple[str, ...] = ()
-    tags: tuple[str, ...] = ()
-
-
-def summary_of(sidecar: Sidecar) -> SidecarSummary:
-    """What a list shows, long texts and long lists cut."""
-    return SidecarSummary(
-        sidecar.preferred_weight,
-        sidecar.activation_text[:LONGEST_TEXT],
-        sidecar.sd_version[:LONGEST_TEXT],
-        sidecar.trigger_words[:MOST_WORDS],
-        tuple(dict.fromkeys((*sidecar.tags, *sidecar.civitai.get("tags", ()))))[:MOST_WORDS],
-    )
+USERS = (
+    "words",
+    "description",
+    "notes",
+    "favourite",
+    "weight",
+    "range",
+    "nsfw",
+)  # told by fields of their own
+OWN = ("kind", "favourite", "rating", "range")  # under OURS: the webui has no words for them
 
 
 def read(path: Path, roots: Sequence[Path] = ()) -> Sidecar:
@@ -86,32 +62,62 @@ def read(path: Path, roots: Sequence[Path] = ()) -> Sidecar:
     problems: list[str] = []
     roots = (*roots, path.parent)
     own = _json(beside(path, ".json"), roots, problems)
-    civitai = _json(beside(path, ".civitai.info"), roots, problems)
-    words = civitai.get("trainedWords")
+    site = _sites(path, roots, problems)
+    if SD_NEXT in own:
+        site = site_facts.of_model(own) | site
+        own = {key: value for key, value in own.items() if key != "description"}
+    ours = dictionary(own.get(OURS))
+    preferred = weight(own.get("preferred weight"))
     return Sidecar(
-        description=_text(own, "description")
+        description=text(own, "description")
+        or text(ours, "description")
         or _plain(path, roots)
-        or _text(civitai, "description"),
-        sd_version=_text(own, "sd version"),
-        activation_text=_text(own, "activation text"),
-        preferred_weight=weight(own.get("preferred weight")),
-        negative_text=_text(own, "negative text"),
-        notes=_text(own, "notes"),
-        trigger_words=_texts(words),
-        civitai=_civitai(civitai),
-        tags=_own_tags(own),
+        or site.get("description", ""),
+        sd_version=text(own, "sd version"),
+        activation_text=text(own, "activation text"),
+        preferred_weight=preferred if preferred is not None else site.get("weight"),
+        negative_text=text(own, "negative text"),
+        notes=text(own, "notes") or site.get("notes", ""),
+        trigger_words=tuple(site.get("words", ())),
+        kind=text(ours, "kind")
+        or site_facts.kind_of([*texts(ours.get("tags")), *site.get("tags", [])]),
+        favourite=bool(ours.get("favourite", site.get("favourite"))),
+        rating=_rating(ours.get("rating")),
+        range=_range(ours.get("range") or site.get("range")),
+        nsfw=site.get("nsfw", ""),
+        civitai={key: value for key, value in site.items() if key not in USERS},
+        tags=texts(ours.get("tags")),
         problems=tuple(problems),
     )
 
 
-def write(path: Path, changes: Mapping[str, str | float | None]) -> None:
+def _sites(path: Path, roots: Sequence[Path], problems: list[str]) -> Facts:
+    """What other programs' files say; where two say the same thing, the first counts."""
+    found: Facts = {}
+    for suffix, facts in reversed(SITES):
+        found |= facts(_json(beside(path, suffix), roots, problems))
+    return found
+
+
+def _rating(value: object) -> int:
+    return value if type(value) is int and 0 <= value <= 5 else 0
+
+
+def _range(value: object) -> tuple[float, float] | None:
+    ends = value if isinstance(value, list) and len(value) == 2 else ()
+    numbers = [found for one in ends if (found := site_facts.number(one)) is not None]
+    return (numbers[0], numbers[1]) if len(numbers) == 2 and numbers[0] < numbers[1] else None
+
+
+def write(path: Path, changes: Mapping[str, Any]) -> None:
     """Sets fields (by our names) in `name.json`; all others stay as they are. FileError.
 
     The new file takes the old one's place in one step, so that no reader sees half of it.
     """
     target = beside(path, ".json").resolve()
     content = _existing(target)
-    content.update({FIELDS[name]: _written(name, value) for name, value in changes.items()})
+    for name, value in changes.items():
+        _set(content, name, value)
     _rewrite(target, content)
 
 
@@ -119,8 +125,7 @@ def write_own(path: Path, changes: Mapping[str, Any]) -> None:
     """Sets what the webui has no field for, under our key in `name.json`. FileError."""
     target = beside(path, ".json").resolve()
     content = _existing(target)
-    kept = content.get(OURS)
-    content[OURS] = (kept if isinstance(kept, dict) else {}) | dict(changes)
+    content[OURS] = dictionary(content.get(OURS)) | dict(changes)
     _rewrite(target, content)
 
 
@@ -189,37 +194,6 @@ def _plain(path: Path, roots: Sequence[Path]) -> str:
     return ""
 
 
-def _text(content: Mapping[str, Any], key: str) -> str:
-    value = content.get(key)
-    return value if isinstance(value, str) else ""
-
-
-def _texts(value: object) -> tuple[str, ...]:
-    listed = value if isinstance(value, list) else []
-    return tuple(text.strip() for text in listed if isinstance(text, str) and text.strip())
-
-
-def _own_tags(content: Mapping[str, Any]) -> tuple[str, ...]:
-    own = content.get(OURS)
-    return _texts(own.get("tags")) if isinstance(own, dict) else ()
-
-
-def _civitai(content: Mapping[str, Any]) -> dict[str, Any]:
-    """The few facts of Civitai's reply that are shown."""
-    model = content.get("model")
-    model = model if isinstance(model, dict) else {}
-    facts: dict[str, Any] = {
-        "model": _text(model, "name"),
-        "version": _text(content, "name"),
-        "base": _text(content, "baseModel"),
-        "tags": list(_texts(model.get("tags") or content.get("tags"))),
-        "model_id": content.get("modelId"),
-        "version_id": content.get("id"),
-    }
-    numbers = ("model_id", "version_id")
-    return {k: v for k, v in facts.items() if v and (k not in numbers or type(v) is int)}
-
-
 def _existing(target: Path) -> dict[str, Any]:
     problems: list[str] = []
     content = _json(target, (target.parent,), problems)
@@ -230,7 +204,21 @@ def _existing(target: Path) -> dict[str, Any]:
     return content
 
 
-def _written(name: str, value: str | float | None) -> str | float:
+def _set(content: dict[str, Any], name: str, value: Any) -> None:
+    """One field at its place; a description of SD.Next's is the site's, and stays."""
+    if name not in OWN and not (name == "description" and SD_NEXT in content):
+        content[FIELDS[name]] = _written(name, value)
+        return
+    ours = dictionary(content.get(OURS))
+    if value in (None, "", 0, False):
+        ours.pop(name, None)
+    else:
+        ours[name] = list(value) if isinstance(value, tuple) else value
+    if ours or OURS in content:
+        content[OURS] = ours
+
+
+def _written(name: str, value: Any) -> str | float:
     if name == "preferred_weight":
         return weight(value) or 0
     return str(value or "")

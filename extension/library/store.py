@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-VERSION = 2  # raise it when what is kept changes its meaning, or bases are guessed otherwise
+VERSION = 3  # raise it when what is kept changes its meaning, or bases are guessed otherwise
 BATCH = 200  # rows written at once
 WAIT = 2.0  # seconds for another program that is writing
 Identity = tuple[str, int, int]  # path, size, mtime in ns

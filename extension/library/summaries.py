@@ -149,15 +149,7 @@ class Summaries:
 
     @cached_property
     def _sidecar_summaries(self) -> dict[Identity, SidecarSummary]:
-        lists = ("trigger_words", "tags")
-        return dict(
-            self._kept(
-                "brief",
-                lambda value: SidecarSummary(
-                    **(value | {name: tuple(value[name]) for name in lists})
-                ),
-            )
-        )
+        return dict(self._kept("brief", _brief))
 
     def _first_look(self, entry: LoraFile) -> Summary:
         if self._glance is None or entry.is_pickle:
@@ -201,12 +193,18 @@ class Summaries:
     def _kept(self, kind: str, make: Callable[[Any], Kept]) -> Iterator[tuple[Identity, Kept]]:
         """What the store has of a kind; a row that says something else is learned again."""
         for identity, value in self._store.load(kind) if self._store else ():
-            with contextlib.suppress(TypeError, KeyError):
+            with contextlib.suppress(TypeError, KeyError, AttributeError):
                 yield identity, make(value)
 
     def _keep(self, kind: str, identity: Identity, value: object) -> None:
         if self._store:
             self._store.put(kind, identity, value)
+
+
+def _brief(value: dict[str, Any]) -> SidecarSummary:
+    """From JSON, which has no tuples."""
+    lists = {name: tuple(one) for name, one in value.items() if isinstance(one, list)}
+    return SidecarSummary(**(value | lists))
 
 
 def _sidecar_identity(entry: LoraFile) -> Identity | None:

@@ -67,6 +67,7 @@ def test_the_webuis_and_civitais_files_are_read(path: Path) -> None:
         negative_text="photo",
         notes="mine",
         trigger_words=("ink style", "line art"),
+        kind="style",
         civitai={
             "model": "Ink",
             "version": "v2",
@@ -216,6 +217,8 @@ class TestDoors:
         found = sidecar.read(tmp_path / "ink.safetensors")
         assert [problem.partition(" ")[0] for problem in found.problems] == [
             "ink.json",
+            "ink.cm-info.json",
             "ink.civitai.info",
+            "ink.metadata.json",
         ]
         assert found.description == ""

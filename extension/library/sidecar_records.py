@@ -1,0 +1,72 @@
+"""What is known from the files beside a LoRA, as records."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+LONGEST_TEXT = 1000  # characters, in a list of all files
+MOST_WORDS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Sidecar:
+    """What is written beside a file; empty texts and None where nothing is.
+
+    `preferred_weight` is None where the user set none (the webui writes 0 then); `range` are the
+    lowest and highest weight that make sense. `trigger_words` are groups: one entry may hold
+    several words with commas, which belong together. `kind` is character, style, clothing, …,
+    `rating` 0 (none) to 5, `nsfw` PG to XXX. `civitai` (model, version, base, tags, creator,
+    licence, …) is what sites say; `tags` are the user's own. `problems` says what could not be read.
+    """
+
+    description: str = ""
+    sd_version: str = ""
+    activation_text: str = ""
+    preferred_weight: float | None = None
+    negative_text: str = ""
+    notes: str = ""
+    trigger_words: tuple[str, ...] = ()
+    kind: str = ""
+    favourite: bool = False
+    rating: int = 0
+    range: tuple[float, float] | None = None
+    nsfw: str = ""
+    civitai: Mapping[str, Any] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SidecarSummary:
+    """The part of a sidecar that a list of all files shows."""
+
+    preferred_weight: float | None = None
+    activation_text: str = ""
+    negative_text: str = ""
+    sd_version: str = ""
+    trigger_words: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    kind: str = ""
+    favourite: bool = False
+    rating: int = 0
+    range: tuple[float, float] | None = None
+    nsfw: str = ""
+
+
+def summary_of(sidecar: Sidecar) -> SidecarSummary:
+    """What a list shows, long texts and long lists cut."""
+    return SidecarSummary(
+        sidecar.preferred_weight,
+        sidecar.activation_text[:LONGEST_TEXT],
+        sidecar.negative_text[:LONGEST_TEXT],
+        sidecar.sd_version[:LONGEST_TEXT],
+        sidecar.trigger_words[:MOST_WORDS],
+        tuple(dict.fromkeys((*sidecar.tags, *sidecar.civitai.get("tags", ()))))[:MOST_WORDS],
+        sidecar.kind[:LONGEST_TEXT],
+        sidecar.favourite,
+        sidecar.rating,
+        sidecar.range,
+        sidecar.nsfw,
+    )
