@@ -17,8 +17,8 @@ class Sidecar:
     `preferred_weight` is None where the user set none (the webui writes 0 then); `range` are the
     lowest and highest weight that make sense. `trigger_words` are groups: one entry may hold
     several words with commas, which belong together. `kind` is character, style, clothing, …,
-    `rating` 0 (none) to 5, `nsfw` PG to XXX. `civitai` (model, version, base, tags, creator,
-    licence, …) is what sites say; `tags` are the user's own. `problems` says what could not be read.
+    `rating` 0 (none) to 5, `nsfw` PG to XXX; `tags` are the user's own. `civitai` (model, version,
+    base, tags, creator, licence, …) is what sites say. `problems` says what could not be read.
     """
 
     description: str = ""
