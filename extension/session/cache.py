@@ -121,12 +121,13 @@ class NetworkCache:
                 total -= bound.size
                 del self._bound[key]
 
-    def rebind(self, targets: Mapping[TargetKey, Target]) -> None:
+    def rebind(self, targets: Mapping[TargetKey, Target], *, same_weights: bool = False) -> None:
         """Another checkpoint: where its targets are the same, only what its weights decide goes."""
         changed = targets != self.targets
         self.targets = targets
         for bound in self:
-            bound.forget_base()
+            if not same_weights:
+                bound.forget_base()
             if changed:
                 bound.deltas.clear()
                 bound.match = bound.network.match(targets)

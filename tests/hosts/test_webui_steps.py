@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from live_lora.hosts.webui import batch_rows, steps
-from live_lora.hosts.webui.models import components
+from live_lora.hosts.webui.backends.ldm import Ldm
 from torch import nn
 
 # What a sampler does, in its order: "c" calls the denoiser, a number reports that step.
@@ -134,7 +134,7 @@ def stage(**parts: nn.Module) -> nn.Module:
 def test_components(
     extra: Callable[[], dict[str, nn.Module]], expected: dict[str, nn.Module]
 ) -> None:
-    found = components(module(model=module(diffusion_model=UNET), **extra()))
+    found = Ldm().components(module(model=module(diffusion_model=UNET), **extra()))
     assert found.pop("unet") is UNET
     assert found == expected
 

@@ -1,11 +1,13 @@
-"""The host of stable-diffusion-webui v1.10.1: everything it calls is registered here.
+"""The host of stable-diffusion-webui and its forks: everything they call is registered here.
 
 Imported by scripts/live_lora.py alone, inside the webui: only there is a `modules` to import.
 
 At every start and Reload UI, `start` below registers the settings (options.py), the routes of the
 LoRA tab (tab_routes.py), the axes of the plot script (xyz.py) and what is done to pasted infotexts
 (paste.py). As long as the process lives, state.py keeps the library, and the core on the
-checkpoint that models.py finds.
+checkpoint that models.py finds. What kind of object that is, is for `backends/` to know: Forge,
+reForge and Forge Neo keep other ones than the webui they come from, and call us in the same order.
+Of models that are none of SD 1, SD 2 and SDXL, the program's own Lora gets the tags (handover.py).
 
 One generation is one call of the webui's process_images(p). This is what it calls, in its order.
 It gets to us by a *script*, the always-on one in script.py; by a *wrapper*, which stands on that p
@@ -39,9 +41,10 @@ alone (wrapping.py) and leads to the method of its name in job.py; by the *netwo
                 at the refiner's turn another checkpoint, and setup_conds again, without the
                 activation of ours: hooks go over to its modules
                 cfg_denoiser (callback)
-                    which rows come next and how far sampling is (batch_rows.py): weights move
-                    there, and the UNet's hooks find them moved; where another extension has
-                    changed the batch since, its texts tell the rows (row_matching.py)
+                    how far sampling is and which rows come next, which the webui's order says
+                    (batch_rows.py) or, in the forks, each call itself (call_rows.py): weights
+                    move there, and the UNet's hooks find them moved; where another extension has
+                    changed the webui's batch since, its texts tell the rows (row_matching.py)
             with hires fix: activate, with the tags of its own prompts
             calculate_hr_conds (wrapper)
                 as setup_conds; then process_before_every_sampling and the calls again, the first

@@ -85,7 +85,7 @@ class BatchRows:
         self._params, self._texts, self._rows = None, (None, None), ()
         self._confirmed.clear()
 
-    def take(self, batch: int, context: Tensor | None) -> tuple[Row, ...]:
+    def take(self, batch: int, context: Tensor | None, options: Any = None) -> tuple[Row, ...]:
         """The lines of the next call, which has a batch so large and is given these conds.
 
         Where nobody can know them, those announced: the engine notes that their number differs.

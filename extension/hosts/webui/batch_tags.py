@@ -24,25 +24,35 @@ def texts(p: Any) -> tuple[Texts, Texts | None]:
 def take_out(p: Any, first: Pass, hires: Pass | None, host: Callable[[], Any]) -> Any:
     """Lets the webui parse prompts that are rid of our tags.
 
-    Its own expression would end a tag at the first `>` and know no schedules. The prompts of
-    hires fix are cut out of all prompts of the job inside of that call, with nothing in between:
-    so they stand there without tags as long as it runs.
+    Its own expression would end a tag at the first `>` and know no schedules.
     """
-    p.prompts = [one.text for one in first.prompts]
-    p.negative_prompts = [one.text for one in first.negatives]
-    if hires is None:
-        result = host()
-    else:
-        written = p.all_hr_prompts, p.all_hr_negative_prompts
-        p.all_hr_prompts = _put(p, written[0], [one.text for one in hires.prompts])
-        p.all_hr_negative_prompts = _put(p, written[1], [one.text for one in hires.negatives])
-        try:
-            result = host()
-        finally:
-            p.all_hr_prompts, p.all_hr_negative_prompts = written
+    result = with_texts(p, _texts_of(first), None if hires is None else _texts_of(hires), host)
+    if hires is not None:
         mark(p.hr_extra_network_data, hires)
     mark(p.extra_network_data, first)
     return result
+
+
+def with_texts(p: Any, first: Texts, hires: Texts | None, host: Callable[[], Any]) -> Any:
+    """Calls the webui's parsing with other prompts than are written in the job.
+
+    The prompts of hires fix are cut out of all prompts of the job inside of that call, with
+    nothing in between: so these stand there as long as it runs.
+    """
+    p.prompts, p.negative_prompts = first
+    if hires is None:
+        return host()
+    written = p.all_hr_prompts, p.all_hr_negative_prompts
+    p.all_hr_prompts = _put(p, written[0], hires[0])
+    p.all_hr_negative_prompts = _put(p, written[1], hires[1])
+    try:
+        return host()
+    finally:
+        p.all_hr_prompts, p.all_hr_negative_prompts = written
+
+
+def _texts_of(part: Pass) -> Texts:
+    return [one.text for one in part.prompts], [one.text for one in part.negatives]
 
 
 def mark(data: Any, part: Pass) -> None:

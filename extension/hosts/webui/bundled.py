@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any
 
 import torch
-from modules import sd_hijack
-from modules.textual_inversion import textual_inversion
 
 from ...network.embeddings import Embedding
 from ...network.network import Network
@@ -21,25 +22,35 @@ PARAM = "string_to_param."
 @contextmanager
 def registered(run: Run) -> Iterator[None]:
     """The words of the run's files mean their vectors inside this context."""
+    found = models.ours()
     with ExitStack() as stack:
-        for entry, network in run.networks:
-            for embedding in network.embeddings:
-                _register(stack, entry.name, network, embedding)
+        if found is not None and any(network.embeddings for _, network in run.networks):
+            backend, sd_model = found
+            for database in backend.embedding_databases(sd_model):
+                for entry, network in run.networks:
+                    for embedding in network.embeddings:
+                        _register(stack, database, sd_model, entry.name, network, embedding)
         yield
 
 
-def _register(stack: ExitStack, lora: str, network: Network, embedding: Embedding) -> None:
-    database, sd_model = sd_hijack.model_hijack.embedding_db, models.loaded()
-    if embedding.name in database.word_embeddings:
+def _register(
+    stack: ExitStack, database: Any, sd_model: Any, lora: str, network: Network, one: Embedding
+) -> None:
+    if one.name in database.word_embeddings:
         return  # the user's own file of this name comes first, as with the builtin
     with network.open() as read:
-        vectors = embedding.vectors(read)
-    made = textual_inversion.create_embedding_from_data(_as_file(vectors), embedding.name)
+        vectors = one.vectors(read)
+    # The class and the reader of files are neighbours in every webui.
+    reader: Any = sys.modules[type(database).__module__]
+    made = reader.create_embedding_from_data(_as_file(vectors), one.name)
     if database.expected_shape not in (-1, made.shape):
         return  # made for another text encoder: the report says so of the whole file
     made.shorthash = lora if options.get("lora_bundled_ti_to_infotext") else ""
-    database.register_embedding(made, sd_model)
-    stack.callback(database.register_embedding_by_name, None, sd_model, embedding.name)
+    # A webui with one database for all checkpoints wants to know whose tokenizer to use.
+    by_name: Any = database.register_embedding_by_name
+    model = (sd_model,) if "model" in inspect.signature(by_name).parameters else ()
+    by_name(made, *model, one.name)
+    stack.callback(partial(by_name, None, *model, one.name))
 
 
 def _as_file(vectors: dict[str, torch.Tensor]) -> dict[str, Any]:

@@ -15,7 +15,8 @@ from modules import prompt_parser
 from ...records import Progress, Row, Side
 from .sampling_pass import Pass
 
-# What the webui passes through its cond cache: (model, prompts, steps, hires steps, old rules)
+# What the webui passes through its cond cache: (model, prompts, steps, hires steps, old rules);
+# Forge Neo has no old rules.
 Encode = Callable[..., Any]
 
 
@@ -25,11 +26,16 @@ class CondSchedule:
 
     steps: int
     hires_steps: int | None
-    old: bool
+    rules: tuple[bool, ...] = ()
+
+    @property
+    def arguments(self) -> tuple[Any, ...]:
+        """As the webui passes them on."""
+        return (self.steps, self.hires_steps, *self.rules)
 
     def progress(self, end: int) -> Progress:
         """The moment that an entry stands for: what is on at its last call is on in all of it."""
-        if self.hires_steps is None or self.old:
+        if self.hires_steps is None or any(self.rules):
             return Progress(call=end, calls=self.steps, hires=self.hires_steps is not None)
         return Progress(call=end, calls=self.hires_steps, hires=True, first_calls=self.steps)
 
@@ -47,11 +53,11 @@ class Encoder:
         prompts: Any,
         steps: int,
         hires_steps: int | None = None,
-        old: bool = False,
+        *rules: bool,
     ) -> Any:
         """The conds of all pictures, as the webui's own function returns them."""
         self.part.encoded = True
-        schedule = CondSchedule(steps, hires_steps, old)
+        schedule = CondSchedule(steps, hires_steps, rules)
         if getattr(prompts, "is_negative_prompt", False):
             return self._uncond(model, prompts, schedule)
         return self._cond(model, prompts, schedule)
@@ -84,7 +90,7 @@ class Encoder:
         one = prompt_parser.SdConditioning([text], copy_from=prompts)
         moments = [schedule.progress(end) for end in _ends(one, row.side, schedule)]
         with self.part.run.encoding(row.side, [row] * len(moments), moments):
-            return self.function(model, one, schedule.steps, schedule.hires_steps, schedule.old)
+            return self.function(model, one, *schedule.arguments)
 
 
 def _ends(one: Any, side: Side, schedule: CondSchedule) -> Iterator[int]:
@@ -92,7 +98,5 @@ def _ends(one: Any, side: Side, schedule: CondSchedule) -> Iterator[int]:
     texts: Sequence[str] = one
     if side == "cond":
         _, texts, _ = prompt_parser.get_multicond_prompt_list(one)
-    entries = prompt_parser.get_learned_conditioning_prompt_schedules(
-        texts, schedule.steps, schedule.hires_steps, schedule.old
-    )[0]
+    entries = prompt_parser.get_learned_conditioning_prompt_schedules(texts, *schedule.arguments)[0]
     yield from (end for end, _ in entries)

@@ -7,10 +7,11 @@ from typing import Any
 
 from modules import extra_networks
 
-from . import fallback
+from . import fallback, handover, models
 from .wrapping import job_of
 
 ALIAS = "lyco"
+NO_LORAS = str([])  # what the forks keep in `current_lora_hash` while nothing is loaded
 
 
 class LiveNetwork(extra_networks.ExtraNetwork):  # type: ignore[misc]
@@ -18,28 +19,40 @@ class LiveNetwork(extra_networks.ExtraNetwork):  # type: ignore[misc]
 
     def __init__(self) -> None:
         super().__init__("lora")
+        self.builtin: Any = None  # what was registered before us: the program's own Lora
 
     def activate(self, p: Any, params_list: list[Any]) -> None:
         """Steps in for a `p` that our script was not shown (no scripts, or a chosen few)."""
+        if handover.wanted():
+            if self.builtin is not None:
+                self.builtin.activate(p, params_list)
+            return
         silence_builtin()
         job = job_of(p)
         if job is None or not job.parsed:
             fallback.read(p, params_list)
 
     def deactivate(self, p: Any) -> None:
-        """Nothing to do: hooks are off already, whether or not the webui gets here."""
+        """Of ours nothing is left to undo: hooks are off, whether or not the webui gets here."""
+        if self.builtin is not None and handover.wanted():
+            self.builtin.deactivate(p)
 
 
 def silence_builtin() -> None:
-    """Makes the builtin Lora give its merged weights back.
+    """Makes the builtin Lora give back what it has put into the model.
 
-    It has some where it was in charge until now: after an installation with Reload UI. Its
-    layers restore themselves at their next forward when nothing is loaded.
+    It has done so where it was in charge until now: after an installation with Reload UI, or of
+    another kind of model. A1111's restores each layer at its next forward when nothing is loaded;
+    the forks' plans anew for an empty list, and only if it was not empty before.
     """
     builtin = sys.modules.get("networks")
     loaded = getattr(builtin, "loaded_networks", None)
     if isinstance(loaded, list) and loaded:
         loaded.clear()
+    if getattr(models.loaded(), "current_lora_hash", NO_LORAS) != NO_LORAS:
+        load: Any = getattr(builtin, "load_networks", None)
+        if callable(load):
+            load([], [], [])
 
 
 NETWORK = LiveNetwork()
@@ -47,6 +60,9 @@ NETWORK = LiveNetwork()
 
 def take_over() -> None:
     """Registers ours. The last one to register is in charge, so this is called more than once."""
+    before = extra_networks.extra_network_registry.get(NETWORK.name)
+    if before is not NETWORK:
+        NETWORK.builtin = before
     extra_networks.register_extra_network(NETWORK)
     extra_networks.register_extra_network_alias(NETWORK, ALIAS)
     # An alias is only looked up where no network has the name itself.

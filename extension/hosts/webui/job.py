@@ -10,7 +10,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from . import batch_tags, infotext, job_options, models, notices, options, regional_prompter
+from . import (
+    batch_tags,
+    handover,
+    infotext,
+    job_options,
+    models,
+    notices,
+    options,
+    regional_prompter,
+)
 from .conds import Encoder
 from .sampling_pass import Pass
 from .state import LIVE
@@ -40,6 +49,8 @@ class Job:
 
     def parse_extra_network_prompts(self, host: Callable[..., Any]) -> Any:
         """Takes our tags out of all prompts of this batch, then lets the webui take its own."""
+        if handover.wanted():
+            return handover.parse(self.p, host)
         self.read(*batch_tags.texts(self.p))
         self.parsed = True
         assert self.first is not None
@@ -113,14 +124,13 @@ class Job:
         """Opens the runs on the checkpoint in memory, and again when it was switched."""
         if self.p.disable_extra_networks or not any(part.has_tags for part in self.parts):
             return
-        core = LIVE.core()
-        if core is None or self._bound == (bound := LIVE.bound):
+        core, found = LIVE.core(), models.ours()
+        if core is None or found is None or self._bound == (bound := LIVE.bound):
             return
         before = self._acting
         self._act(None)
-        unet = models.components(models.loaded())["unet"]
         for part in self.parts:
-            part.bind(core, unet)
+            part.bind(core, *found)
         self._bound = bound
         self._act(before)
 
@@ -156,6 +166,7 @@ class Job:
 
     def finish(self) -> None:
         """After a batch, however it ended: the report."""
+        LIVE.release()
         LIVE.report = notices.joined(self.parts)
         infotext.write_lost(self.p, self.parts)
         if options.get("live_lora_report"):

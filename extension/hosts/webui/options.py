@@ -63,6 +63,7 @@ def folders() -> list[Path]:
     given = [
         getattr(shared.cmd_opts, "lora_dir", None),
         getattr(shared.cmd_opts, "lyco_dir_backcompat", None),
+        *(getattr(shared.cmd_opts, "lora_dirs", None) or ()),  # Forge Neo's further folders
         *str(get("live_lora_folders")).replace("\n", ",").split(","),
     ]
     found = [Path(str(one).strip()) for one in given if one and str(one).strip()]

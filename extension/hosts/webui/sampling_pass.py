@@ -15,7 +15,8 @@ from ...session.report import Report
 from ...session.run import Run
 from ...session.session import Core
 from . import bundled
-from .batch_rows import BatchRows, progress_of
+from .backends.base import Backend, RowSource
+from .batch_rows import progress_of
 from .regional_prompter import Regions
 from .state import LIVE
 
@@ -34,7 +35,7 @@ class Pass:
         self.encoded = False  # whether a text encoder ran: not if the webui had the conds cached
         self._unet: nn.Module | None = None
         self._earlier: list[Report] = []
-        self.rows = BatchRows(self._identity)
+        self.rows: RowSource | None = None
         self._stack = ExitStack()
 
     @property
@@ -42,15 +43,16 @@ class Pass:
         """Whether there is anything in the prompts for us: a tag, or a broken one."""
         return any(p.tags or p.problems for p in (*self.prompts, *self.negatives))
 
-    def bind(self, core: Core, unet: nn.Module) -> None:
+    def bind(self, core: Core, backend: Backend, sd_model: Any) -> None:
         """Opens the run on a checkpoint; what ran on the one before stays in the report.
 
         Raises StrictError.
         """
         if self.run is not None:
-            self._earlier.append(self.run.report)
+            self._earlier = self.reports
         if self.has_tags:
-            self.run, self._unet = core.open(self.prompts, self.negatives), unet
+            self.run = core.open(self.prompts, self.negatives)
+            self._unet, self.rows = backend.unet(sd_model), backend.rows(self._identity)
             self.run.strict = False  # from here on the pictures are kept, and the infotext tells
             self.run.weights.by_call = True
 
@@ -74,11 +76,12 @@ class Pass:
     def leave(self) -> None:
         """Hooks off."""
         self._stack.close()
-        self.rows.forget()
+        if self.rows is not None:
+            self.rows.forget()
 
     def announce(self, params: Any) -> None:
         """The denoiser is about to call the UNet with `params`, the webui's CFGDenoiserParams."""
-        if self.run is None:
+        if self.run is None or self.rows is None:
             return
         progress = progress_of(
             params.denoiser, params.sigma, wants_sigma="sigma" in self.run.varies
@@ -88,7 +91,9 @@ class Pass:
     def _before_unet(self, module: Any, args: Any, kwargs: Any) -> None:
         batch = len(args[0] if args else next(iter(kwargs.values())))
         context = args[2] if len(args) > 2 else kwargs.get("context")
-        if self.run is not None and (rows := self.rows.take(batch, context)):
+        if self.run is None or self.rows is None:
+            return
+        if rows := self.rows.take(batch, context, kwargs.get("transformer_options")):
             self.run.weights.move(rows=rows)
 
     def _identity(self, row: Row) -> Hashable:
@@ -121,7 +126,7 @@ class Pass:
     def reports(self) -> list[Report]:
         """What was done, on one checkpoint after the other."""
         reports = [*self._earlier, *([] if self.run is None else [self.run.report])]
-        if reports:
+        if reports and self.rows is not None:
             reports[-1].lost += sorted(self.rows.notes)
         return reports
 

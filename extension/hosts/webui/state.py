@@ -76,27 +76,31 @@ class LiveLora:
 
         Looks without binding the core to it: the page may ask while a picture is being sampled.
         """
-        sd_model = models.loaded()
-        if sd_model is None:
+        found = models.ours()
+        if found is None:
             return None
-        identity = models.identity(sd_model)
+        backend, sd_model = found
+        identity = backend.identity(sd_model)
         if self._base[0] != identity:
-            self._base = identity, HostModel(models.components(sd_model)).base
+            self._base = identity, HostModel(backend.components(sd_model)).base
         return self._base[1]
 
     def core(self) -> Core | None:
-        """The core on the checkpoint in memory, or None without one.
+        """The core on the checkpoint in memory, or None where none of ours is loaded.
 
         Compared at every use: a checkpoint that is kept in memory is switched to silently.
         """
-        catalog, sd_model = self.catalog(), models.loaded()
-        if sd_model is None:
+        catalog, found = self.catalog(), models.ours()
+        if found is None:
             return None
-        bound = (*models.identity(sd_model), self._weights)
+        backend, sd_model = found
+        bound = (backend.identity(sd_model), self._weights)
         if self._core is None:
-            self._core = Core(models.components(sd_model), catalog)
+            self._core = Core(backend.components(sd_model), catalog)
         elif bound != self.bound:
-            self._core.rebind(models.components(sd_model))
+            self._core.rebind(backend.components(sd_model))
+        elif self._core.released:
+            self._core.rebind(backend.components(sd_model), same_weights=True)
         self.bound = bound
         self._core.options = replace(
             self._core.options,
@@ -105,6 +109,12 @@ class LiveLora:
             watch=_show,
         )
         return self._core
+
+    def release(self) -> None:
+        """After a job: lets go of modules that the program replaces with the next checkpoint."""
+        found = models.ours()
+        if self._core is not None and (found is None or not found[0].modules_stay):
+            self._core.release()
 
 
 def _show(name: str, done: int, total: int) -> None:

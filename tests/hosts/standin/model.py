@@ -61,6 +61,7 @@ class UNet(nn.Module):
         first = nn.ModuleList([nn.Conv2d(4, WIDTH, 3, padding=1)])
         self.input_blocks = nn.ModuleList([first, nn.ModuleList([nn.Identity(), Transformer()])])
         self.middle_block = nn.ModuleList([nn.Identity(), Transformer()])
+        self.output_blocks = nn.ModuleList()
         self.out = nn.Sequential(nn.Identity(), nn.SiLU(), nn.Conv2d(WIDTH, 4, 3, padding=1))
 
     def forward(self, x: Tensor, timesteps: Tensor, context: Tensor) -> Tensor:

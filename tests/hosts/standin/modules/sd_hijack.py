@@ -2,19 +2,6 @@
 
 from types import SimpleNamespace
 
+from modules.textual_inversion.textual_inversion import EmbeddingDatabase
 
-class Database:
-    def __init__(self):
-        self.word_embeddings = {}
-        self.expected_shape = -1
-
-    def register_embedding(self, embedding, model):
-        return self.register_embedding_by_name(embedding, model, embedding.name)
-
-    def register_embedding_by_name(self, embedding, model, name):
-        self.word_embeddings.pop(name, None)
-        if embedding is not None:
-            self.word_embeddings[name] = embedding
-
-
-model_hijack = SimpleNamespace(embedding_db=Database())
+model_hijack = SimpleNamespace(embedding_db=EmbeddingDatabase())
