@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import torch
@@ -22,10 +22,13 @@ FUSED = "attn.in_proj_weight"  # of open_clip: q, k and v in one
 RANK, ALPHA = 4, 2.0
 
 
-def make_loras(checkpoints: Path, folder: Path) -> None:
+OTHER_BASES = {"two": "small-2", "xl": "small-xl"}
+
+
+def make_loras(checkpoints: Path, folder: Path, others: Mapping[str, str] = OTHER_BASES) -> None:
     """a, b, c, d: UNet and text encoder; `unet-*` without the encoder; `lo con` with convolutions.
 
-    These are for small-a and small-b; `two` is for small-2, `xl` for small-xl.
+    These are for small-a and small-b; of `others` each is for its checkpoint.
     """
     shapes = dict(_layers(checkpoints / "small-a.safetensors"))
     folder.mkdir(parents=True)
@@ -42,7 +45,7 @@ def make_loras(checkpoints: Path, folder: Path) -> None:
     save_file(_random(attention, 21), folder / "claim.safetensors", claimed)
     wide = {k: (s[0] * 2, *s[1:]) for k, s in attention.items()}
     save_file(_random(wide, 22), folder / "other-model.safetensors")
-    for seed, (name, checkpoint) in enumerate({"two": "small-2", "xl": "small-xl"}.items()):
+    for seed, (name, checkpoint) in enumerate(others.items()):
         fitting = _attention(dict(_layers(checkpoints / f"{checkpoint}.safetensors")))
         save_file(_random(fitting, 30 + seed), folder / f"{name}.safetensors", _about(name))
     data = (folder / "a.safetensors").read_bytes()

@@ -22,16 +22,12 @@ import numpy as np
 from PIL import Image
 
 from .loras import make_loras
+from .programs import A1111, Program
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).parent
 EXTENSION = ("extension", "scripts", "javascript", "metadata.ini", "install.py", "style.css")
 PATIENCE = 300  # seconds for a start
-FLAGS = (
-    "--skip-prepare-environment --skip-python-version-check --skip-torch-cuda-test --skip-install "
-    "--skip-version-check --use-cpu all --no-half --precision full --opt-sdp-attention --api "
-    "--no-download-sd-model --do-not-download-clip --disable-console-progressbars"
-)
 SETTINGS = {
     "sd_model_checkpoint": "small-a.safetensors",
     "sd_vae": "None",
@@ -64,17 +60,11 @@ class Picture:
         return max(int(abs(a - b).max()) for a, b in pairs)
 
 
-def python() -> str:
-    """The webui's interpreter."""
-    own = Path(os.environ["WEBUI_ROOT"], "venv", "bin", "python")
-    return os.environ.get("WEBUI_PYTHON") or str(own)
-
-
 def make_models(folder: Path) -> Path:
     """Checkpoints by the webui's own classes, in the webui's interpreter; then LoRA files."""
     script = HERE / "make_checkpoints.py"
-    command = [python(), str(script), str(folder / "Stable-diffusion")]
-    subprocess.run(command, cwd=os.environ["WEBUI_ROOT"], check=True, capture_output=True)
+    command = [A1111.python, str(script), str(folder / "Stable-diffusion")]
+    subprocess.run(command, cwd=A1111.root, check=True, capture_output=True)
     make_loras(folder / "Stable-diffusion", folder / "Lora")
     return folder
 
@@ -90,7 +80,9 @@ class Webui:
         builtin: bool,
         ours: bool = True,
         flags: Sequence[str] = (),
+        program: Program = A1111,
     ) -> None:
+        self.program = program
         self.models, self.data, self.builtin, self.ours = models, data, builtin, ours
         self.flags = flags
         with socket.socket() as free:
@@ -101,14 +93,15 @@ class Webui:
 
     def __enter__(self) -> Webui:
         self._install()
-        command = [python(), "launch.py", *FLAGS.split(), "--port", str(self.port)]
-        command += ["--data-dir", str(self.data), "--models-dir", str(self.models)]
+        program = self.program
+        command = [program.python, "launch.py", *program.flags.split(), "--port", str(self.port)]
+        command += ["--data-dir", str(self.data), program.models_flag, str(self.models)]
         environment = {**os.environ, "GRADIO_ANALYTICS_ENABLED": "False", "no_proxy": "127.0.0.1"}
         environment.pop("PYTHONPATH", None)
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
                 [*command, *self.flags],
-                cwd=os.environ["WEBUI_ROOT"],
+                cwd=program.root,
                 env=environment,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -131,7 +124,8 @@ class Webui:
             elif source.exists():
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(source, target)
-        settings = {**SETTINGS, "disabled_extensions": [] if self.builtin else ["Lora"]}
+        disabled = [] if self.builtin else [self.program.lora]
+        settings = {**SETTINGS, **self.program.settings, "disabled_extensions": disabled}
         (self.data / "config.json").write_text(json.dumps(settings))
 
     def printed(self) -> str:
@@ -180,6 +174,8 @@ class Webui:
             "scheduler": "Automatic",
             "do_not_save_grid": True,
         }
+        if options.get("enable_hr"):
+            body |= self.program.hires
         with self._given_back(options.get("override_settings", {})):
             answer = self.post(path, **{**body, **options})
         pictures = [np.asarray(read_picture(one)).astype(int) for one in answer["images"]]

@@ -33,7 +33,6 @@ def test_hires_adds_its_hashes(webui: Webui) -> None:
         hr_prompt="a fox <lora:b:0.8>",
         enable_hr=True,
         hr_scale=1.5,
-        hr_upscaler="Latent",
         denoising_strength=0.7,
     )
     for name in "ab":

@@ -68,7 +68,6 @@ def test_img2img(webui: Webui, reference: Webui) -> None:
 HIRES = {
     "enable_hr": True,
     "hr_scale": 1.5,
-    "hr_upscaler": "Latent",
     "denoising_strength": 0.7,
     "hr_second_pass_steps": 2,
 }

@@ -43,7 +43,6 @@ class Host:
         if hires:
             options = {
                 "hr_scale": 1.5,
-                "hr_upscaler": "Latent",
                 "denoising_strength": 0.7,
                 **options,
             }

@@ -63,7 +63,6 @@ def test_little_memory(small: Webui, reference: Webui) -> None:
     hires: dict[str, Any] = {
         "enable_hr": True,
         "hr_scale": 1.5,
-        "hr_upscaler": "Latent",
         "denoising_strength": 0.7,
     }
     prompts = {"prompt": "a fox <lora:a:0.8>", "hr_prompt": "a fox <lora:b:0.7>"}

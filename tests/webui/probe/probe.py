@@ -28,18 +28,24 @@ class Probe(scripts.Script):
         Probe.comments = processed.comments
 
 
+def networks():
+    """UNet and text encoders of the checkpoint, wherever this program keeps them."""
+    model = sd_models.model_data.sd_model
+    objects = getattr(model, "forge_objects", None)
+    if objects is not None:
+        return [objects.unet.model.diffusion_model, objects.clip.cond_stage_model]
+    return [model.model.diffusion_model, getattr(model, "conditioner", None) or model.cond_stage_model]
+
+
 def hooks():
-    """Forward hooks and pre-hooks left on any module of the checkpoint."""
-    found = 0
-    for module in sd_models.model_data.sd_model.modules():
-        found += len(module._forward_hooks) + len(module._forward_pre_hooks)
-    return found
+    """Forward hooks and pre-hooks left on any of their modules."""
+    modules = [module for network in networks() for module in network.modules()]
+    return sum(len(one._forward_hooks) + len(one._forward_pre_hooks) for one in modules)
 
 
 def fingerprint():
-    """Differs if any weight of the UNet or the text encoder does."""
-    model = sd_models.model_data.sd_model
-    tensors = (*model.model.parameters(), *model.cond_stage_model.parameters())
+    """Differs if any of their weights does."""
+    tensors = [tensor for network in networks() for tensor in network.parameters()]
     return float(torch.stack([t.double().abs().sum() for t in tensors]).sum())
 
 
@@ -88,7 +94,7 @@ def routes(_, app):
 
 def raise_from_unet():
     """The next call of the UNet fails: callbacks' own exceptions are only printed by the webui."""
-    unet = sd_models.model_data.sd_model.model.diffusion_model
+    unet = networks()[0]
 
     def fail(*_):
         handle.remove()

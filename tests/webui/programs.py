@@ -1,0 +1,64 @@
+"""The webui and its forks: how each is started for a test, and where its ways differ."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+COMMON = "--skip-python-version-check --skip-torch-cuda-test --skip-install --api"
+FORGE_ONLY = "--skip-prepare-environment --skip-version-check --always-cpu --attention-pytorch"
+LATENT = {"hr_upscaler": "Latent"}
+# What the API of Forge and Forge Neo wants to know of hires fix.
+SAME_MODULES = {"hr_additional_modules": ["Use same choices"], "hr_cfg": 5}
+
+
+@dataclass(frozen=True)
+class Program:
+    """`variable` names its folder in the environment; `…_PYTHON` there its interpreter (default:
+    its own venv). `lora` is the folder of its builtin Lora; `hires` what its API needs."""
+
+    variable: str
+    flags: str
+    models_flag: str = "--models-dir"
+    lora: str = "Lora"
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    hires: Mapping[str, Any] = field(default_factory=lambda: LATENT)
+
+    @property
+    def root(self) -> str | None:
+        """None where the environment does not name it: then its tests are skipped."""
+        return os.environ.get(self.variable)
+
+    @property
+    def python(self) -> str:
+        """Its interpreter."""
+        own = os.path.join(str(self.root), "venv", "bin", "python")
+        return os.environ.get(self.variable.replace("ROOT", "PYTHON")) or own
+
+
+A1111 = Program(
+    "WEBUI_ROOT",
+    f"{COMMON} --skip-prepare-environment --skip-version-check --use-cpu all --no-half "
+    "--precision full --opt-sdp-attention --no-download-sd-model --do-not-download-clip "
+    "--disable-console-progressbars",
+)
+FORGE = Program(
+    "FORGE_ROOT",
+    f"{COMMON} {FORGE_ONLY} --all-in-fp32 --gradio-allowed-path .",
+    lora="sd_forge_lora",
+    hires=LATENT | SAME_MODULES,
+)
+REFORGE = Program(
+    "REFORGE_ROOT", f"{COMMON} {FORGE_ONLY} --use-cpu all --no-half --precision full"
+)
+NEO = Program(
+    "NEO_ROOT",
+    f"{COMMON} --cpu",
+    models_flag="--model-ref",
+    lora="sd_forge_lora",
+    settings={"VERSION_UID": "PY313"},  # else it waits for Enter where its Python is another
+    hires=SAME_MODULES | {"hr_upscaler": "Nearest"},
+)
+FORKS = {"Forge": FORGE, "reForge": REFORGE, "Forge Neo": NEO}
