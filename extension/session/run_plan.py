@@ -104,6 +104,11 @@ class RunPlan:
             patch.choice = self.choice
         self.roots = dict(_roots(model, terms, self.weights))
 
+    @property
+    def size(self) -> int:
+        """Bytes of the deltas, where the layers are."""
+        return sum(one.bound.size for one in self.active)
+
     def bypassed(self, one: ActiveNetwork) -> Iterator[Unused]:
         """The targets that had a weight in a call of their component, and were not called."""
         for key, term in one.terms.items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,11 +32,11 @@ class Made:
 class StandIn:
     """A webui without anything in it but generation."""
 
-    def __init__(self, library: Path) -> None:
+    def __init__(self, library: Path, checkpoint: Callable[[], Any] = Checkpoint) -> None:
         self.library = library
         shared.cmd_opts.lora_dir = str(library)
         shared.cmd_opts.no_hashing = False
-        self.model = sd_models.model_data.sd_model = Checkpoint()
+        self.model = sd_models.model_data.sd_model = checkpoint()
         self.script = webui.LiveLoraScript()
         script_callbacks.registered.clear()
         webui.LIVE.__init__()

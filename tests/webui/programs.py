@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 COMMON = "--skip-python-version-check --skip-torch-cuda-test --skip-install --api"
@@ -16,8 +17,12 @@ SAME_MODULES = {"hr_additional_modules": ["Use same choices"], "hr_cfg": 5}
 
 @dataclass(frozen=True)
 class Program:
-    """`variable` names its folder in the environment; `…_PYTHON` there its interpreter (default:
-    its own venv). `lora` is the folder of its builtin Lora; `hires` what its API needs."""
+    """One of them.
+
+    `variable` names its folder in the environment; `…_PYTHON` there its interpreter (default: its
+    own venv). `lora` is the folder of its builtin Lora, `hires` what its API needs; with
+    `even_parts` it cuts the AND parts of all pictures of a batch to the fewest.
+    """
 
     variable: str
     flags: str
@@ -25,6 +30,7 @@ class Program:
     lora: str = "Lora"
     settings: Mapping[str, Any] = field(default_factory=dict)
     hires: Mapping[str, Any] = field(default_factory=lambda: LATENT)
+    even_parts: bool = True
 
     @property
     def root(self) -> str | None:
@@ -34,8 +40,8 @@ class Program:
     @property
     def python(self) -> str:
         """Its interpreter."""
-        own = os.path.join(str(self.root), "venv", "bin", "python")
-        return os.environ.get(self.variable.replace("ROOT", "PYTHON")) or own
+        own = Path(str(self.root), "venv", "bin", "python")
+        return os.environ.get(self.variable.replace("ROOT", "PYTHON")) or str(own)
 
 
 A1111 = Program(
@@ -43,6 +49,7 @@ A1111 = Program(
     f"{COMMON} --skip-prepare-environment --skip-version-check --use-cpu all --no-half "
     "--precision full --opt-sdp-attention --no-download-sd-model --do-not-download-clip "
     "--disable-console-progressbars",
+    even_parts=False,
 )
 FORGE = Program(
     "FORGE_ROOT",
@@ -50,9 +57,7 @@ FORGE = Program(
     lora="sd_forge_lora",
     hires=LATENT | SAME_MODULES,
 )
-REFORGE = Program(
-    "REFORGE_ROOT", f"{COMMON} {FORGE_ONLY} --use-cpu all --no-half --precision full"
-)
+REFORGE = Program("REFORGE_ROOT", f"{COMMON} {FORGE_ONLY} --use-cpu all --no-half --precision full")
 NEO = Program(
     "NEO_ROOT",
     f"{COMMON} --cpu",

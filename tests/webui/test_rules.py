@@ -29,6 +29,7 @@ class Host:
 
     def __init__(self, webui: Webui) -> None:
         self.webui = webui
+        self.even_parts = webui.program.even_parts
 
     def generate(
         self,

@@ -134,6 +134,13 @@ class Job:
         self._bound = bound
         self._act(before)
 
+    def make_room(self) -> None:
+        """Before a pass: the program plans the device's memory, and knows nothing of our deltas."""
+        part, found = self.hires if self._in_hires else self.first, models.ours()
+        if part is not None and part.run is not None and found is not None:
+            backend, sd_model = found
+            backend.make_room(sd_model, part.run.plan.size)
+
     def announce(self, params: Any) -> None:
         """The denoiser is about to call the UNet: hooks of its pass, its rows, its progress."""
         if self._acting is None:

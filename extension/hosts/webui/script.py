@@ -7,7 +7,7 @@ from typing import Any
 from modules import scripts
 
 from . import job_options, steps
-from .wrapping import install, uninstall
+from .wrapping import install, job_of, uninstall
 
 TITLE = "Live LoRA"
 
@@ -41,8 +41,11 @@ class LiveLoraScript(scripts.Script):  # type: ignore[misc]
             job.refuse(error)
 
     def process_before_every_sampling(self, p: Any, *_: Any, **__: Any) -> None:
+        """Once a pass; Forge calls it twice before the hires pass, the first time too early."""
         if p.sampler is not None:
             steps.watch(p.sampler)
+        if (job := job_of(p)) is not None:
+            job.make_room()
 
     def postprocess(self, p: Any, processed: Any, *_: Any) -> None:
         uninstall(p)

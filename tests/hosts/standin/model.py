@@ -64,7 +64,13 @@ class UNet(nn.Module):
         self.output_blocks = nn.ModuleList()
         self.out = nn.Sequential(nn.Identity(), nn.SiLU(), nn.Conv2d(WIDTH, 4, 3, padding=1))
 
-    def forward(self, x: Tensor, timesteps: Tensor, context: Tensor) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        timesteps: Tensor,
+        context: Tensor,
+        transformer_options: dict[str, Any] | None = None,
+    ) -> Tensor:
         scale = (1 + timesteps**2).rsqrt().view(-1, 1, 1, 1)
         h = self.input_blocks[0][0](x * scale)
         h = self.input_blocks[1][1](h, context)

@@ -34,7 +34,10 @@ def networks():
     objects = getattr(model, "forge_objects", None)
     if objects is not None:
         return [objects.unet.model.diffusion_model, objects.clip.cond_stage_model]
-    return [model.model.diffusion_model, getattr(model, "conditioner", None) or model.cond_stage_model]
+    return [
+        model.model.diffusion_model,
+        getattr(model, "conditioner", None) or model.cond_stage_model,
+    ]
 
 
 def hooks():

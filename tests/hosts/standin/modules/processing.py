@@ -3,6 +3,7 @@
 import inspect
 from types import SimpleNamespace
 
+import forge_model
 import torch
 from modules import extra_networks, prompt_parser, script_callbacks, sd_models, shared
 from modules.shared import opts
@@ -64,6 +65,33 @@ class Denoiser:
         return torch.cat(out)
 
 
+class ChunkDenoiser(Denoiser):
+    """Of Forge and its forks: announces the pictures, and each call says what it holds."""
+
+    def __call__(self, x, sigma, cond, uncond):
+        if shared.state.interrupted:
+            raise Interrupted
+        lines, text = prompt_parser.reconstruct_multicond_batch(cond, self.step)
+        against = uncond and prompt_parser.reconstruct_cond_batch(uncond, self.step)
+        level = sigma.repeat(len(x)).to(x)
+        params = SimpleNamespace(
+            x=x, sigma=level, text_cond=text, text_uncond=against, denoiser=self
+        )
+        script_callbacks.call("cfg_denoiser", params)
+        skip = uncond is None or self.step / self.total_steps <= opts.skip_early_cond > 0
+        self.step += 1
+        # Pictures with unequal numbers of parts are cut to the shortest; the last one's weights.
+        parts = list(zip(*lines, strict=False))
+        text = torch.cat([text[[line for line, _ in part]] for part in parts])
+        weights = [part[-1][1] for part in parts]
+        run = forge_model.chunks(text, None if skip else against, len(x))
+        unet = forge_model.unet_of(sd_models.model_data.sd_model)
+        out = forge_model.denoised(unet, x, level, run, 9 if opts.batch_cond_uncond else 1)
+        towards = sum(w * one for w, one in zip(weights, out, strict=False)) / sum(weights)
+        base = torch.zeros_like(x) if skip else out[-1]
+        return base + (towards - base) * (1.0 if skip else self.p.cfg_scale * sum(weights))
+
+
 def sample_euler(model, x, sigmas, extra_args, callback=None):
     for i in range(len(sigmas) - 1):
         denoised = model(x, sigmas[i], **extra_args)
@@ -97,7 +125,8 @@ class Sampler:
     def sample(self, p, x, cond, uncond, steps, start=0):
         total = p.calls(steps)
         sigmas = torch.cat([torch.linspace(8.0, 0.5, steps), torch.zeros(1)])[start:]
-        self.model_wrap_cfg = Denoiser(self, p, steps, total)
+        forge = hasattr(sd_models.model_data.sd_model, "forge_objects")
+        self.model_wrap_cfg = (ChunkDenoiser if forge else Denoiser)(self, p, steps, total)
         self.sampler_extra_args = {"cond": cond, "uncond": uncond}
         assert "sigmas" in inspect.signature(self.func).parameters
         arguments = {"sigmas": sigmas, "callback": lambda state: None}
@@ -148,7 +177,9 @@ class Processing:
             if cache[0] is not None and cache[0] == key:
                 return cache[1]
         model = sd_models.model_data.sd_model
-        found = function(model, prompts, steps, hires_steps, opts.use_old_scheduling)
+        # Forge Neo has no old rules for schedules, and its functions no place for them.
+        rules = () if hasattr(model, "forge_objects") else (opts.use_old_scheduling,)
+        found = function(model, prompts, steps, hires_steps, *rules)
         caches[0][:] = [key, found]
         return found
 
@@ -164,6 +195,10 @@ class Processing:
         self.hr_c = self.hr_uc = None
         if self.enable_hr and opts.hires_fix_use_firstpass_conds:
             self.calculate_hr_conds()
+        elif self.enable_hr and hasattr(sd_models.model_data.sd_model, "forge_objects"):
+            extra_networks.activate(self, self.hr_extra_network_data)
+            self.calculate_hr_conds()
+            extra_networks.activate(self, self.extra_network_data)
 
     def calculate_hr_conds(self):
         if self.hr_c is not None:
@@ -184,11 +219,12 @@ class Processing:
             prompt_parser.get_learned_conditioning,
             prompt_parser.get_multicond_learned_conditioning,
         )
-        steps = self.firstpass_steps
-        return (
-            self.get_conds_with_caching(one, against, steps, uc_caches, data, hires_steps),
-            self.get_conds_with_caching(many, conds, steps, c_caches, data, hires_steps),
-        )
+        steps, apart = self.firstpass_steps, (data, hires_steps)
+        forge = hasattr(sd_models.model_data.sd_model, "forge_objects")
+        uncond = None
+        if not (forge and self.cfg_scale == 1):  # there it is not even encoded
+            uncond = self.get_conds_with_caching(one, against, steps, uc_caches, *apart)
+        return uncond, self.get_conds_with_caching(many, conds, steps, c_caches, *apart)
 
     def noise(self, size):
         made = [torch.Generator().manual_seed(int(seed)) for seed in self.seeds]
