@@ -64,6 +64,6 @@ NEO = Program(
     models_flag="--model-ref",
     lora="sd_forge_lora",
     settings={"VERSION_UID": "PY313"},  # else it waits for Enter where its Python is another
-    hires=SAME_MODULES | {"hr_upscaler": "Nearest"},
+    hires=SAME_MODULES | {"hr_upscaler": "Lanczos"},
 )
 FORKS = {"Forge": FORGE, "reForge": REFORGE, "Forge Neo": NEO}

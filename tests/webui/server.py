@@ -189,7 +189,7 @@ class Webui:
             yield
         finally:
             after = self.get("/sdapi/v1/options") if overrides else {}
-            kept = {name: after[name] for name in overrides if after[name] != before[name]}
+            kept = {name: after[name] for name in overrides if after.get(name) != before.get(name)}
             if kept:
                 raise RuntimeError(f"the webui keeps {kept}: add the defaults to SETTINGS")
 

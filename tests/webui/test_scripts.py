@@ -20,6 +20,7 @@ def plot(webui: Webui, label: str, values: str, prompt: str) -> Picture:
     nothing = [types.index("Nothing"), "", []]
     switches = [False, True, False, False, False, False, False]  # legend, lone images, …
     arguments = [*axis, *nothing, *nothing, *switches, 0, True]
+    arguments += [one["value"] for one in script["args"][len(arguments) :]]  # a fork's own
     made = webui.txt2img(prompt, script_name="x/y/z plot", script_args=arguments)
     cells = made.pictures[-len(values.split(",")) :]
     return Picture(cells, made.info)
