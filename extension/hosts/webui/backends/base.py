@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Protocol
 from torch import Tensor, nn
 
 from ....discovery import Registry
+from ....engine.choice import Executor
 from ....records import Component, Row
 
 # The UNet of SD 1, SD 2 and SDXL, whatever program it is in.
@@ -37,6 +38,7 @@ class Backend(ABC):
     """A kind of checkpoint object. It keeps nothing: a checkpoint is let go by its program."""
 
     modules_stay: ClassVar[bool] = True  # another checkpoint goes into the modules that are there
+    executor: ClassVar[Executor] = "automatic"
 
     def __init_subclass__(cls) -> None:
         BACKENDS.add(cls(), ())

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from torch import nn
 
+from ....engine.choice import Executor
 from ....records import Component, Row
 from ..call_rows import CallRows
 from .base import Backend, RowSource
@@ -28,6 +29,9 @@ class ForgeObjects(Backend):
     """Every call of the network says itself what its lines are."""
 
     modules_stay: ClassVar[bool] = False
+    # These programs move, cast and replace parameters between any two calls of a layer, and plan
+    # memory by the parameters' sizes: nothing of ours may stand in one's place.
+    executor: ClassVar[Executor] = "hooked"
 
     def claims(self, sd_model: Any) -> bool:
         """Before the first checkpoint is loaded there is a stub without them."""
