@@ -158,7 +158,8 @@ class WeightTable:
         """Several columns as a tensor, each repeated as often as its width says.
 
         (1, Σ widths), or (rows, Σ widths) where one of them differs by row; with the dtype and on
-        the device of `like`; with zeros behind, if it is to have more `ranks`. It is the same tensor for the whole run, filled anew at every move.
+        the device of `like`; with zeros behind, if it is to have more `ranks`. It is the same
+        tensor for the whole run, filled anew at every move.
         """
         each = [self.weights[column] for column in columns]
         rows = max((len(one) for one in each if isinstance(one, tuple)), default=1)
