@@ -9,12 +9,14 @@ import live_lora
 import pytest
 import torch
 from live_lora.algorithms.base import ALPHA_IS_RANK
+from live_lora.algorithms.peft_oft import EXACT
 from oracle_host import FOLDER, NAMES, WEIGHTS, host, layer_of, oracle
 from safetensors import safe_open
 from torch import nn
 
 LAYOUTS = ("diffusers", "ldm")
-TAKEN = {"peft_lora_basemodel": [ALPHA_IS_RANK]}  # PEFT's files that lack their configuration
+# PEFT's files that lack their configuration
+TAKEN = {"peft_lora_basemodel": [ALPHA_IS_RANK], "peft_oft_tier2": [EXACT]}
 
 
 @cache

@@ -15,7 +15,7 @@ TESTS = Path(__file__).parent
 MENDED = {
     "F1 OFT of OneTrainer is turned the wrong way": "test_trainers.py::test_onetrainer",
     "F1 OFT of a writer unknown, silently": (
-        "test_trainers.py::test_oft_of_a_writer_unknown_is_the_series_and_said_to_be"
+        "test_trainers.py::test_oft_of_a_writer_unknown_says_which_rotation_was_taken"
     ),
     "F1 PEFT without its configuration, silently": (
         "test_peers.py::test_peft_without_its_configuration_is_right_or_says_what_was_taken"

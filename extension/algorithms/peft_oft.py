@@ -3,7 +3,8 @@
 `oft_R.weight` holds the upper triangles of skew-symmetric Q. R is OneTrainer's five terms of a
 Neumann series, I + 2Q + 2Q² + 2Q³ + Q⁴ ≈ (I + Q)(I − Q)⁻¹, or PEFT's exact (I − Q)(I + Q)⁻¹,
 which turns the other way. PEFT's configuration says which; where it is not there, PEFT's default
-of today is taken, the series.
+of today is taken, the series, but for keys of diffusers' dialect: such files are of PEFT's time
+before it, unless OneTrainer's name is in them.
 PEFT turns the columns of a convolution's weight as it turns those of a linear layer, W Rᵀ;
 OneTrainer turns them the other way, W R. `oft_R.scaled_oft` is OneTrainer's sign that Q is to be
 divided by 2√(n − 1). Qiu et al. 2025 (OFTv2).
@@ -33,6 +34,11 @@ PEFTS = frozenset({"PEFT", "diffusers", "bare"})  # dialects that PEFT's users w
 SERIES = (
     "oft_R is read as a series of five terms, the default of PEFT and OneTrainer: nothing says who "
     "wrote it, and PEFT's exact rotation (use_cayley_neumann=False) turns the other way"
+)
+EXACT = (
+    "oft_R is read as PEFT's exact rotation (use_cayley_neumann=False): nothing says who wrote it, "
+    "and the series of five terms, the default of PEFT and OneTrainer, turns the other way; PEFT's "
+    "adapter_config.json beside the file decides"
 )
 
 
@@ -98,8 +104,15 @@ class PeftOft(Algorithm):
 
     @property
     def reading(self) -> str | None:
-        """The series, where the exact rotation could be meant."""
-        return None if self.settings.writer or not self.by_peft else SERIES
+        """Which of the two was taken, where the other could be meant."""
+        if self.settings.writer or not self.by_peft:
+            return None
+        return EXACT if self._exact_by_default else SERIES
+
+    @property
+    def _exact_by_default(self) -> bool:
+        """Where there is a configuration, PEFT wrote it before it had the option."""
+        return self.by_peft and (bool(self.settings.config) or self.settings.format == "diffusers")
 
     def fit_shape(self, kind: Kind, shape: Shape) -> None:
         count, columns = self.shape("oft_R")[0], math.prod(shape[1:])
@@ -135,8 +148,7 @@ class PeftOft(Algorithm):
 
     def _rotation(self, skew: Tensor) -> Tensor:
         config = self.settings.config
-        exact_then = bool(config) and self.by_peft  # PEFT, before it had the option
-        if config.get("use_cayley_neumann", not exact_then):
+        if config.get("use_cayley_neumann", not self._exact_by_default):
             return neumann(skew, int(config.get("num_cayley_neumann_terms", TERMS)))
         # (I − Q)(I + Q)⁻¹ − I
         identity = torch.eye(self.block, dtype=skew.dtype, device=skew.device)
