@@ -12,7 +12,7 @@ from ..model.blocks import BLOCKS, ELEMENTS, LISTS
 from ..records import Diagnostic, Span
 from .argument import Argument
 from .arguments import in_words
-from .arguments.curve import EASINGS, Curve
+from .arguments.curve import EASINGS
 from .block_weights import BlockWeights, amount, read_blocks
 from .edits import counted
 from .grammar import Unreadable
@@ -36,17 +36,12 @@ def describe(prompt: Prompt) -> dict[str, Any]:
 
 
 def _argument(tag: Tag, written: Argument) -> dict[str, Any]:
-    """Its place and meaning; `points` of a curve and `blocks` of block weights, for editors."""
+    """Its place and meaning; `blocks` is what an editor of block weights begins with."""
     described: dict[str, Any] = {"span": written.span, "means": written.means, "words": ""}
     if written.means is None or counted(tag, written.means) != written:
         return described
     value = tag.values[written.means]
     described["words"] = in_words(written.means, value)
-    if isinstance(value, Curve):
-        described["points"] = [
-            [point.value, point.where.unit, point.where.amount, point.easing]
-            for point in value.points
-        ]
     if written.means == "lbw":
         described["blocks"] = editable(value, tag.values.get("x", 1.0))
     return described

@@ -8,7 +8,7 @@ from typing import Literal
 
 from ..records import Progress
 from .grammar import Unreadable
-from .numbers import finite_number
+from .numbers import finite_number, with_point
 
 POSITIONS = "a step (8), a fraction (0.4) or a sigma (s7.5)"
 Unit = Literal["step", "fraction", "sigma"]
@@ -63,7 +63,7 @@ def read_position(text: str, *, one: Unit = "step") -> Position:
     sigma = word[:1] in {"s", "S"}
     amount = finite_number(word[1:] if sigma else word)
     if amount is None or amount < 0:
-        raise Unreadable(f"expected {POSITIONS}, {_found(word)}", fix=_share(word))
+        raise Unreadable(f"expected {POSITIONS}, {_found(word)}", fix=_meant(word))
     if sigma:
         return Position("sigma", amount)
     if amount > 1:
@@ -74,12 +74,12 @@ def read_position(text: str, *, one: Unit = "step") -> Position:
 
 
 def _found(word: str) -> str:
-    if (share := _share(word)) is not None:
-        return f"found {word!r}; write {share} instead"
+    if (meant := _meant(word)) is not None:
+        return f"found {word!r}; write {meant} instead"
     return f"found {word!r}" if word else "found nothing"
 
 
-def _share(word: str) -> str | None:
-    """The fraction that a percentage is."""
+def _meant(word: str) -> str | None:
+    """The fraction that a percentage is, or the number without its decimal comma."""
     percent = finite_number(word[:-1]) if word.endswith("%") else None
-    return f"{percent / 100:g}" if percent is not None and 0 <= percent <= 100 else None
+    return f"{percent / 100:g}" if percent is not None and 0 <= percent <= 100 else with_point(word)

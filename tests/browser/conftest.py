@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
+from live_lora.prompt import parse
+from live_lora.prompt.description import describe, vocabulary
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Route
@@ -159,6 +161,12 @@ def serve(route: Route, loras: list[dict[str, Any]]) -> None:
         known = "since=1" in address and "refresh" not in address
         facts = {"since": "1", "read": len(loras), "files": len(loras), "model": {"base": "SD1"}}
         route.fulfill(json={**facts, "all": not known, "loras": [] if known else loras})
+    elif address.endswith("/live-lora/explain"):
+        asked = route.request.post_data_json["prompts"]
+        read = [parse(one["text"], negative=one["negative"]) for one in asked]
+        route.fulfill(json={"prompts": [describe(prompt) for prompt in read]})
+    elif address.endswith("/live-lora/language"):
+        route.fulfill(json=vocabulary())
     elif "/live-lora/preview/" in address:
         route.fulfill(body=PIXEL, content_type="image/png")
     else:

@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
 import * as edits from "../../extension/browser/static/edits.mjs";
-import { scan, weightOf } from "../../extension/browser/static/tags.mjs";
+import { isStrength, scan, weightOf } from "../../extension/browser/static/tags.mjs";
 
 const GROUPS = JSON.parse(readFileSync(new URL("../cases/edits.json", import.meta.url), "utf8"));
 
@@ -15,10 +15,19 @@ function editOf(prompt, tag, { set, name, remove }) {
   if (name !== undefined) return edits.setName(tag, name);
   const [argument, value] = set;
   if (argument === "on") return edits.setOn(prompt, tag, value === null);
+  const at = tag.args.findLastIndex(({ key }) => key === argument);
+  if (!STRENGTHS.has(argument) && at >= 0 && value === null)
+    return edits.removeArgument(prompt, tag, at, []);
+  if (!STRENGTHS.has(argument) && at >= 0) return edits.setArgument(tag.args[at], value);
+  if (!STRENGTHS.has(argument) && tag.args.every(isWeight))
+    return value === null ? undefined : edits.addArgument(tag, argument, value);
   const weight = weightOf(tag, argument);
   const plain = value !== null && edits.formatNumber(Number(value)) === value;
   return weight && plain ? edits.setWeight(weight, Number(value)) : undefined;
 }
+
+const STRENGTHS = new Set(["weight", "te", "unet"]);
+const isWeight = ({ key, value }, at) => key !== null || (at < 2 && isStrength(value));
 
 const made = {};
 
@@ -42,6 +51,8 @@ test("of every kind that the page offers, cases were tried", () => {
     on: 8,
     remove: 8,
     name: 15,
+    lbw: 1,
+    start: 2,
   }))
     assert.ok(made[kind] >= least, `${kind}: ${made[kind]}`);
 });

@@ -67,3 +67,36 @@ test("several edits are one, in any order", () => {
   assert.equal(applyEdit(text, edits.replaceWith(text, gone, "<lora:d:1>")), " and and <lora:d:1>");
   assert.equal(applyEdit("a", edits.replaceWith("a", [], "<lora:d:1>")), "a <lora:d:1>");
 });
+
+test("an argument is taken out with its colon, and those behind it keep their meaning", () => {
+  for (const [text, at, means, expected] of [
+    ["é <lora:a:0.8:stop=8:on=0>", 1, ["te", "stop", "on"], "é <lora:a:0.8:on=0>"],
+    ["<lora:a:1:2:8:start=2>", 1, ["te", "unet", "dyn", "start"], "<lora:a:1:dyn=8:start=2>"],
+    ["<lora:a:1:OUTD:ATTNDEEPON>", 1, ["te", "lbw", "lbwe"], "<lora:a:1:lbwe=ATTNDEEPON>"],
+    ["<lora:a:1:1:8:9>", 2, ["te", "unet", "dyn", null], "<lora:a:1:1>"],
+  ]) {
+    const [tag] = scan(text);
+    assert.equal(applyEdit(text, edits.removeArgument(text, tag, at, means)), expected);
+  }
+});
+
+test("a new argument comes last, in quotation marks where it must", () => {
+  const [tag] = scan("<lora:a:0.8> b");
+  const add = (key, value) => applyEdit("<lora:a:0.8> b", edits.addArgument(tag, key, value));
+  assert.equal(add("lbw", "IN04@0.5;ff@0"), "<lora:a:0.8:lbw=IN04@0.5;ff@0> b");
+  assert.equal(add("only", "a>b"), '<lora:a:0.8:only="a>b"> b');
+});
+
+test("all weights are scaled, point by point, and nothing else", () => {
+  const scale = (text) => applyEdit(text, edits.scaleWeights(text, scan(text)[0], 0.9));
+  for (const [before, after] of [
+    ["<lora:a>", "<lora:a:0.9>"],
+    ["<lora:a: 1 :lbw=OUTD>", "<lora:a: 0.9 :lbw=OUTD>"],
+    ["<lora:a:0.5:unet=0@0, 1@0.5 smooth>", "<lora:a:0.45:unet=0@0, 0.9@0.5 smooth>"],
+    ["<lora:a:1:hr=0.4:stop=8>", "<lora:a:0.9:hr=0.36:stop=8>"],
+    ["<lora:a:1@0;2:hrunet=-1~0,1~1>", "<lora:a:0.9@0;1.8:hrunet=-0.9~0,0.9~1>"],
+    ["<lora:a:abc>", "<lora:a:abc>"],
+    ["<lora:a:sweep=0;1>", "<lora:a:0.9:sweep=0;1>"],
+  ])
+    assert.equal(scale(before), after);
+});

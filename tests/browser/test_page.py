@@ -429,6 +429,7 @@ def test_hostile_names_are_only_names(visit: Open) -> None:
         card(tab, name).click()
         expect(card(tab, name)).to_have_attribute("aria-pressed", "true")
     open_tab(page, "txt2img")
+    rows(page).get_by_role("button", name="Show 5 more").click()
     switches = rows(page).get_by_role("switch").all()
     assert [each.get_attribute("aria-label") for each in switches] == [f"{n} on" for n in HOSTILE]
     assert page.locator(".live-lora").locator("b, script, [src=x], [onerror]").count() == 0

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+from pathlib import Path
+from typing import Any
+
 import pytest
 from live_lora.prompt.arguments.curve import EASINGS, Curve, read_weight
 from live_lora.prompt.grammar import Unreadable
@@ -134,3 +139,30 @@ def test_an_easing_is_suggested() -> None:
     with pytest.raises(Unreadable, match=r"found 'smoth'; did you mean smooth\?$") as caught:
         read_weight("1@0;0@1 smoth")
     assert (caught.value.start, caught.value.end) == (8, 13)
+
+
+CASES = json.loads((Path(__file__).parents[1] / "cases" / "curves.json").read_text("utf-8"))
+
+
+def values(text: str, steps: int) -> list[float]:
+    """At each step of a pass in which the noise falls evenly from 15."""
+    read = read_weight(text)
+    passes = [Progress(i, steps, 15 * (1 - i / (steps - 1))) for i in range(steps)]
+    return [read.at(one) if isinstance(read, Curve) else read for one in passes]
+
+
+@pytest.mark.parametrize("case", CASES["read"], ids=[case["text"] for case in CASES["read"]])
+def test_the_curves_that_the_page_draws(case: dict[str, Any]) -> None:
+    """The page's numbers are held to the same table (browser/static/curve.mjs)."""
+    assert values(case["text"], case["steps"]) == pytest.approx(case["at"], abs=1e-6)
+
+
+@pytest.mark.parametrize("text", CASES["none"])
+def test_what_the_page_takes_for_no_curve(text: str) -> None:
+    with contextlib.suppress(Unreadable):
+        assert not isinstance(read_weight(text), Curve)
+
+
+@pytest.mark.parametrize("case", CASES["written"], ids=[one["text"] for one in CASES["written"]])
+def test_what_the_curve_editor_writes(case: dict[str, Any]) -> None:
+    assert values(case["text"], 20) == pytest.approx(values(case["gives"], 20), abs=1e-4)

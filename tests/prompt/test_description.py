@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -61,11 +63,6 @@ def test_what_is_given_again_says_nothing() -> None:
     assert [one["words"] for one in arguments("<lora:a:0.3:te=0.5:te=0.7>")] == ["", "", "0.7"]
 
 
-def test_the_points_of_a_curve() -> None:
-    (one,) = arguments("<lora:a:0@0;1@8 hold>")
-    assert one["points"] == [[0.0, "fraction", 0.0, "linear"], [1.0, "step", 8.0, "hold"]]
-
-
 @pytest.mark.parametrize(
     ("written", "weights", "elements"),
     [
@@ -95,6 +92,23 @@ def test_the_variable_of_a_preset_is_the_tags() -> None:
     (tag,) = describe(parse("<lora:a:lbw=MINE:x=0.25>", language=language))["tags"]
     assert tag["arguments"][0]["blocks"]["weights"]["IN01"] == 0.25
     assert vocabulary(language)["presets"]["MINE"] is None
+
+
+TABLE = Path(__file__).parents[1] / "cases" / "blocks.json"
+CASES = json.loads(TABLE.read_text("utf-8"))
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case["about"] for case in CASES])
+def test_what_the_block_editor_writes(case: dict[str, Any]) -> None:
+    """The page's own sentences (browser/static/blocks.mjs) mean the sliders they were made of."""
+    blocks = vocabulary()["blocks"][case["base"]]
+    if not case["gives"]:
+        assert set(case["weights"].values()) | {case["rest"]} == {1}
+        return
+    (one,) = arguments(f"<lora:a:lbw={case['gives']}>")
+    wanted = dict.fromkeys(blocks, case["rest"]) | case["weights"]
+    assert {block: one["blocks"]["weights"][block] for block in blocks} == wanted
+    assert one["blocks"]["elements"] == case["elements"]
 
 
 def test_the_words_that_editors_offer() -> None:

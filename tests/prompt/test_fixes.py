@@ -26,6 +26,7 @@ def mended(prompt: str, problem: Diagnostic) -> str:
     [
         ("<lora:x:0.8:stop=40%> é", "<lora:x:0.8:stop=0.4> é"),
         ("🦊 <lora:x:0.8:stop= 40% >", "🦊 <lora:x:0.8:stop=0.4>"),
+        ("<lora:x:stop=0,4>", "<lora:x:stop=0.4>"),
         ("<lora:x:step=5-40%>", "<lora:x:step=5-0.4>"),
         ("<lora:x:step=40%->", "<lora:x:step=0.4->"),
         ("<lora:x:0@0,1@50%>", "<lora:x:0@0,1@0.5>"),

@@ -2,6 +2,8 @@
 
 const ROOT = new URL("../", import.meta.url);
 
+let language = null;
+
 /** An address under `live-lora/`, wherever the host has put it. */
 function address(path) {
   return new URL(path, ROOT).href;
@@ -28,6 +30,21 @@ function written(content, method = "POST") {
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify(content),
   };
+}
+
+/** What the program makes of one prompt. */
+export async function explain(text, negative) {
+  const answer = await json("explain", written({ prompts: [{ text, negative }] }));
+  return answer.prompts[0];
+}
+
+/** The words that editors offer: blocks, elements, presets, easings. Asked once. */
+export function fetchLanguage() {
+  language ??= json("language").catch((error) => {
+    language = null;
+    throw error;
+  });
+  return language;
 }
 
 /** A picture's address; its version makes a new picture a new address. */

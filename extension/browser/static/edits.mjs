@@ -9,10 +9,13 @@
  * @typedef {import("./tags.mjs").Weight} Weight
  */
 
-import { named, valueSpan } from "./tags.mjs";
+import { asNumber, named, valueSpan, weights } from "./tags.mjs";
 
 // Python and JavaScript disagree on a few blanks: what either cuts off is quoted by both.
 const NEEDS_QUOTES = /[<>:="\\]|^[\s\x1c-\x1f\x85]|[\s\x1c-\x1f\x85]$|^$/;
+
+const HIRES = new Set(["hr", "hrte", "hrunet"]);
+const POINT = /(^|[;,]\s*)([^;,@~\s]+)/g; // what a curve has at each point
 
 /** A weight as people write it: at most four decimals, no trailing zeros, no minus zero. */
 export function formatNumber(value) {
@@ -50,6 +53,66 @@ export function setOn(text, tag, on) {
 /** An argument goes with its colon. */
 function removed({ from, end }) {
   return { start: from - 1, end, text: "" };
+}
+
+/** @param {Tag} tag @param {string} value @returns {Edit} a new argument, behind all others */
+export function addArgument(tag, key, value) {
+  return { start: tag.end - 1, end: tag.end - 1, text: `:${key}=${writeValue(value)}` };
+}
+
+/** @returns {Edit} the value alone, without the blanks around it */
+export function setArgument(argument, value) {
+  const text = argument.key === null ? writeName(value) : writeValue(value);
+  return { ...valueSpan(argument), text };
+}
+
+/**
+ * Takes one argument out. Behind one without a name, others are counted: they are given names.
+ * @param {string} text @param {Tag} tag @param {number} at which of its arguments
+ * @param {(string | null)[]} means under which name the program understood each; null: under none
+ */
+export function removeArgument(text, tag, at, means) {
+  const behind = tag.args[at].key === null ? tag.args.slice(at + 1) : [];
+  const named = behind.map((argument, index) => {
+    if (argument.key !== null) return null;
+    const name = means[at + 1 + index];
+    const value = text.slice(argument.start, argument.end);
+    return { ...removed(argument), text: name ? `:${name}=${value.trim()}` : "" };
+  });
+  return join(text, [removed(tag.args[at]), ...named]);
+}
+
+/** Every weight of a tag times `factor`, curves point by point; one that says none is 1. */
+export function scaleWeights(text, tag, factor) {
+  const hires = tag.args
+    .filter(({ key }) => HIRES.has(key))
+    .map((one) => ({
+      ...valueSpan(one),
+      text: one.value.trim(),
+      value: asNumber(one.value),
+      lead: "",
+    }));
+  return join(
+    text,
+    [...weights(tag), ...hires]
+      .map((weight) => scaled(weight, factor))
+      .filter((edit) => edit !== null),
+  );
+}
+
+function scaled(weight, factor) {
+  if (weight.value !== null) return setWeight(weight, weight.value * factor);
+  if (!/[@~]/.test(weight.text)) return null; // nobody knows what it is
+  const text = weight.text.replace(POINT, (point, lead, number) =>
+    asNumber(number) === null ? point : lead + formatNumber(Number(number) * factor),
+  );
+  return { start: weight.start, end: weight.end, text };
+}
+
+/** Quotation marks where a named value has characters that the language uses. */
+function writeValue(value) {
+  const text = value.trim();
+  return /[:<>"\\]|^$/.test(text) ? `"${text.replace(/["\\]/g, "\\$&")}"` : text;
 }
 
 /**

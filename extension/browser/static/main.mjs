@@ -7,7 +7,7 @@ import { ActivePanel } from "./panel.mjs";
 import { Tab } from "./tab.mjs";
 import { Targets } from "./targets.mjs";
 
-const STYLES = ["page.css", "cards.css", "rows.css", "narrow.css"];
+const STYLES = ["page.css", "cards.css", "rows.css", "editors.css", "narrow.css"];
 const MOUNT = "live-lora-tab";
 const MOST_IN_SIGHT = 100;
 const PAUSE = 40; // ms between the page's changes and our look at them

@@ -1,9 +1,17 @@
 /** The active LoRAs of one prompt, as rows under it: a picture of its text and nothing else. */
 
 import { h, say, set } from "./dom.mjs";
-import { join, setOn } from "./edits.mjs";
+import { join, scaleWeights, setOn } from "./edits.mjs";
+import { FaultRow } from "./fault_row.mjs";
+import { Readings } from "./reading.mjs";
 import { ActiveRow } from "./row.mjs";
 import { isOn } from "./tags.mjs";
+
+const SHOWN = 4; // rows of a folded list; one more is not worth folding
+const SHOWN_NARROW = 2; // there each takes several lines
+const FACTOR = 0.9;
+
+const narrow = globalThis.matchMedia?.("(max-width: 600px)");
 
 export class ActivePanel {
   /**
@@ -12,23 +20,31 @@ export class ActivePanel {
    * @param {(tag: import("./tags.mjs").Tag) => void} [find] see `ActiveRow`
    */
   constructor(box, library, find) {
-    Object.assign(this, { box, library, find, rows: [] });
-    this.count = h("span", { class: "live-lora-count" });
-    this.all = h("button", {
-      type: "button",
-      class: "live-lora-quiet",
-      onClick: () => this.turnAll(),
-    });
+    Object.assign(this, { box, library, find, rows: [], faults: [], folded: true });
+    this.readings = Readings.for(box);
+    this.build();
+    const render = () => this.render();
+    this.watches = [box.watch(render), library.watch(render), this.readings.watch(render)];
+  }
+
+  build() {
+    this.count = h("span", { class: "live-lora-count", role: "status" });
+    this.all = quiet(() => this.turnAll());
+    this.less = quiet(() => this.scaleAll(), `all × ${FACTOR}`);
+    this.fold = quiet(() => this.turnFold());
     this.list = h("div", { role: "list", class: "live-lora-rows" });
-    const label = `LoRAs in ${box.label}`;
-    const head = h("div", { class: "live-lora-head" }, this.count, this.all);
+    this.broken = h("div", { role: "list", class: "live-lora-faults" });
+    const label = `LoRAs in ${this.box.label}`;
+    const head = h("div", { class: "live-lora-head" }, this.count, this.all, this.less);
     this.element = h(
       "div",
       { role: "group", "aria-label": label, class: "live-lora live-lora-panel" },
       head,
+      this.broken,
       this.list,
+      this.fold,
     );
-    this.watches = [box.watch(() => this.render()), library.watch(() => this.render())];
+    this.fold.classList.add("live-lora-fold");
   }
 
   /** The prompt is gone: so is the panel. */
@@ -42,20 +58,55 @@ export class ActivePanel {
     const lost = this.dropRows(tags.length);
     while (this.rows.length < tags.length) this.addRow();
     this.rows.forEach((row) => row.render());
+    this.renderFaults(this.readings.faults());
+    this.renderFold(tags.length);
     this.renderHead(tags);
     if (lost) this.catchFocus();
   }
 
   renderHead(tags) {
-    this.element.hidden = tags.length === 0;
-    say(this.count, tags.length === 1 ? "1 LoRA" : `${tags.length} LoRAs`);
+    const many = tags.length + this.faults.length;
+    this.element.hidden = many === 0;
+    const bad = this.rows.filter((row) => row.element.hasAttribute("data-trouble")).length;
+    const wrong = bad + this.faults.length;
+    const said = many === 1 ? "1 LoRA" : `${many} LoRAs`;
+    say(this.count, wrong && many > 1 ? `${said}, ${wrong} with a problem` : said);
     say(this.all, tags.some(isOn) ? "All off" : "All on");
     set(this.all, "hidden", tags.length < 2);
+    set(this.less, "hidden", tags.length < 2);
+  }
+
+  renderFaults(found) {
+    while (this.faults.length > found.length) this.faults.pop().element.remove();
+    while (this.faults.length < found.length) {
+      const row = new FaultRow(this.box);
+      this.faults.push(row);
+      this.broken.append(row.element);
+    }
+    found.forEach((fault, at) => this.faults[at].render(fault));
+  }
+
+  /** Many rows must not push the page away: the first ones, and how many more there are. */
+  renderFold(count) {
+    const shown = narrow?.matches ? SHOWN_NARROW : SHOWN;
+    const foldable = count > shown + 1;
+    const hides = foldable && this.folded;
+    this.rows.forEach(({ element }, at) => set(element, "hidden", hides && at >= shown));
+    this.fold.hidden = !foldable;
+    say(this.fold, hides ? `Show ${count - shown} more` : "Show fewer");
+    set(this.fold, "aria-expanded", String(!hides));
+    set(this.list, "data-long", foldable && !hides);
+  }
+
+  turnFold() {
+    this.folded = !this.folded;
+    this.render();
   }
 
   addRow() {
-    const row = new ActiveRow(this.box, this.library, this.rows.length, this.find);
-    this.rows.push(row);
+    const { box, library, rows, readings, find } = this;
+    const row = new ActiveRow(box, library, rows.length, readings, find);
+    rows.push(row);
     this.list.append(row.element);
   }
 
@@ -68,7 +119,7 @@ export class ActivePanel {
 
   /** Who works with the keyboard must not be thrown to the top of the page when a row goes. */
   catchFocus() {
-    const row = this.rows.at(-1);
+    const row = this.rows.findLast(({ element }) => !element.hidden);
     if (row) row.out.focus({ preventScroll: true });
     else this.box.area.focus({ preventScroll: true });
   }
@@ -83,4 +134,18 @@ export class ActivePanel {
       ),
     );
   }
+
+  scaleAll() {
+    const { text, tags } = this.box;
+    this.box.apply(
+      join(
+        text,
+        tags.map((tag) => scaleWeights(text, tag, FACTOR)),
+      ),
+    );
+  }
+}
+
+function quiet(onClick, text = "") {
+  return h("button", { type: "button", class: "live-lora-quiet", onClick }, text);
 }

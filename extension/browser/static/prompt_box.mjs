@@ -9,10 +9,10 @@ export class PromptBox {
   /**
    * @param {HTMLTextAreaElement} area
    * @param {string} label what people call this prompt
+   * @param {boolean} negative
    */
-  constructor(area, label) {
-    this.area = area;
-    this.label = label;
+  constructor(area, label, negative) {
+    Object.assign(this, { area, label, negative });
     this.listeners = new Set();
     this.read();
     area.addEventListener("input", () => this.changed());

@@ -1,23 +1,39 @@
-/** One active LoRA under a prompt: on or off, its weights, out, and what is wrong with its name. */
+/** One active LoRA under a prompt: on or off, its weights and arguments, and what is wrong. */
 
+import { Chips, chipsOf } from "./chips.mjs";
 import { h, say, set } from "./dom.mjs";
-import { remove, setName, setOn, setWeight } from "./edits.mjs";
+import {
+  addArgument,
+  formatNumber,
+  remove,
+  removeArgument,
+  setArgument,
+  setOn,
+  setWeight,
+} from "./edits.mjs";
+import { FIELDS } from "./fields.mjs";
+import { fileTrouble } from "./file_trouble.mjs";
 import { picture } from "./picture.mjs";
+import { shifted } from "./reading.mjs";
+import { RowEditor } from "./row_editor.mjs";
+import { RowWeights } from "./row_weights.mjs";
 import { isOn, isStrength, weightOf, weights } from "./tags.mjs";
-import { WeightControl } from "./weight.mjs";
+import { told, Trouble } from "./trouble.mjs";
 
-const ROLES = { weight: "", te: "te", unet: "unet" };
+const ADD = "add";
+const ROLES = { weight: "Curve", te: "Curve of the text encoder", unet: "Curve of the UNet" };
 
 export class ActiveRow {
   /**
    * @param {import("./prompt_box.mjs").PromptBox} box
    * @param {import("./library.mjs").Library} library
    * @param {number} ordinal which of the prompt's tags: duplicates have a row each
+   * @param {import("./reading.mjs").Readings} readings what the program says of the tags
    * @param {(tag: import("./tags.mjs").Tag) => void} [find] what a click on the name does where the
    *   prompt is out of sight
    */
-  constructor(box, library, ordinal, find) {
-    Object.assign(this, { box, library, ordinal, find, controls: [] });
+  constructor(box, library, ordinal, readings, find) {
+    Object.assign(this, { box, library, ordinal, readings, find, opened: null });
     this.build();
   }
 
@@ -26,35 +42,40 @@ export class ActiveRow {
       type: "checkbox",
       role: "switch",
       class: "live-lora-switch",
-      onChange: () => this.turn(),
+      onChange: () => this.edit(setOn(this.box.text, this.tag, this.switch.checked)),
     });
     this.picture = h("span", { class: "live-lora-thumb" });
-    this.name = h("button", {
-      type: "button",
-      class: "live-lora-name",
-      onClick: () => this.select(),
-    });
-    this.weights = h("div", { class: "live-lora-weights" });
-    this.out = h(
-      "button",
-      { type: "button", class: "live-lora-icon", onClick: () => this.remove() },
-      "✕",
+    this.name = button("live-lora-name", "", () => this.select());
+    this.weights = new RowWeights(
+      (role, value) => this.weigh(role, value),
+      (role) => this.open(role),
     );
-    this.trouble = h("div", { class: "live-lora-trouble", hidden: true });
-    const line = [this.switch, this.picture, this.name, this.weights, this.out, this.trouble];
-    this.element = h("div", { role: "listitem", class: "live-lora-row" }, ...line);
+    this.add = button("live-lora-icon", "+", () => this.open(ADD));
+    this.out = button("live-lora-icon", "✕", () => this.remove());
+    this.chips = new Chips((key) => this.open(key));
+    this.trouble = new Trouble((edit) => this.edit(edit));
+    this.editor = new RowEditor({
+      write: (value) => this.write(value),
+      remove: () => this.removeOpened(),
+      add: (name) => this.addNew(name),
+      close: () => this.close(),
+      base: () => this.library.model?.base ?? this.file?.base ?? "",
+    });
+    const line = [this.switch, this.picture, this.name, this.weights.element, this.add, this.out];
+    const below = [this.chips.element, this.trouble.element, this.editor.element];
+    this.element = h("div", { role: "listitem", class: "live-lora-row" }, ...line, ...below);
   }
 
   get tag() {
     return this.box.tags[this.ordinal];
   }
 
-  edit(edit) {
-    this.box.apply(edit);
+  get reading() {
+    return this.readings.of(this.box.text.slice(this.tag.start, this.tag.end));
   }
 
-  turn() {
-    this.edit(setOn(this.box.text, this.tag, this.switch.checked));
+  edit(edit) {
+    this.box.apply(edit);
   }
 
   remove() {
@@ -68,6 +89,12 @@ export class ActiveRow {
     return this.box.area.setSelectionRange(this.tag.start, this.tag.end);
   }
 
+  /** Found again when it is written: the text may have changed since the slider was touched. */
+  weigh(role, value) {
+    const weight = weightOf(this.tag, role);
+    if (weight) this.edit(setWeight(weight, value));
+  }
+
   /** Idempotent: shows what the text says, and never writes. */
   render() {
     const { tag } = this;
@@ -75,12 +102,14 @@ export class ActiveRow {
     set(this.element, "data-off", !isOn(tag));
     say(this.name, tag.name || "(no name)");
     this.label(tag.name);
-    this.renderWeights(tag);
+    this.renderArguments(tag);
     this.renderFile(this.library.resolve(tag.name));
   }
 
   label(name) {
     set(this.switch, "aria-label", `${name} on`);
+    set(this.add, "aria-label", `Add to ${name}`);
+    set(this.add, "title", `Add a curve, block weights … to ${name}`);
     set(this.out, "aria-label", `Remove ${name}`);
     set(this.out, "title", `Remove ${name}`);
     set(
@@ -90,41 +119,109 @@ export class ActiveRow {
     );
   }
 
-  renderWeights(tag) {
-    const found = weights(tag);
-    while (this.controls.length < found.length) this.addControl();
-    while (this.controls.length > found.length) this.controls.pop().element.remove();
-    found.forEach((weight, at) => this.controls[at].render(weight, tag.name));
+  /** Weights, chips and the open editor; one whose argument is gone, or is another tag's, closes. */
+  renderArguments(tag) {
+    const chips = chipsOf(tag, this.reading, this.box.text);
+    if (this.openedOn !== tag.name) this.opened = null;
+    const edited = this.opened === null ? null : this.edited(tag, chips);
+    if (edited === null) this.opened = null;
+    const { id } = this.editor;
+    this.weights.render(tag, this.opened, id);
+    this.chips.render(chips, this.opened, id);
+    set(this.add, "aria-expanded", String(this.opened === ADD));
+    this.editor.render(edited);
   }
 
-  addControl() {
-    const control = new LabelledWeight((role, value) => this.weigh(role, value));
-    this.controls.push(control);
-    this.weights.append(control.element);
-  }
-
-  /** Found again when it is written: the text may have changed since the slider was touched. */
-  weigh(role, value) {
-    const weight = weightOf(this.tag, role);
-    if (weight) this.edit(setWeight(weight, value));
-  }
-
-  renderFile({ row, candidates }) {
-    this.renderPicture(row);
-    const bad = unreadable(this.tag);
-    if (bad) return this.complain(`Expected a number or a curve, found “${bad.text}”.`);
-    if (row || this.library.state !== "ready")
-      return this.complain(row?.error ?? row?.misfit ?? "");
-    if (candidates) {
-      const names = candidates.map(({ name }) => name);
-      return this.complain("Several files have this name. Choose one:", names);
+  /** What the editor shows. @returns {import("./row_editor.mjs").Edited | null} */
+  edited(tag, chips) {
+    const key = this.opened;
+    if (key === ADD) {
+      const has = new Set(tag.args.map((one) => one.key).concat(chips.map(({ name }) => name)));
+      return { key, name: "", value: "", title: `Add to ${tag.name}`, read: null, has };
     }
-    if (this.tag.args.some(({ key }) => key === "hash")) return this.complain("");
-    const near = this.library.nearest(this.tag.name) ?? [];
-    return this.complain(
-      near.length ? "No LoRA has this name. Did you mean:" : "No LoRA has this name.",
-      near,
+    const weight = key in ROLES ? weightOf(tag, key) : null;
+    if (weight) return this.editedCurve(tag, key, weight);
+    const chip = chips.find((one) => one.key === key);
+    if (!chip) return null;
+    const { name, argument, read } = chip;
+    const title = `${FIELDS[name]?.add ?? name} of ${tag.name}`;
+    return { key, name, value: argument.value, title, read, removable: true };
+  }
+
+  editedCurve(tag, role, { value, text }) {
+    if (value !== null) return null;
+    const title = `${ROLES[role]} of ${tag.name}`;
+    return { key: role, name: role, value: text, title, read: null, removable: false };
+  }
+
+  open(key) {
+    if (this.opened === key) return this.close();
+    this.opened = key;
+    this.openedOn = this.tag.name;
+    return this.render();
+  }
+
+  close() {
+    const key = this.opened;
+    const inside = this.editor.element.contains(document.activeElement);
+    this.opened = null;
+    this.render();
+    if (!inside) return;
+    if (key === ADD) this.add.focus();
+    else if (key in ROLES) this.weights.focus(key);
+    else this.chips.focus(key);
+  }
+
+  /** The value of the argument that is open. */
+  write(value) {
+    const { opened, tag } = this;
+    const weight = opened in ROLES ? weightOf(tag, opened) : null;
+    if (weight) return this.edit({ start: weight.start, end: weight.end, text: value });
+    const chip = this.chip();
+    return chip && this.edit(setArgument(chip.argument, value));
+  }
+
+  chip() {
+    return chipsOf(this.tag, this.reading, this.box.text).find(({ key }) => key === this.opened);
+  }
+
+  removeOpened() {
+    const chip = this.chip();
+    if (!chip) return;
+    const means = this.reading.arguments?.map((one) => one.means) ?? [];
+    this.close();
+    this.edit(removeArgument(this.box.text, this.tag, chip.at, means));
+    this.add.focus({ preventScroll: true });
+  }
+
+  /** A curve begins as a ramp up to the weight that there is; the text encoder keeps it. */
+  addNew(name) {
+    const [{ value }] = weights(this.tag);
+    const ramp = `0@0;${formatNumber(value ?? 1)}@0.5`;
+    this.opened = name === "unet" ? name : `${name} 1`;
+    this.edit(addArgument(this.tag, name, name === "unet" ? ramp : FIELDS[name].initial));
+    this.editor.focus();
+  }
+
+  renderFile(found) {
+    this.file = found.row;
+    this.renderPicture(found.row);
+    const items = [...fileTrouble(this.tag, found, this.library), ...this.promptTrouble()];
+    set(
+      this.element,
+      "data-trouble",
+      items.some(({ kind }) => kind !== "note"),
     );
+    this.trouble.render(items);
+  }
+
+  /** What the program says; until it does, what the page sees itself. */
+  promptTrouble() {
+    const { text } = this.box;
+    const { problems } = this.reading;
+    const bad = problems.length ? null : unreadable(this.tag);
+    if (bad) return [{ text: `Expected a number or a curve, found “${bad.text}”.`, kind: "error" }];
+    return problems.map((one) => told(one, one.fix && shifted(one.fix, this.tag.start), text));
   }
 
   renderPicture(row) {
@@ -133,24 +230,6 @@ export class ActiveRow {
     this.pictured = key;
     this.picture.replaceChildren(picture(row?.stem ?? this.tag.name, row));
   }
-
-  complain(message, choices = []) {
-    const key = [message, ...choices].join("\n");
-    set(this.element, "data-trouble", message !== "");
-    if (this.complaint === key) return;
-    this.complaint = key;
-    this.trouble.hidden = message === "";
-    this.trouble.replaceChildren(message, ...choices.map((name) => this.choice(name)));
-  }
-
-  choice(name) {
-    const use = () => this.edit(setName(this.tag, name));
-    return h(
-      "button",
-      { type: "button", class: "live-lora-chip", "aria-label": `Use ${name}`, onClick: use },
-      name,
-    );
-  }
 }
 
 /** A weight that is neither a number nor a curve (`0@0,1@0.5`). */
@@ -158,29 +237,6 @@ function unreadable(tag) {
   return weights(tag).find(({ text, lead }) => !lead && !isStrength(text));
 }
 
-/** A weight with the part it is for; a value that is no plain number is shown as it stands. */
-class LabelledWeight {
-  constructor(write) {
-    this.control = new WeightControl((value) => write(this.role, value));
-    this.part = h("span", { class: "live-lora-part" });
-    this.opaque = h("code", { class: "live-lora-opaque" });
-    this.element = h(
-      "div",
-      { class: "live-lora-labelled" },
-      this.part,
-      this.control.element,
-      this.opaque,
-    );
-  }
-
-  render({ role, value, text }, name) {
-    this.role = role;
-    say(this.part, ROLES[role]);
-    this.part.hidden = !ROLES[role];
-    this.control.name([name, ROLES[role], "weight"].filter(Boolean).join(" "));
-    this.control.element.hidden = value === null;
-    this.opaque.hidden = value !== null;
-    if (value === null) say(this.opaque, text || "(empty)");
-    else this.control.show(value);
-  }
+function button(kind, text, onClick) {
+  return h("button", { type: "button", class: kind, onClick }, text);
 }

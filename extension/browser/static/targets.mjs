@@ -50,7 +50,7 @@ export class Targets {
 
   adopt(area) {
     const block = area.closest(".prompt");
-    const box = new PromptBox(area, labelOf(area, block));
+    const box = new PromptBox(area, labelOf(area, block), isNegative(area));
     this.known.add(area);
     this.boxes.push(box);
     this.boxes.sort((a, b) =>
@@ -74,7 +74,7 @@ export class Targets {
 
   /** Who last wrote in img2img means img2img; a negative prompt is only ever chosen by hand. */
   follow(box) {
-    if (box !== this.current && !isNegative(box.area)) this.choose(box);
+    if (box !== this.current && !box.negative) this.choose(box);
   }
 
   tell() {

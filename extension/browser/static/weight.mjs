@@ -13,9 +13,12 @@ export function stepped(value) {
 }
 
 export class WeightControl {
-  /** @param {(value: number) => void} write called once per drag, key press or typed number */
-  constructor(write) {
-    this.write = write;
+  /**
+   * @param {(value: number) => void} write called once per drag, key press or typed number
+   * @param {{low: number, high: number}} [range] the usual one
+   */
+  constructor(write, { low, high } = { low: LOW, high: HIGH }) {
+    Object.assign(this, { write, low, high });
     this.range = h("input", { type: "range", step: STEP, class: "live-lora-range" });
     this.number = h("input", {
       type: "number",
@@ -49,8 +52,8 @@ export class WeightControl {
   show(value) {
     if (this.dragging) return;
     this.value = value;
-    set(this.range, "min", Math.min(LOW, Math.floor(value)));
-    set(this.range, "max", Math.max(HIGH, Math.ceil(value)));
+    set(this.range, "min", Math.min(this.low, Math.floor(value)));
+    set(this.range, "max", Math.max(this.high, Math.ceil(value)));
     set(this.range, "value", String(value));
     set(this.number, "value", formatNumber(value));
     this.describe(value);
