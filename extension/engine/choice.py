@@ -7,9 +7,9 @@ all that runs once: text encoders, and hosts that never say how many steps there
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal, Protocol
 
 import torch
@@ -24,6 +24,7 @@ from .weight_table import CellShape, WeightTable
 
 Executor = Literal["automatic", "hooked", "folded"]
 EXECUTORS: tuple[Executor, ...] = ("automatic", "hooked", "folded")
+MEMORY = Path("/proc/meminfo")
 RESERVE = 1 / 8  # of a device's memory, that folding leaves alone
 
 
@@ -122,9 +123,15 @@ def free_memory(device: torch.device) -> int:
         free, total = torch.cuda.mem_get_info(device)
         cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return int(free + cached - RESERVE * total)
-    if not hasattr(os, "sysconf") or "SC_AVPHYS_PAGES" not in os.sysconf_names:
+    total = _linux_memory("MemTotal")
+    if total is None:
         return 4 << 30  # nobody tells
-    page, free_pages, pages = (
-        os.sysconf(name) for name in ("SC_PAGE_SIZE", "SC_AVPHYS_PAGES", "SC_PHYS_PAGES")
-    )
-    return int(page * (free_pages - RESERVE * pages))
+    return int((_linux_memory("MemAvailable") or 0) - RESERVE * total)
+
+
+def _linux_memory(name: str) -> int | None:
+    """Bytes, by the kernel's account, which counts what it could give back."""
+    if not MEMORY.exists():
+        return None
+    lines = MEMORY.read_text(encoding="ascii").splitlines()
+    return next(int(one.split()[1]) << 10 for one in lines if one.startswith(f"{name}:"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +23,15 @@ from live_lora.engine.costs import Costs, measured
 from live_lora.engine.layers import find_sites
 from live_lora.records import Progress
 from torch import Tensor, nn
+
+
+@pytest.fixture(autouse=True)
+def much_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever else this machine does."""
+    monkeypatch.setattr(choosing, "free_memory", lambda device: 1 << 40)
+
+
+FREE_MEMORY = choosing.free_memory
 
 
 class Model(nn.Module):
@@ -305,9 +315,12 @@ def test_what_does_not_fit_into_memory_is_hooked_and_told(monkeypatch: pytest.Mo
     )
 
 
-def test_free_memory_is_less_than_all_of_it() -> None:
-    free = choosing.free_memory(torch.device("cpu"))
-    assert 0 < free < 1 << 44
+def test_free_memory_leaves_a_reserve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cpu, kernel = torch.device("cpu"), tmp_path / "meminfo"
+    monkeypatch.setattr(choosing, "MEMORY", kernel)
+    assert FREE_MEMORY(cpu) == 4 << 30
+    kernel.write_text("MemTotal:       8000 kB\nMemFree:  100 kB\nMemAvailable:    3000 kB\n")
+    assert FREE_MEMORY(cpu) == 2000 << 10
 
 
 COSTS = Costs(hook=1e-5, flop=1e-9, fold=1e-5, weight=1e-9, fold_flop=1e-9)
