@@ -123,10 +123,10 @@ def free_memory(device: torch.device) -> int:
         free, total = torch.cuda.mem_get_info(device)
         cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return int(free + cached - RESERVE * total)
-    total = _linux_memory("MemTotal")
-    if total is None:
+    whole, available = _linux_memory("MemTotal"), _linux_memory("MemAvailable")
+    if whole is None or available is None:
         return 4 << 30  # nobody tells
-    return int((_linux_memory("MemAvailable") or 0) - RESERVE * total)
+    return int(available - RESERVE * whole)
 
 
 def _linux_memory(name: str) -> int | None:
