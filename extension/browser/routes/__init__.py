@@ -8,16 +8,24 @@ send without being asked first (CORS preflight), and which is never granted here
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Depends, Request, Response
 
 from ...library.catalog import Catalog
+from ...library.civitai.service import CivitaiService
+from ...library.sets.set_store import SetStore
 from ...prompt import DEFAULT, Language
 from .answers import answer, static
+from .bulk import add_bulk
+from .by_hash import add_by_hash
+from .civitai import add_civitai
 from .files import add_files
 from .index import add_index
 from .prompts import add_prompts
+from .sets import add_sets
+from .writing import ClosedCallback, demand_open
 
 
 def router(
@@ -27,6 +35,8 @@ def router(
     report_of: Callable[[], dict[str, Any] | None] = lambda: None,
     language_of: Callable[[], Language] = lambda: DEFAULT,
     guard: Callable[..., Any] | None = None,
+    data: Path | None = None,
+    closed_of: ClosedCallback = lambda: None,
 ) -> APIRouter:
     """The routes under `live-lora/`.
 
@@ -37,12 +47,23 @@ def router(
         language_of: what prompts are read with: the user's own presets.
         guard: a FastAPI dependency that raises HTTPException(401) where a login is missing;
             it stands before all but the static files.
+        data: the folder of the user's own data; None leaves out what needs one: sets, Civitai,
+            work on many files.
+        closed_of: why nothing may be changed here, where strangers may reach the page.
     """
     guarded = APIRouter(dependencies=[Depends(guard)] if guard else None)
     add_index(guarded, catalog_of, model_of)
     add_files(guarded, catalog_of, model_of)
     add_prompts(guarded, language_of)
     _add_report(guarded, report_of)
+    add_by_hash(guarded, catalog_of, model_of)
+    if data is not None:
+        writing = APIRouter(dependencies=[Depends(demand_open(closed_of))])
+        service = CivitaiService(catalog_of, data)
+        add_civitai(guarded, writing, catalog_of, service, closed_of)
+        add_bulk(guarded, writing, catalog_of)
+        add_sets(guarded, writing, catalog_of, SetStore(data))
+        guarded.include_router(writing)
     routes = APIRouter()
     routes.include_router(guarded)
     routes.add_api_route("/static/{path:path}", static, methods=["GET"], include_in_schema=False)
