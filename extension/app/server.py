@@ -24,6 +24,7 @@ from ..library.bulk.moves import recover
 from . import html, page
 from .generator import Generator
 from .guard import Guard
+from .library_command import data_folder
 from .opening import open_generator
 from .pictures import Pictures
 from .pictures import router as pictures_router
@@ -74,7 +75,11 @@ def application(generator: Generator, pictures: Pictures) -> FastAPI:
     mimetypes.add_type("text/javascript", ".mjs")  # some systems do not know it
     app = FastAPI(openapi_url=None)
     app.add_middleware(Guard, names=(HOST, "localhost"))
-    library = router(lambda: generator.catalog, model_of=lambda: generator.checkpoint.base)
+    library = router(
+        lambda: generator.catalog,
+        model_of=lambda: generator.checkpoint.base,
+        data=data_folder(),
+    )
     app.include_router(pictures_router(pictures), prefix=f"/{html.PICTURES}")
     app.include_router(library, prefix="/live-lora")
     gr.mount_gradio_app(

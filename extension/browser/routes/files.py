@@ -16,11 +16,14 @@ from .answers import ASK_EACH_TIME, BODY, FOR_EVER, SAFE, answer, entry_of, tagg
 
 
 def add_files(
-    routes: APIRouter, catalog_of: Callable[[], Catalog], model_of: Callable[[], str | None]
+    reading: APIRouter,
+    writing: APIRouter,
+    catalog_of: Callable[[], Catalog],
+    model_of: Callable[[], str | None],
 ) -> None:
     """Reading and writing, file by file."""
-    _add_reading(routes, catalog_of, model_of)
-    _add_editing(routes, catalog_of, model_of)
+    _add_reading(reading, catalog_of, model_of)
+    _add_editing(writing, catalog_of, model_of)
 
 
 def _add_reading(

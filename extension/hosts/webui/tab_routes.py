@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-from modules import shared
+from modules import paths, shared
 
 from ...browser import routes
 from .state import LIVE
 
 PREFIX = "/live-lora"
+LOCAL = ("127.0.0.1", "localhost", "::1")
 
 
 def mount(app: Any) -> None:
@@ -28,6 +30,8 @@ def mount(app: Any) -> None:
         report_of=report,
         language_of=lambda: LIVE.language,
         guard=guard,
+        data=Path(paths.data_path, "live-lora"),
+        closed_of=lambda: None if guard else open_to_strangers(),
     )
     app.include_router(router, prefix=PREFIX)
 
@@ -39,6 +43,16 @@ def login_check(app: Any) -> Callable[..., Any] | None:
             found: Callable[..., Any] = route.endpoint
             return found
     return None
+
+
+def open_to_strangers() -> str | None:
+    """Why nothing may be changed on a page without a login, if others can reach it."""
+    flags = ("listen", "share", "ngrok", "server_name")
+    given = [flag for flag in flags if getattr(shared.cmd_opts, flag, None)]
+    if not given or getattr(shared.cmd_opts, "server_name", None) in LOCAL and len(given) == 1:
+        return None
+    option = f"--{given[0].replace('_', '-')}"
+    return f"others can reach this page ({option}): start the webui with --gradio-auth too"
 
 
 def report() -> dict[str, Any] | None:
