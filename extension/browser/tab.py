@@ -6,6 +6,8 @@ an element of class `prompt` (`gr.Textbox(elem_classes=["prompt"])`), as the web
 
 from __future__ import annotations
 
+import html
+
 import gradio as gr
 
 TITLE = "LoRA"
@@ -23,6 +25,15 @@ def build() -> gr.HTML:
 
 def tabs() -> list[tuple[gr.Blocks, str, str]]:
     """What the webui's `on_ui_tabs` wants: (blocks, title, elem_id)."""
+    return _tab(MOUNT)
+
+
+def saying(text: str) -> list[tuple[gr.Blocks, str, str]]:
+    """The tab in a program that has none of our routes: this text."""
+    return _tab(f"<p>{html.escape(text)}</p>")
+
+
+def _tab(content: str) -> list[tuple[gr.Blocks, str, str]]:
     with gr.Blocks(analytics_enabled=False) as blocks:
-        build()
+        gr.HTML(content)
     return [(blocks, TITLE, ELEM_ID)]

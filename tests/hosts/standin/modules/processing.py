@@ -254,6 +254,9 @@ class Processing:
             self.scripts.run("process_before_every_sampling", self, x=x)
 
 
+StableDiffusionProcessing = Processing
+
+
 def process_images(p):
     """(samples of all pictures, their infotexts)."""
     run = p.scripts.run if p.scripts is not None else lambda *_, **__: None
