@@ -11,6 +11,13 @@ import pytest
 from .server import Picture, Webui
 
 
+SWITCHES = {
+    "Draw legend": False,
+    "Include Sub Images": True,
+    "Use text inputs instead of dropdowns": True,
+}
+
+
 def plot(webui: Webui, label: str, values: str, prompt: str) -> Picture:
     """An X/Y/Z plot with one axis: the pictures of its cells."""
     scripts = webui.get("/sdapi/v1/script-info")
@@ -18,9 +25,9 @@ def plot(webui: Webui, label: str, values: str, prompt: str) -> Picture:
     types = script["args"][0]["choices"]
     axis = [types.index(f"[Live LoRA] {label}"), values, []]
     nothing = [types.index("Nothing"), "", []]
-    switches = [False, True, False, False, False, False, False]  # legend, lone images, …
-    arguments = [*axis, *nothing, *nothing, *switches, 0, True]
-    arguments += [one["value"] for one in script["args"][len(arguments) :]]  # a fork's own
+    arguments = [*axis, *nothing, *nothing]
+    for one in script["args"][len(arguments) :]:  # programs have other ones, in other orders
+        arguments.append(SWITCHES.get(one["label"], one["value"]))
     made = webui.txt2img(prompt, script_name="x/y/z plot", script_args=arguments)
     cells = made.pictures[-len(values.split(",")) :]
     return Picture(cells, made.info)
