@@ -10,7 +10,6 @@ import pytest
 
 from .server import Picture, Webui
 
-
 SWITCHES = {
     "Draw legend": False,
     "Include Sub Images": True,

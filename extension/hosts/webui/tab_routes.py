@@ -49,7 +49,7 @@ def open_to_strangers() -> str | None:
     """Why nothing may be changed on a page without a login, if others can reach it."""
     flags = ("listen", "share", "ngrok", "server_name")
     given = [flag for flag in flags if getattr(shared.cmd_opts, flag, None)]
-    if not given or getattr(shared.cmd_opts, "server_name", None) in LOCAL and len(given) == 1:
+    if not given or (getattr(shared.cmd_opts, "server_name", None) in LOCAL and len(given) == 1):
         return None
     option = f"--{given[0].replace('_', '-')}"
     return f"others can reach this page ({option}): start the webui with --gradio-auth too"
