@@ -35,7 +35,8 @@ ARROWS = {
     "session": {"prompt", "library", "network", "engine"},
     "inspection": {"network"},
     "browser": {"session", "inspection"},
-    "hosts": {"session", "browser"},
+    "encoding": {"prompt"},
+    "hosts": {"session", "browser", "encoding"},
     "app": {"hosts"},
     "__init__": {"app"},
 }
@@ -43,6 +44,7 @@ ARROWS = {
 OUTSIDE = {
     "torch": (
         *("deltas.py", "algorithms/", "engine/", "network/", "session/", "hosts/", "app/"),
+        "encoding/",
         "inspection/examine.py",
     ),
     "lark": ("prompt/",),

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
-from itertools import zip_longest
-from typing import Any, cast
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from .. import prompt as language
-from ..prompt import Prompt, sweeps
-from ..records import COMPONENTS, Component, Progress, Row, Side
+from ..encoding.encode import WordEncoder
+from ..encoding.part_conds import PartConds
+from ..encoding.settings import EmphasisMode, WordSettings
+from ..encoding.text_model import text_models
+from ..records import COMPONENTS, Component, Progress, Row
 from ..session.run import Run, Text
 from ..session.session import Options
 from .modules import Live, listed, negatives_of
+from .pipeline_sweeps import spread_over_pictures
+from .pipeline_words import PipelineTexts, PipelineWords, embeds_of
 from .timestep_tracker import TimestepTracker
-
-EMBEDS = ("prompt_embeds", "pooled_prompt_embeds")  # the pipelines' names for encoded prompts
+from .unet_calls import UnetCalls
 
 
 class PipelineLive(Live):
@@ -40,133 +41,137 @@ class PipelineLive(Live):
         found = {name: getattr(model, name, None) for name in COMPONENTS}
         return {name: module for name, module in found.items() if module is not None}
 
-    def __call__(self, prompt: Text | None = None, **options: Any) -> Any:
+    def __call__(
+        self,
+        prompt: Text | None = None,
+        *,
+        lora: str = "",
+        emphasis: EmphasisMode = "Original",
+        first_calls: int | None = None,
+        **options: Any,
+    ) -> Any:
         """The pipeline's output for prompts with tags; `report` says afterwards what ran.
 
-        `options` are the pipeline's own (`negative_prompt`, `num_images_per_prompt`, …); tags in
-        `prompt_2` and in the negative prompts count as well. A sweep's values are laid over all
-        pictures of the call. Embeddings of the caller's (`prompt_embeds`, `negative_prompt_embeds`
-        and the pooled ones) are used as they are: tags then act on the UNet alone.
+        Words mean what they mean in the webui (docs/words.md). Tags in `prompt_2` and in the
+        negative prompts count as well. A sweep's values are laid over all pictures of the call.
 
+        Args:
+            prompt: one, or one per picture. Without it, embeddings of the caller's
+                (`prompt_embeds`, `negative_prompt_embeds`, the pooled ones) are used as they are:
+                LoRAs then act on the UNet alone.
+            lora: tags for all pictures, such as those of a call with `prompt_embeds`.
+            emphasis: how `(word:1.2)` weighs: "Original", "No norm", "Ignore" or "None".
+            first_calls: in a second, "hires" pass: how many UNet calls the first one had.
+            options: the pipeline's own (`negative_prompt`, `num_images_per_prompt`, …).
         Raises:
             StrictError: in strict mode, where a tag cannot be used; where only the run has shown
                 it, `result` is the output.
         """
-        if prompt is None:
-            prompt = [""] * len(options["prompt_embeds"]) if "prompt_embeds" in options else ""
-        prompt, options = _swept(prompt, options)
-        second, negatives = options.pop("prompt_2", None), options.pop("negative_prompt", None)
-        negative_2 = options.pop("negative_prompt_2", None)
-        prompts = [language.parse(one) for one in listed(prompt)]
-        seconds = _seconds(second)
-        against = negatives_of(negatives, len(prompts))
-        against_2 = negatives_of(negative_2, len(prompts))
-        run = self._open(_joined(prompts, seconds), _joined(against, against_2))
+        settings = WordSettings(emphasis, clip_skip=options.pop("clip_skip", None))
+        written = [f"{one}{lora}" for one in _prompts(prompt, options)]
+        texts, options = _texts(*spread_over_pictures(written, options))
+        run = self._open(texts.joined("cond"), texts.joined("uncond"))
+        moment = self._moment(options, first_calls)
         with run:
-            given = {name: options[name] for name in EMBEDS if options.get(name) is not None}
-            embeds = self._embeds(run, "cond", prompts, seconds, options)
-            embeds |= self._embeds(run, "uncond", against, against_2, options, like=embeds or given)
-            options.pop("clip_skip", None)
-            with self._following(run, int(options.get("num_images_per_prompt") or 1)):
-                run.result = self.pipeline(**embeds, **options)
-            run.called("unet")
+            self._draw(run, self._words(run, texts, moment, options, settings))
         return run.result
 
-    def _embeds(
+    def _draw(self, run: Run, words: PipelineWords) -> None:
+        """The pipeline's call, with what it reads in the place of words."""
+        positive = words.positive()
+        negative = words.negative(positive)
+        calls = self._calls(run, positive, negative, words.moment, words.options)
+        with calls.following():
+            run.result = self.pipeline(**{**words.options, **_embeds(positive, negative)})
+        run.called("unet")
+
+    def _moment(self, options: Mapping[str, Any], first_calls: int | None) -> Progress:
+        """How many calls of the UNet the webui would count in this pass."""
+        given = next((options[n] for n in ("timesteps", "sigmas") if options.get(n)), None)
+        steps = len(given) if given else options.get("num_inference_steps")
+        if steps is None:
+            parameter = inspect.signature(type(self.pipeline).__call__).parameters
+            steps = parameter["num_inference_steps"].default
+        calls = int(steps) * getattr(self.pipeline.scheduler, "order", 1)
+        hires = first_calls is not None
+        return Progress(steps=calls, calls=calls, hires=hires, first_calls=first_calls)
+
+    def _words(
         self,
         run: Run,
-        side: Side,
-        prompts: Sequence[Prompt],
-        seconds: Sequence[Prompt],
+        texts: PipelineTexts,
+        moment: Progress,
         options: Mapping[str, Any],
-        like: Mapping[str, Tensor] | None = None,
-    ) -> dict[str, Tensor]:
-        """What the pipeline takes in the place of a prompt, encoded with the LoRAs of that side."""
-        prefix = "" if side == "cond" else "negative_"
-        if options.get(f"{prefix}prompt_embeds") is not None:
-            return {}
-        if not prompts and like is not None:
-            config = getattr(self.pipeline, "config", None)
-            if getattr(config, "force_zeros_for_empty_prompt", False):
-                return {prefix + name: torch.zeros_like(value) for name, value in like.items()}
-        call: dict[str, Any] = {"prompt": [p.text for p in prompts] or [""] * run.pictures}
-        if seconds:
-            call["prompt_2"] = [p.text for p in seconds]
-        if options.get("clip_skip") is not None:
-            call["clip_skip"] = options["clip_skip"]
-        with torch.no_grad(), run.encoding(side):
-            encoded = self.pipeline.encode_prompt(
-                device=self.pipeline._execution_device,
-                num_images_per_prompt=1,
-                do_classifier_free_guidance=False,
-                **call,
-            )
-        # SDXL gives (p, −, pooled, −), SD (p, −)
-        return {prefix + name: value for name, value in zip(EMBEDS, encoded[::2], strict=False)}
+        settings: WordSettings,
+    ) -> PipelineWords:
+        models = text_models(self.pipeline)
+        dtype = (models[-1].module if models else self.pipeline.unet).dtype
+        device = self.pipeline._execution_device
+        encoder = WordEncoder(models, settings, (), device, dtype)
+        zeros = getattr(self.pipeline.config, "force_zeros_for_empty_prompt", False)
+        return PipelineWords(run, encoder, texts, moment, options, bool(zeros))
 
-    @contextmanager
-    def _following(self, run: Run, copies: int) -> Iterator[None]:
+    def _calls(
+        self,
+        run: Run,
+        positive: Sequence[Sequence[PartConds]],
+        negative: Sequence[PartConds],
+        moment: Progress,
+        options: Mapping[str, Any],
+    ) -> UnetCalls:
         """Tells the run, before each call of the UNet, which rows it has and where sampling is."""
         clock = TimestepTracker(self.pipeline)
-        pictures = [picture for picture in range(run.pictures) for _ in range(copies)]
+        copies = int(options.get("num_images_per_prompt") or 1)
+        images = [picture for picture in range(run.pictures) for _ in range(copies)]
+        hires, calls, first = moment.hires, moment.calls, moment.first_calls
 
-        def before(module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
-            sample = args[0] if args else kwargs["sample"]
-            both = sample.shape[0] == 2 * len(pictures)
-            sides: tuple[Side, ...] = ("uncond", "cond") if both else ("cond",)
-            rows = [Row(picture, side) for side in sides for picture in pictures]
-            now = clock.read(args[1] if len(args) > 1 else kwargs["timestep"])
-            run.weights.move(Progress(**now), rows)
+        def announce(rows: Sequence[Row], timestep: Any) -> int:
+            now = Progress(**clock.read(timestep), calls=calls, hires=hires, first_calls=first)
+            if rows:
+                run.weights.move(now, rows)
+            return now.call or 0
 
-        handle = self.pipeline.unet.register_forward_pre_hook(before, with_kwargs=True)
-        try:
-            yield
-        finally:
-            handle.remove()
+        if _is_plain(positive, negative):
+            return UnetCalls(self.pipeline.unet, images, announce)
+        return UnetCalls(self.pipeline.unet, images, announce, positive, negative)
 
 
-def _swept(prompt: Text, options: dict[str, Any]) -> tuple[Text, dict[str, Any]]:
-    """Where a sweep makes the pictures of one prompt differ: a prompt for every picture."""
-    parsed = [language.parse(one) for one in listed(prompt)]
-    if all(sweeps.picture_count(one) == 1 for one in parsed):
-        return prompt, options
-    copies = int(options.get("num_images_per_prompt") or 1)
-    every = [one for one in parsed for _ in range(copies)]
-    spread = {
-        name: [one for one in options[name] for _ in range(copies)]
-        for name in ("negative_prompt", "prompt_2", "negative_prompt_2")
-        if isinstance(options.get(name), (list, tuple))
-    }
-    if any(map(sweeps.same_seed, parsed)):
-        spread["generator"] = _same_noise(options.get("generator"), len(every))
-    texts = [sweeps.prompt_of_picture(one, picture) for picture, one in enumerate(every)]
-    return texts, options | spread | {"num_images_per_prompt": 1}
+def _prompts(prompt: Text | None, options: Mapping[str, Any]) -> list[str]:
+    """One for each picture, also where the caller brings embeddings."""
+    embeds = options.get("prompt_embeds")
+    if embeds is not None and (prompt is None or isinstance(prompt, str)):
+        return [prompt or ""] * len(embeds)
+    return listed(prompt or "")
 
 
-def _same_noise(generator: Any, pictures: int) -> list[torch.Generator]:
-    """The same generator (the first of those given, or a fresh one) once for every picture."""
-    first = generator[0] if isinstance(generator, (list, tuple)) else generator
-    if first is None:
-        first = torch.Generator()
-        first.seed()
-    copies = [torch.Generator(first.device) for _ in range(pictures)]
-    for copy in copies:
-        copy.set_state(first.get_state())
-    return copies
+def _texts(
+    prompts: Sequence[str], options: Mapping[str, Any]
+) -> tuple[PipelineTexts, dict[str, Any]]:
+    """What there is to read, and the pipeline's options without it."""
+    options = dict(options)
+    second = options.pop("prompt_2", None)
+    negative, negative_2 = (options.pop(f"negative_prompt{n}", None) for n in ("", "_2"))
+    texts = PipelineTexts(
+        [language.parse(one) for one in prompts],
+        [] if second is None else [language.parse(one) for one in listed(second)],
+        negatives_of(negative, len(prompts)),
+        negatives_of(negative_2, len(prompts)),
+    )
+    return texts, options
 
 
-def _seconds(text: Text | None) -> list[Prompt]:
-    return [] if text is None else [language.parse(one) for one in listed(text)]
+def _is_plain(positive: Sequence[Sequence[PartConds]], negative: Sequence[PartConds]) -> bool:
+    """Whether one text for each row, the same in every call, is all there is to read."""
+    parts = [*(part for parts in positive for part in parts), *negative]
+    lengths = {len(cond.tokens) for part in parts for cond in part.conds}
+    one_each = all(len(parts) == 1 and parts[0].weight == 1.0 for parts in positive)
+    return one_each and len(lengths) == 1 and all(len(part.conds) == 1 for part in parts)
 
 
-def _joined(first: Sequence[Prompt], second: Sequence[Prompt]) -> list[Prompt]:
-    """Per picture the first prompt, with the tags and problems of the second added."""
-    return [
-        one
-        if two is None
-        else cast(
-            Prompt,
-            replace(one, tags=(*one.tags, *two.tags), problems=(*one.problems, *two.problems)),
-        )
-        for one, two in zip_longest(first, second[: len(first)])
-    ]
+def _embeds(
+    positive: Sequence[Sequence[PartConds]], negative: Sequence[PartConds]
+) -> dict[str, Any]:
+    """What the pipeline is given in the place of prompts: the texts of the first call."""
+    first, against = [parts[0].conds[0] for parts in positive], [one.conds[0] for one in negative]
+    length = max(len(cond.tokens) for cond in (*first, *against))
+    return {**embeds_of("", first, length), **embeds_of("negative_", against, length)}

@@ -18,7 +18,7 @@ class TimestepTracker:
         self.timesteps: list[float] = []
 
     def read(self, timestep: Any) -> dict[str, Any]:
-        """step, steps and sigma for a call with this timestep."""
+        """step, steps, sigma and call (of the UNet, from 0) for a call with this timestep."""
         scheduler = self.pipeline.scheduler
         if self.begin is None:  # image to image starts in the middle
             self.timesteps = scheduler.timesteps.tolist()  # once: on a GPU this waits for it
@@ -33,7 +33,8 @@ class TimestepTracker:
         else:
             run = list(dict.fromkeys(self.timesteps[self.begin : self.begin + count]))
             step, steps = _place(run, now), len(run)
-        return {"step": step, "steps": steps, "sigma": _sigma(scheduler, index, now)}
+        sigma = _sigma(scheduler, index, now)
+        return {"step": step, "steps": steps, "sigma": sigma, "call": index - self.begin}
 
     def _index(self, scheduler: Any, timestep: Any) -> int:
         index = getattr(scheduler, "step_index", None)

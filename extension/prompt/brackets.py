@@ -30,7 +30,7 @@ class Bracket:
     """A pair of brackets. `parent` is the place of the bracket around it, -1 at the top.
 
     `slot` is the place in the parent: how many `:` or `|` stand there before it. `parts` counts
-    what its own `:` or `|` part.
+    what its own `:` or `|` part. `end` is the place of the closing sign.
     """
 
     meaning: Meaning
@@ -38,6 +38,7 @@ class Bracket:
     slot: int
     parts: int = 1
     number: str = ""
+    end: int = -1
 
 
 @dataclass(slots=True)
@@ -134,17 +135,19 @@ class _Pass:
     def _group(self, start: int, end: int, parent: int) -> Bracket:
         slot = self.slots.get(start, 0)
         colons, pipes = self.colons.get(start, 0), self.pipes.get(start, 0)
-        text = Bracket("text", parent, slot)
+        text = Bracket("text", parent, slot, end=end)
         if start in self.unsound or (colons and pipes) or colons > 2:
             return text
         if self.text[start] == "(":
-            return text if pipes or colons > 1 else Bracket("emphasis", parent, slot)
+            return text if pipes or colons > 1 else Bracket("emphasis", parent, slot, end=end)
         if pipes:
-            return Bracket("alternate", parent, slot, pipes + 1)
+            return Bracket("alternate", parent, slot, pipes + 1, end=end)
         if not colons:
-            return Bracket("emphasis", parent, slot)
+            return Bracket("emphasis", parent, slot, end=end)
         number = _NUMBER.fullmatch(self.text, self.last_colon[start] + 1, end)
-        return Bracket("scheduled", parent, slot, colons + 1, number[1]) if number else text
+        if number is None:
+            return text
+        return Bracket("scheduled", parent, slot, colons + 1, number[1], end)
 
     def _abandon(self) -> None:
         """What is open stays open: it is text, and so are its `|`."""

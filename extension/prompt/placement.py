@@ -11,9 +11,7 @@ from ..records import Span
 from .brackets import read_brackets
 from .render import substituted
 from .schedules import Schedule, conditions, without_marks
-
-_AND = re.compile(r"\bAND\b")
-_NUMBER = re.compile(r"\s*[-+]?(?:\d+\.?|\d*\.\d+)")
+from .words.parts import AND, before_weight
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +49,7 @@ def locate(
 
 def _read(piece: str, mark: str, context: TagContext, old: bool) -> tuple[str, list[TagContext]]:
     """What is left of one part, and the contexts of its marks; `context` is that of one outside."""
-    end = _weight(piece)
+    end = before_weight(piece)
     body, rest = piece[:end], piece[end:]
     found = read_brackets(body, mark)
     contexts = [
@@ -66,21 +64,12 @@ def _read(piece: str, mark: str, context: TagContext, old: bool) -> tuple[str, l
     return text, [*contexts, *[context] * rest.count(mark)]
 
 
-def _weight(part: str) -> int:
-    """Where the weight of `part :0.5` begins, with the blanks before it; the host cuts it off."""
-    body = part.rstrip()
-    colon = body.rfind(":")
-    if colon >= 0 and _NUMBER.fullmatch(body, colon + 1):
-        return len(body[:colon].rstrip())
-    return len(body)
-
-
 def _parts(marked: str, mark: str) -> list[str]:
     """[part, AND, part, …]: split where the host splits the text that is left."""
     clean = marked.replace(mark, "")
     marks = [found.start() - index for index, found in enumerate(re.finditer(mark, marked))]
     pieces, position = [], 0
-    for found in _AND.finditer(clean):
+    for found in AND.finditer(clean):
         start = found.start() + bisect_right(marks, found.start())
         end = found.end() + bisect_left(marks, found.end())
         pieces += [marked[position:start], marked[start:end]]

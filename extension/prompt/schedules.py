@@ -8,6 +8,7 @@ without is a count of calls, minus those of the first pass.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -18,7 +19,7 @@ from .factor import Factor
 _LONG = 1_000_000  # calls
 
 
-class _Clock(NamedTuple):
+class Clock(NamedTuple):
     """The pass as the host's schedules count it."""
 
     calls: int
@@ -38,7 +39,7 @@ class _Clock(NamedTuple):
         return int(max(0.0, min(calls, self.calls)))
 
 
-class _OldClock(_Clock):
+class _OldClock(Clock):
     """The counter of the webui's option "use old prompt editing timelines": one for both passes."""
 
     def end(self, number: str) -> int:
@@ -56,11 +57,20 @@ class Condition:
     turn: int = 0
     turns: int = 0  # of `[a|b]`; 0 for a scheduled bracket
 
-    def holds(self, call: int, clock: _Clock) -> bool:
-        """True in the entry that ends at `call`, from 1."""
+    def holds(self, call: int, clock: Clock) -> bool:
+        """True in the entry that ends at `call`, from 1; the brackets further out are not asked."""
         if self.turns:
             return (call - 1) % self.turns == self.turn
         return (call <= clock.end(self.number)) == self.before
+
+
+def agree(condition: Condition | None, call: int, clock: Clock) -> bool:
+    """Whether this bracket and all around it have on what they hold."""
+    while condition is not None:
+        if not condition.holds(call, clock):
+            return False
+        condition = condition.outer
+    return True
 
 
 class Schedule(Factor):
@@ -80,23 +90,20 @@ class Schedule(Factor):
 
     def on(self, progress: Progress) -> bool:
         """Whether a word in the tag's place would be in the text of this call."""
-        clock = self._clock(progress)
+        clock = clock_of(progress, self.old)
         call = progress.step if progress.call is None else progress.call
         # Behind the last entry the host takes the first one again.
         call = max(1, call if call <= clock.calls else 0)
-        condition: Condition | None = self.condition
-        while condition is not None:
-            if not condition.holds(call, clock):
-                return False
-            condition = condition.outer
-        return True
+        return agree(self.condition, call, clock)
 
-    def _clock(self, progress: Progress) -> _Clock:
-        calls = progress.steps if progress.calls is None else progress.calls
-        first = calls if progress.first_calls is None else progress.first_calls
-        if self.old:
-            return _OldClock(first if progress.hires else calls, 0, 0.0)
-        return _Clock(calls, first, 1.0) if progress.hires else _Clock(calls, 0, 0.0)
+
+def clock_of(progress: Progress, old: bool = False) -> Clock:
+    """How the host counts in this pass; `old` as its option for old timelines does."""
+    calls = progress.steps if progress.calls is None else progress.calls
+    first = calls if progress.first_calls is None else progress.first_calls
+    if old:
+        return _OldClock(first if progress.hires else calls, 0, 0.0)
+    return Clock(calls, first, 1.0) if progress.hires else Clock(calls, 0, 0.0)
 
 
 def conditions(found: Brackets) -> list[Condition | None]:
@@ -105,12 +112,12 @@ def conditions(found: Brackets) -> list[Condition | None]:
         return [None] * len(found.marks)
     chains: dict[int, Condition | None] = {}
     for place, group in found.groups.items():  # outer ones come first
-        chains[place] = _chain(found, group.parent, group.slot, chains)
-    return [_chain(found, place, slot, chains) for place, slot in found.marks]
+        chains[place] = chain(found, group.parent, group.slot, chains)
+    return [chain(found, place, slot, chains) for place, slot in found.marks]
 
 
-def _chain(
-    found: Brackets, place: int, slot: int, chains: dict[int, Condition | None]
+def chain(
+    found: Brackets, place: int, slot: int, chains: Mapping[int, Condition | None]
 ) -> Condition | None:
     """The conditions on what stands in this slot of the group at this place."""
     group = found.groups.get(place)

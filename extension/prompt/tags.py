@@ -72,6 +72,10 @@ class Tag:
         """True inside `[a:b:when]` or `[a|b]`: the text encoder follows, entry by entry."""
         return any(isinstance(factor, Schedule) for factor in self.factors)
 
+    def in_schedule(self, progress: Progress) -> bool:
+        """Whether the brackets around it have it on; True without any."""
+        return all(one.on(progress) for one in self.factors if isinstance(one, Schedule))
+
     @property
     def varies(self) -> frozenset[str]:
         """On what besides text encoder or UNet the weight depends: see Factor."""

@@ -65,6 +65,10 @@ def routes(_, app):
             "comments": getattr(Probe, "comments", ""),
         }
 
+    @app.post("/probe/conds")
+    def conds(body: dict):
+        return word_conds(**body)
+
     @app.post("/probe/reload")
     def reload():
         shared.state.request_restart()
@@ -93,6 +97,41 @@ def routes(_, app):
 
         script_callbacks.on_cfg_denoiser(stop)
         return {}
+
+
+def word_conds(text, steps, negative=False, emphasis="Original", clip_skip=1):
+    """[weight, ends of the entries] of each part of a prompt, and its token count.
+
+    The conds go to a file, as "part.entry" and "part.entry.vector".
+    """
+    from modules import devices, prompt_parser, sd_hijack
+
+    model = shared.sd_model  # loads it, if need be
+    hijack = sd_hijack.model_hijack
+    hijack.embedding_db.load_textual_inversion_embeddings(force_reload=True)
+    settings = {"emphasis": emphasis, "CLIP_stop_at_last_layers": clip_skip}
+    before = {name: getattr(shared.opts, name) for name in settings}
+    shared.opts.data.update(settings)
+    one = prompt_parser.SdConditioning([text], negative, width=64, height=64)
+    try:
+        with torch.no_grad(), devices.autocast():
+            if negative:
+                found = [(1.0, prompt_parser.get_learned_conditioning(model, one, steps)[0])]
+            else:
+                batch = prompt_parser.get_multicond_learned_conditioning(model, one, steps).batch
+                found = [(part.weight, part.schedules) for part in batch[0]]
+    finally:
+        shared.opts.data.update(before)
+    arrays = {}
+    for number, (_, entries) in enumerate(found):
+        for index, entry in enumerate(entries):
+            cond = entry.cond if isinstance(entry.cond, dict) else {"crossattn": entry.cond}
+            arrays[f"{number}.{index}"] = cond["crossattn"].float().cpu().numpy()
+            if "vector" in cond:
+                arrays[f"{number}.{index}.vector"] = cond["vector"].float().cpu().numpy()
+    np.savez(f"{paths.data_path}/conds.npz", **arrays)
+    parts = [[weight, [entry.end_at_step for entry in entries]] for weight, entries in found]
+    return {"parts": parts, "count": hijack.get_prompt_lengths(text)}
 
 
 def raise_from_unet():
