@@ -31,6 +31,15 @@ MENDED = {
     "F4 PiSSA and OLoRA of PEFT": (
         "test_refused_peers.py::test_peft_on_a_base_model_that_it_changed"
     ),
+    "F5 inspect and the run disagree": (
+        "inspection/test_judgement.py::test_inspect_and_a_run_say_the_same"
+    ),
+    "F5 usable, and fits no base model": (
+        "inspection/test_judgement.py::test_a_file_that_fits_no_base_model_is_not_called_usable"
+    ),
+    "F9 tables of embeddings": (
+        "network/test_network.py::test_what_is_invalid_costs_its_module_with_a_reason"
+    ),
     "F9 PEFT's other tuners": (
         "test_refused_peers.py::test_pefts_other_tuners_are_refused_by_name"
     ),

@@ -134,6 +134,11 @@ class Algorithm:
         return self.rank if self.rank is None or wanted is None else min(wanted, self.rank)
 
     @property
+    def used(self) -> Mapping[str, Tensor]:
+        """The tensors that count; a file may hold an α which its algorithm has no use for."""
+        return self.tensors
+
+    @property
     def alpha(self) -> float | None:
         """α of the module's tensor, else of the settings; None where neither knows.
 
@@ -174,9 +179,9 @@ class Algorithm:
         """ΔW at weight 1, in W's shape, in float64 where W is float64 and else in float32."""
         self.fit_shape(layer.kind, layer.shape)
         spec = ComputeSpec(working(layer.dtype), layer.device)
-        with sound(self.tensors):
+        with sound(self.used):
             made = self.delta_weight(WatchedLayer(layer), spec)
-        demand_finite(made, self.tensors)
+        demand_finite(made, self.used)
         return made
 
     def runtime(
@@ -189,11 +194,11 @@ class Algorithm:
         watched = WatchedLayer(layer)
         self.fit_shape(layer.kind, layer.shape)
         spec = ComputeSpec(working(dtype), torch.device(device or layer.device), dtype)
-        with sound(self.tensors):
+        with sound(self.used):
             built = self.runtime_delta(watched, spec)
             built.bias = self.bias_delta(watched, spec)
         built = built.to(spec.device, dtype)
-        demand_sane(built, dtype, self.tensors)
+        demand_sane(built, dtype, self.used)
         built.from_base = watched.was_read
         return built
 

@@ -102,6 +102,16 @@ class Dora(Algorithm):
         return self.inner.rank
 
     @property
+    def used(self) -> Mapping[str, Tensor]:
+        """The lengths, and what the underlying algorithm uses."""
+        return {**self.inner.used, self.slot: self.tensors[self.slot]}
+
+    @property
+    def alpha(self) -> float | None:
+        """α of the underlying algorithm."""
+        return self.inner.alpha
+
+    @property
     def slot(self) -> str:
         """Where the lengths are."""
         return next(slot for slot in LENGTHS if slot in self.tensors)

@@ -8,6 +8,7 @@ is there: LyCORIS). PEFT's configuration knows r and α where the tensors do not
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 import torch
@@ -107,11 +108,24 @@ class Lokr(Algorithm):
         return None
 
     @property
+    def used(self) -> Mapping[str, Tensor]:
+        """Without α, where both halves are whole: ai-toolkit writes an infinite one there."""
+        unused = {"alpha"} if self.rank is None else set()
+        return {slot: tensor for slot, tensor in self.tensors.items() if slot not in unused}
+
+    @property
+    def alpha(self) -> float | None:
+        """α; where both halves are whole only PEFT's configuration can have one."""
+        if self.rank is not None:
+            return super().alpha
+        return None if "alpha" in self.tensors else self.settings.alpha
+
+    @property
     def scale(self) -> float:
         """s: α / r; where both halves are whole 1, but α / r by PEFT's configuration."""
         if self.rank is None and "scale" not in self.tensors:
-            alpha, rank = self.settings.alpha, self.settings.trained_rank
-            return alpha / rank if alpha and rank and "alpha" not in self.tensors else 1.0
+            alpha, rank = self.alpha, self.settings.trained_rank
+            return alpha / rank if alpha and rank else 1.0
         return super().scale
 
     def delta_shape(self) -> Shape:

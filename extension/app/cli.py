@@ -130,7 +130,7 @@ def add_inspect(commands: Any) -> None:
     inspect = commands.add_parser(
         "inspect",
         help="what a LoRA file is",
-        epilog="Exit status: 0 usable, 1 in part, 2 not.",
+        epilog="Exit status: 0 usable, 1 in part or not known, 2 not.",
     )
     inspect.add_argument("file", type=Path)
     inspect.add_argument(

@@ -9,7 +9,7 @@ from ..inspection import describe, exit_status, inspect
 
 
 def run(options: Namespace) -> int:
-    """0 usable, 1 in part, 2 not."""
+    """0 usable, 1 in part or not known, 2 not."""
     facts = inspect(options.file, options.base)
     text = (
         json.dumps(facts, ensure_ascii=False, indent=2)

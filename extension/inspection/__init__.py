@@ -4,7 +4,7 @@ The dict of `inspect` (schema 1; everything in it is JSON):
 
     schema      1
     file, path  name and place; size: bytes, or None
-    usable      "yes", "partly" or "no"
+    usable      "yes", "partly" or "no"; "unknown" where no base model known here fits
     error       why nothing of it can be used, or None
     code        the kind of that reason (errors.Code), or None
     problems    sentences about what is lost or odd
@@ -42,7 +42,7 @@ from .contents import Facts, facts_of_network
 from .describe import describe as describe
 
 SCHEMA = 1
-STATUS = {"yes": 0, "partly": 1, "no": 2}
+STATUS = {"yes": 0, "partly": 1, "unknown": 1, "no": 2}
 LISTS = (
     "problems",
     "formats",
@@ -80,7 +80,7 @@ def inspect(path: str | Path, base: str | None = None, *, allow_pickle: bool = F
 
 
 def exit_status(facts: Facts) -> int:
-    """0 usable, 1 partly, 2 not."""
+    """0 usable, 1 partly or on no base model known here, 2 not."""
     return STATUS[facts["usable"]]
 
 

@@ -24,15 +24,16 @@ def facts_of_network(network: Network, against: str | None) -> Facts:
     base = network.base
     against = against or (CANDIDATES.get(base.name) if base.fits else None)
     targets = base_targets(against) if against else None
-    examined = examine(network)
+    examined = examine(network, targets)
     matched, unmatched = _match(examined.sound, targets)
     lost = [*unmatched, *examined.broken, *network.unused]
     model = NAMES[against] if against else None
     misfit = by_modules(base, model, len(unmatched), len(network.modules))
     error = misfit or (None if matched or network.embeddings else "nothing in it can be used")
+    usable = "unknown" if network.modules and targets is None else "partly" if lost else "yes"
     return {
         "kind": "LoRA",
-        "usable": "no" if error else "partly" if lost else "yes",
+        "usable": "no" if error else usable,
         "error": error,
         "code": _code(misfit, lost) if error else None,
         "problems": [*network.problems, *_problems(lost, examined)],

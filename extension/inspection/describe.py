@@ -29,6 +29,8 @@ def _verdict(facts: Mapping[str, Any]) -> str:
         return f"cannot be used: {str(facts['error']).removeprefix(facts['file'] + ': ')}"
     on = f" on {facts['against']}" if facts["against"] else ""
     counts = facts["counts"]
+    if facts["usable"] == "unknown":
+        return f"fits no base model known here: {counts['matched']} modules of sound values"
     if facts["usable"] == "yes":
         return f"usable{on}: all {counts['matched']} modules"
     return f"partly usable{on}: {counts['matched']} modules, {counts['unmatched']} items not"

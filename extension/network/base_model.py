@@ -26,6 +26,8 @@ class Base:
 
 UNKNOWN = Base("Unknown", "neither its metadata nor its shapes tell")
 CANDIDATES = {NAMES[base]: base for base in ("sd15", "sdxl", "sd21", "sdxl-refiner")}
+# Models with SDXL's UNet and another text encoder, by the width of the text.
+RELATIVES: Mapping[int, str] = {4096: "Kolors"}
 ENOUGH = 0.8  # of the modules looked at must fit: some may be broken
 MOST = 100  # modules looked at
 
@@ -52,7 +54,7 @@ def find_base(modules: Sequence[Module], metadata: Mapping[str, str]) -> Base:
     if said in possible or (said and not possible):
         return Base(said, "its metadata", possible)
     if not possible:
-        return UNKNOWN
+        return _relative(modules) or UNKNOWN
     how = "its layers and their shapes"
     if said:
         how += f"; its metadata says {said}, which cannot be"
@@ -91,6 +93,19 @@ def bases_by_shape(modules: Sequence[Module]) -> tuple[str, ...]:
     if not sample or best < ENOUGH * len(sample):
         return ()
     return tuple(name for name, count in fitting.items() if count == best)
+
+
+def _relative(modules: Sequence[Module]) -> Base | None:
+    """A model that differs in the text it reads alone."""
+    readers = (module for module in modules if module.key.endswith(("attn2_to_k", "attn2_to_v")))
+    for module in readers:
+        try:
+            width = module.outline.delta_shape()[1]
+        except NotImplementedError:
+            continue
+        if width in RELATIVES:
+            return Base(RELATIVES[width], f"it reads texts {width} channels wide")
+    return None
 
 
 def _fitting(modules: Sequence[Module], base: str) -> int:

@@ -19,6 +19,8 @@ from .lora_module import Module, Unused
 from .second_encoder import on_second_encoder
 from .tensor_file import FLOATS, demand_readable
 
+TABLES = "embeddings_"  # of tokens and of positions: the text encoder has them, as no layer
+
 
 @dataclass(slots=True)
 class ModuleKeys:
@@ -142,6 +144,8 @@ class _Grouping:
             raise ModuleError(
                 "duplicate", f"{part.slots[slot]} and {key} are the same tensor of one module"
             )
+        if place.key.startswith(TABLES):
+            raise ModuleError("kind", "is for a table of embeddings, which is not changed here")
         if part.strangers:
             raise ModuleError("unknown-key", strangers.reason(part.strangers, part.name))
         infos = {slot: self.tensors[key] for slot, key in part.slots.items()}

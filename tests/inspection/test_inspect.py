@@ -50,7 +50,7 @@ def inspect(path: Path, base: str | None = None) -> dict[str, Any]:
     facts = live_lora.inspect(path, base)
     assert set(facts) == KEYS
     assert json.loads(json.dumps(facts, allow_nan=False)) == facts
-    assert exit_status(facts) == ["yes", "partly", "no"].index(facts["usable"])
+    assert exit_status(facts) == {"yes": 0, "partly": 1, "unknown": 1, "no": 2}[facts["usable"]]
     lines = describe(facts)
     assert lines[0].startswith(path.name)
     assert all("\n" not in line for line in lines)
@@ -258,7 +258,12 @@ def test_a_model_of_unknown_size_matches_by_name_alone(tmp_path: Path) -> None:
         path,
     )
     facts = inspect(path)
-    assert (facts["base"], facts["against"], facts["usable"]) == ("Unknown", None, "yes")
+    assert (facts["base"], facts["against"], facts["usable"]) == (
+        "Unknown",
+        None,
+        "unknown",
+    )
+    assert "fits no base model known here" in describe(facts)[0]
     assert facts["matched"][0]["target"] == "unet.mid_block_attentions_0_proj_in"
     assert inspect(path, "sd15")["usable"] == "no"
 

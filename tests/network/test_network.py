@@ -142,6 +142,10 @@ INVALID: dict[str, tuple[dict[str, Tensor], str]] = {
         "a bias of the layer itself",
     ),
     "a whole weight": ({f"{BAD}.weight": torch.ones(16, 8)}, "the layer's own weight"),
+    "a table of tokens": (
+        lora("lora_te_text_model_embeddings_token_embedding", 8, 8),
+        "is for a table of embeddings",
+    ),
     "a whole weight by its name": (
         {f"{BAD}.modules_to_save.default.weight": torch.ones(16, 8)},
         "modules_to_save",
