@@ -101,6 +101,12 @@ MENDED = {
     "w5 row notes that nobody understands": (
         "hosts/test_webui_rows.py::test_lines_that_nobody_can_tell"
     ),
+    "w7 one wrong argument drops the LoRA": (
+        "prompt/test_fixes.py::test_what_was_plainly_meant_is_done_unless_it_is_a_weight"
+    ),
+    "t3 the first example of a curve warns": (
+        "prompt/test_diagnostics.py::test_curves_for_both_parts_need_no_warning"
+    ),
     "T4 pages on other ports and hosts write, draw and stop": (
         "browser/test_app.py::test_other_pages_can_do_nothing"
     ),

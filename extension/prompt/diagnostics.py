@@ -16,7 +16,7 @@ Code = Literal[
     "unclosed-tag",  # it has no ">"
     "no-name",  # it names no LoRA
     "unquoted-bracket",  # a "<" in a name that is not in quotation marks
-    "unreadable-value",  # an argument's value is not what the argument takes
+    "unreadable-value",  # no value for its argument; a warning where it is plain what was meant
     "unreadable-tag",  # the tag as a whole is not of the language
     "unlisted",  # there are more problems than are listed
     # Warnings: the tag works

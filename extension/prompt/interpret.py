@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -12,9 +12,9 @@ from .arguments import FEATURES, Draft, WrittenArgument, argument_names, in_orde
 from .diagnostics import Code, closest, did_you_mean
 from .factor import Factor
 from .find_tags import KINDS
+from .fixes import mended, place, without
 from .grammar import Unreadable
 from .language import DEFAULT, Language
-from .render import quoted, quoted_value
 from .split_tag import Item, split_tag
 from .tags import Argument
 
@@ -115,8 +115,7 @@ class _Reading:
             if means is None:
                 continue
             try:
-                written = WrittenArgument(item.value, means, position, self.language)
-                read = FEATURES.owners[means].read(written)
+                read = self._read(item, WrittenArgument(item.value, means, position, self.language))
             except Unreadable as error:
                 self._unreadable(item, means, error)
                 sound = False
@@ -126,13 +125,34 @@ class _Reading:
                     "repeated-argument",
                     f"{means}= is given more than once: the last value is used",
                     argument.span,
-                    _without(self.given[means].span),
+                    without(self.given[means].span),
                 )
             (self.values if item.key is None else named)[means] = read
             if item.key is not None or means not in named:
                 self.given[means] = argument
         self.values.update(named)
         return arguments if sound else None
+
+    def _read(self, item: Item, written: WrittenArgument) -> Any:
+        """The value, or what was plainly meant by it, with a warning. Raises Unreadable.
+
+        A weight is never guessed: a LoRA of another strength is another picture.
+        """
+        feature = FEATURES.owners[written.name]
+        try:
+            return feature.read(written)
+        except Unreadable as error:
+            meant = error.mended(item.value)
+            if meant is None or feature.is_weight:
+                raise
+            value = feature.read(replace(written, text=meant))
+            self._guessed(item, written.name, error, meant)
+            return value
+
+    def _guessed(self, item: Item, means: str, error: Unreadable, meant: str) -> None:
+        message = f"{means}: {error.message}; read as {meant.strip()}"
+        span = place(item, error)
+        self._warn("unreadable-value", message, span, mended(item, error))
 
     def _means(self, item: Item, position: int) -> str | None:
         """Under which name the item is understood; None, and a warning, under none."""
@@ -144,7 +164,7 @@ class _Reading:
             message = f"{item.key!r} is not an argument and is ignored"
             message += did_you_mean(item.key, known)
             close = closest(item.key, known)
-            fix = Fix(Span(item.start, item.value_start), close) if close else _without(span)
+            fix = Fix(Span(item.start, item.value_start), close) if close else without(span)
             self._warn("unknown-argument", message, span, fix)
             return None
         written = WrittenArgument(item.value, "", position, self.language)
@@ -153,15 +173,14 @@ class _Reading:
                 return name
         owner = FEATURES.owners.get(position)
         if owner is None:
-            self._warn("surplus-value", f"{_AT_MOST}; this one is ignored", span, _without(span))
+            self._warn("surplus-value", f"{_AT_MOST}; this one is ignored", span, without(span))
             return None
         return owner.positions[position]
 
     def _unreadable(self, item: Item, means: str, error: Unreadable) -> None:
-        end = item.end if error.end is None else item.value_start + error.end
-        start = min(item.value_start + error.start, item.end)
+        start, end = place(item, error)
         reason = error.message if item.key is None else f"{means}: {error.message}"
-        fix = _mended(item, error)
+        fix = mended(item, error)
         self._note("unreadable-value", f"{means}: {error.message}", start, end, reason, fix)
 
     def _note(
@@ -197,23 +216,8 @@ class _Reading:
         for feature in in_order():
             for remark in feature.remarks(draft) if feature.concerns(draft.values) else ():
                 span = self.given[remark.argument].span
-                fix = _without(span) if remark.idle else None
+                fix = without(span) if remark.idle else None
                 self._warn(remark.code, remark.message, span, fix)
-
-
-def _without(span: Span) -> Fix:
-    """An argument goes with its colon."""
-    return Fix(Span(span.start - 1, span.end), "")
-
-
-def _mended(item: Item, error: Unreadable) -> Fix | None:
-    """The value as it was probably meant; a named argument that says nothing goes."""
-    value = error.mended(item.value)
-    if value is not None:
-        written = quoted(value.strip()) if item.key is None else quoted_value(value)
-        return Fix(Span(item.value_start, item.end), written)
-    empty = item.key is not None and not item.value.strip()
-    return _without(Span(item.start, item.end)) if empty else None
 
 
 def compose(values: Mapping[str, Any], part: int | None) -> Draft:

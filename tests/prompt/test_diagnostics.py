@@ -110,7 +110,7 @@ PROBLEMS: list[tuple[str, Code, str]] = [
         "column 9: uncond excludes cond and part, so this tag never acts",
     ),
     (
-        "<lora:a:te=1@0;0@1>",
+        "<lora:a:te=1@0;0@1:unet=1>",
         "constant-in-text-encoder",
         "column 9: the text encoder runs once, before the first step: there this curve is 1 "
         "throughout",
@@ -233,3 +233,9 @@ def test_more_problems_than_anybody_reads_are_not_listed() -> None:
     assert prompt.problems[-1].message == ("column 10009: further problems are not listed")
     assert len(parse("<lora:a:x>" * 1000).problems) == 1000
     assert [tag.name for tag in parse("<lora:" * 3000 + "<lora:b>").tags] == ["b"]
+
+
+@pytest.mark.parametrize("curve", ["0@0;1@0.5", "te=0@0;1@0.5", "1:hr=0@0;1@0.5"])
+def test_curves_for_both_parts_need_no_warning(curve: str) -> None:
+    """That the text encoder has one number of it goes without saying; `explain` shows which."""
+    assert parse(f"<lora:a:{curve}>").problems == ()

@@ -86,3 +86,26 @@ def test_a_problem_knows_its_tag() -> None:
     prompt = "a <lora:ok:1> <lora:x:stop=40%> <lora::1> <lora:y:0.5 b"
     found = [prompt[slice(*one.tag)] for one in parse(prompt).problems if one.tag]
     assert found == ["<lora:x:stop=40%>", "<lora::1>", "<lora:y:0.5"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [("stop=40%", "stop=0.4"), ("step=5-40%", "step=5-0.4"), ("only=con", "only=cond")],
+)
+def test_what_was_plainly_meant_is_done_unless_it_is_a_weight(wrong: str, right: str) -> None:
+    """With a warning that says so, and the fix."""
+    found, meant = parse(f"<lora:x:0.8:{wrong}>"), parse(f"<lora:x:0.8:{right}>")
+    warning = next(one for one in found.problems if one.code == "unreadable-value")
+    assert warning.severity == "warning"
+    assert "; read as" in warning.message
+    assert warning.fix is not None
+    assert found.tags[0].values == meant.tags[0].values
+
+
+@pytest.mark.parametrize(
+    "weight", ["0,5", "1:hr=0,5", "1:lbw=OUTDD", "1:sweep=0;0,5x", "0@0;1@50%"]
+)
+def test_a_weight_is_never_guessed(weight: str) -> None:
+    found = parse(f"<lora:x:{weight}>")
+    assert not found.tags
+    assert found.problems[0].severity == "error"

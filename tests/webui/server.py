@@ -81,10 +81,13 @@ class Webui:
         ours: bool = True,
         flags: Sequence[str] = (),
         program: Program = A1111,
+        neighbours: Sequence[Path] = (),
+        options: Mapping[str, Any] | None = None,
     ) -> None:
+        """`neighbours` are checkouts of other extensions, which are installed beside ours."""
         self.program = program
         self.models, self.data, self.builtin, self.ours = models, data, builtin, ours
-        self.flags = flags
+        self.flags, self.neighbours, self.options = flags, neighbours, options or {}
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
@@ -124,8 +127,11 @@ class Webui:
             elif source.exists():
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(source, target)
+        for folder in self.neighbours:
+            shutil.copytree(folder, extensions / folder.name, ignore=shutil.ignore_patterns(".git"))
         disabled = [] if self.builtin else [self.program.lora]
         settings = {**SETTINGS, **self.program.settings, "disabled_extensions": disabled}
+        settings |= self.options
         (self.data / "config.json").write_text(json.dumps(settings))
 
     def printed(self) -> str:

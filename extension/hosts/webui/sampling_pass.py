@@ -126,7 +126,7 @@ class Pass:
     def reports(self) -> list[Report]:
         """What was done, on one checkpoint after the other."""
         reports = [*self._earlier, *([] if self.run is None else [self.run.report])]
-        if reports and self.rows is not None:
+        if reports and self.rows is not None and self.regions is None:
             reports[-1].lost += sorted(self.rows.notes)
         return reports
 

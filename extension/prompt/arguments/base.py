@@ -62,6 +62,7 @@ class Feature:
     positions: ClassVar[Mapping[int, str]] = {}
     shares: ClassVar[tuple[int, ...]] = ()  # positions of others whose values it may `recognise`
     order: ClassVar[int] = 1  # features compose in this order
+    is_weight: ClassVar[bool] = False  # what cannot be read of it costs the tag, whatever was meant
     always: ClassVar[bool] = False  # composes for tags without its arguments, too
 
     def __init_subclass__(cls) -> None:

@@ -28,6 +28,7 @@ class Hires(Feature):
     """hrte and hrunet are what hr is; hr is what te and unet are. As in loractl."""
 
     names: ClassVar[tuple[str, ...]] = ("hr", "hrte", "hrunet")
+    is_weight: ClassVar[bool] = True
 
     @classmethod
     def read(cls, written: WrittenArgument) -> Value:
@@ -51,5 +52,5 @@ class Hires(Feature):
     def remarks(cls, draft: Draft) -> Iterable[Remark]:
         name = "hrte" if "hrte" in draft.values else "hr"
         te = draft.values.get(name)
-        if isinstance(te, Curve):
+        if isinstance(te, Curve) and (name == "hrte" or "hrunet" in draft.values):
             yield fixed_in_text_encoder(name, te)

@@ -66,6 +66,7 @@ class Lbw(Feature):
 
     names: ClassVar[tuple[str, ...]] = ("lbw", "lbwe", "x")
     shares: ClassVar[tuple[int, ...]] = (2, 3)
+    is_weight: ClassVar[bool] = True
 
     @classmethod
     def read(cls, written: WrittenArgument) -> BlockWeights | float:

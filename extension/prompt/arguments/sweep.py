@@ -28,6 +28,7 @@ class Sweeps(Feature):
     """sweep; it multiplies the weight of the tag, which is 1 where none is written."""
 
     names: ClassVar[tuple[str, ...]] = ("sweep",)
+    is_weight: ClassVar[bool] = True
 
     @classmethod
     def read(cls, written: WrittenArgument) -> tuple[float, ...]:

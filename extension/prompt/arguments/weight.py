@@ -36,6 +36,7 @@ class Weights(Feature):
     names: ClassVar[tuple[str, ...]] = ("te", "unet")
     positions: ClassVar[Mapping[int, str]] = {1: "te", 2: "unet"}
     order: ClassVar[int] = 0
+    is_weight: ClassVar[bool] = True
     always: ClassVar[bool] = True
 
     @classmethod
@@ -54,12 +55,15 @@ class Weights(Feature):
     @classmethod
     def remarks(cls, draft: Draft) -> Iterable[Remark]:
         te = draft.values.get("te")
-        if isinstance(te, Curve):
+        if isinstance(te, Curve) and "unet" in draft.values:
             yield fixed_in_text_encoder("te", te)
 
 
 def fixed_in_text_encoder(argument: str, te: Curve) -> Remark:
-    """That a curve on the text encoder is one number."""
+    """That a curve for the text encoder alone is one number.
+
+    Of one for both parts it goes without saying: it is how a curve is written.
+    """
     return Remark(
         argument,
         "constant-in-text-encoder",

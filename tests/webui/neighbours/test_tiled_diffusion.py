@@ -1,0 +1,50 @@
+"""Tiled Diffusion (pkuliyi2015): the batch once for every tile."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ..server import Webui
+
+NEIGHBOURS = ("multidiffusion-upscaler-for-automatic1111",)
+METHODS = ("MultiDiffusion", "Mixture of Diffusers")
+
+
+def tiled(method: str = METHODS[0], batch: int = 2, **options: Any) -> dict[str, Any]:
+    """256² in tiles of 128²."""
+    sizes = [False, True, 256, 256, 16, 16, 4, batch, "None", 1.0]
+    inversion = [False, 10, 1, 1, 64]
+    args = [True, method, *sizes, *inversion, False, False, False, False]
+    scripts = {"Tiled Diffusion": {"args": args}, **options.pop("scripts", {})}
+    return {"width": 256, "height": 256, "alwayson_scripts": scripts, "steps": 2, **options}
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_builtins_picture(ours: Webui, builtin: Webui, method: str) -> None:
+    prompt, options = "a red cat <lora:a:0.8>", tiled(method)
+    assert ours.txt2img(prompt, **options).farthest(builtin.txt2img(prompt, **options)) <= 2
+
+
+@pytest.mark.parametrize("together", [True, False], ids=["in one call", "side by side"])
+@pytest.mark.parametrize("batch", [1, 2, 4])
+def test_sides_are_known(ours: Webui, batch: int, together: bool) -> None:
+    options = tiled(batch=batch, override_settings={"batch_cond_uncond": together})
+    plain = ours.txt2img("a cat", negative_prompt="bad", **options)
+    against = ours.txt2img("a cat", negative_prompt="bad <lora:unet-a:1>", **options)
+    only = ours.txt2img("a cat <lora:unet-a:1:only=uncond>", negative_prompt="bad", **options)
+    assert against.farthest(plain) > 20
+    assert against.farthest(only) <= 2
+    assert "Live LoRA:" not in against.infotext
+
+
+@pytest.mark.parametrize("batch", [1, 4])
+def test_every_picture_of_a_batch_keeps_its_own(ours: Webui, batch: int) -> None:
+    prompts = ["a cat <lora:a:0.8>", "a dog <lora:b:0.8>"]
+    script = {"scripts": {"Live LoRA": {"args": [prompts]}}}
+    pictures = ours.txt2img("", batch_size=2, **tiled(batch=batch, **script))
+    for number, prompt in enumerate(prompts):
+        one = ours.txt2img(prompt, seed=1 + number, **tiled(batch=batch))
+        assert abs(pictures.pictures[-2 + number] - one.pictures[0]).max() <= 2
+    assert "Live LoRA:" not in pictures.infotext
