@@ -12,6 +12,8 @@ from ...browser import routes
 from .state import LIVE
 
 PREFIX = "/live-lora"
+# gradio 3 gives away every file in the webui's folder but those of folders with a dot.
+DATA = ".live-lora"
 LOCAL = ("127.0.0.1", "localhost", "::1")
 
 
@@ -30,7 +32,7 @@ def mount(app: Any) -> None:
         report_of=report,
         language_of=lambda: LIVE.language,
         guard=guard,
-        data=Path(paths.data_path, "live-lora"),
+        data=Path(paths.data_path, DATA),
         closed_of=lambda: None if guard else open_to_strangers(),
     )
     app.include_router(router, prefix=PREFIX)
