@@ -45,10 +45,14 @@ def test_writes(app: FastAPI, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, c
 
 
 def test_a_login_opens_them_to_its_users(app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> None:
+    """gradio's check is always there; without users of the page it lets everybody pass."""
     monkeypatch.setattr(shared.cmd_opts, "listen", True, raising=False)
 
     @app.get("/login_check")
     def login_check() -> None:
         return None
 
+    app.auth = None  # type: ignore[attr-defined]
+    assert write(app) == 403
+    app.auth = {"me": "secret"}  # type: ignore[attr-defined]
     assert write(app) == 200

@@ -33,7 +33,7 @@ def mount(app: Any) -> None:
         language_of=lambda: LIVE.language,
         guard=guard,
         data=Path(paths.data_path, DATA),
-        closed_of=lambda: None if guard else open_to_strangers(),
+        closed_of=lambda: None if has_login(app) else open_to_strangers(),
     )
     app.include_router(router, prefix=PREFIX)
 
@@ -45,6 +45,11 @@ def login_check(app: Any) -> Callable[..., Any] | None:
             found: Callable[..., Any] = route.endpoint
             return found
     return None
+
+
+def has_login(app: Any) -> bool:
+    """Whether the page asks who comes; gradio's check is there in any case, and lets all pass."""
+    return any(getattr(app, name, None) is not None for name in ("auth", "auth_dependency"))
 
 
 def open_to_strangers() -> str | None:
