@@ -35,7 +35,7 @@ ARROWS = {
     "session": {"prompt", "library", "network", "engine"},
     "inspection": {"network"},
     "browser": {"session", "inspection"},
-    "encoding": {"prompt"},
+    "encoding": {"prompt", "network"},
     "hosts": {"session", "browser", "encoding"},
     "app": {"hosts"},
     "__init__": {"app"},

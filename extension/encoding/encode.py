@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +14,7 @@ from ..prompt.words.chunks import Chunk, room_for, token_count
 from ..prompt.words.emphasis import EmphasisRun, emphasis_of
 from ..records import Progress, Row
 from .emphasised import emphasised
-from .inversions import Vocabulary, WordVectors
+from .inversions import Vocabulary
 from .settings import WordSettings
 from .text_model import TextModel
 
@@ -66,14 +66,9 @@ class WordEncoder:
 
     models: Sequence[TextModel]
     settings: WordSettings
-    known: Iterable[WordVectors]
+    vocabulary: Vocabulary
     device: Any
     dtype: torch.dtype
-    vocabulary: Vocabulary = field(init=False)
-
-    def __post_init__(self) -> None:
-        # Of two encoders the first one's tokens decide, as in the webui; CLIP's are all the same.
-        self.vocabulary = Vocabulary(self.models[0].tokenize, self.known)
 
     def chunks(self, text: str, model: TextModel | None = None) -> list[Chunk]:
         """The text as an encoder reads it."""

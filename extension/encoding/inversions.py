@@ -21,7 +21,7 @@ class WordVectors:
     @property
     def count(self) -> int:
         """Tokens that it takes."""
-        return max(len(part) for part in self.parts.values())
+        return max((len(part) for part in self.parts.values()), default=1)
 
     def of(self, component: Component) -> Tensor:
         """Its vectors for this encoder."""
@@ -34,13 +34,17 @@ class WordVectors:
 
 
 class Vocabulary:
-    """Embeddings by the ids of their names; of those that fit, the longest name counts."""
+    """Embeddings by the ids of their names; of those that fit, the longest name counts.
+
+    `used` are those that were found in a text.
+    """
 
     def __init__(
         self,
         tokenize: Callable[[list[str]], Sequence[Sequence[int]]],
         known: Iterable[WordVectors] = (),
     ) -> None:
+        self.used: dict[str, WordVectors] = {}
         self._names: dict[int, list[tuple[list[int], WordVectors]]] = {}
         named: dict[str, WordVectors] = {}
         for one in known:
@@ -57,5 +61,6 @@ class Vocabulary:
         """The embedding whose name stands there, and how many ids it has."""
         for name, word in self._names.get(ids[at], ()):
             if list(ids[at : at + len(name)]) == name:
+                self.used[word.name] = word
                 return word, len(name)
         return None

@@ -31,6 +31,7 @@ def attach(
     cache_bytes: int = ...,
     watch: ProgressCallback = ...,
     executor: Executor = ...,
+    embeddings: str | Path | Sequence[str | Path] = ...,
 ) -> Live: ...
 
 
@@ -44,6 +45,7 @@ def attach(
     cache_bytes: int = ...,
     watch: ProgressCallback = ...,
     executor: Executor = ...,
+    embeddings: str | Path | Sequence[str | Path] = ...,
 ) -> PipelineLive: ...
 
 
@@ -56,6 +58,7 @@ def attach(
     cache_bytes: int = DEFAULTS.cache_bytes,
     watch: ProgressCallback = DEFAULTS.watch,
     executor: Executor = DEFAULTS.executor,
+    embeddings: str | Path | Sequence[str | Path] = (),
 ) -> Live:
     """Makes LoRAs of `library` available to a model; nothing of the model changes until a run.
 
@@ -69,10 +72,12 @@ def attach(
         executor: "hooked" (added to each layer's output), "folded" (the changed weight in memory of
             our own, in the layer's place while a run goes on; the model's is never written), or
             "automatic": for each layer what costs less.
+        embeddings: the folder, or folders, of textual inversions, for the words of a pipeline.
     Raises:
         TypeError: `model` is neither.
     """
-    options = Options(strict, allow_pickle, cache_bytes, watch, executor)
+    folders = [embeddings] if isinstance(embeddings, (str, Path)) else list(embeddings)
+    options = Options(strict, allow_pickle, cache_bytes, watch, executor, folders)
     catalog = library if isinstance(library, Catalog) else open_library(library, options)
     for host in hosts():
         if host.accepts(model):

@@ -10,6 +10,9 @@ from torch import nn
 
 from .. import prompt as language
 from ..encoding.encode import WordEncoder
+from ..encoding.inversion_files import InversionLibrary
+from ..encoding.inversions import WordVectors
+from ..encoding.known_words import KnownWords
 from ..encoding.part_conds import PartConds
 from ..encoding.settings import EmphasisMode, WordSettings
 from ..encoding.text_model import text_models
@@ -29,6 +32,8 @@ class PipelineLive(Live):
     def __init__(self, model: Any, catalog: Any, options: Options) -> None:
         super().__init__(model, catalog, options)
         self.pipeline = model
+        self.embeddings = InversionLibrary(options.embeddings)
+        self.used_embeddings: Mapping[str, WordVectors] = {}  # in the last call, by name
 
     @classmethod
     def accepts(cls, model: Any) -> bool:
@@ -107,7 +112,11 @@ class PipelineLive(Live):
         models = text_models(self.pipeline)
         dtype = (models[-1].module if models else self.pipeline.unet).dtype
         device = self.pipeline._execution_device
-        encoder = WordEncoder(models, settings, (), device, dtype)
+        known = KnownWords(models, self.embeddings, run.networks)
+        for sentence in known.named_in_vain(texts.every()):
+            run.warn(sentence)
+        encoder = WordEncoder(models, settings, known.vocabulary(), device, dtype)
+        self.used_embeddings = encoder.vocabulary.used
         zeros = getattr(self.pipeline.config, "force_zeros_for_empty_prompt", False)
         return PipelineWords(run, encoder, texts, moment, options, bool(zeros))
 

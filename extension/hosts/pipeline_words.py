@@ -69,6 +69,11 @@ class PipelineTexts:
             tag for one in texts for read in one[picture : picture + 1] for tag in read.tags
         )
 
+    def every(self) -> list[str]:
+        """All texts, without their tags."""
+        texts = (self.prompts, self.seconds, self.negatives, self.negatives_2)
+        return [read.text for one in texts for read in one]
+
     def is_empty(self, picture: int) -> bool:
         """Whether there is no word in the negative prompt."""
         return all(not part.text for parts in self.parts("uncond", picture, 2) for part in parts)

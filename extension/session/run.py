@@ -13,7 +13,7 @@ from ..library.lora_file import LoraFile
 from ..network import Network
 from ..network.misfit import by_modules
 from ..prompt import Tag
-from ..records import COMPONENTS, Component, Progress, Row, Side
+from ..records import COMPONENTS, Component, Diagnostic, Progress, Row, Side
 from .report import NetworkReport, PromptDiagnostic, Report, StrictError
 from .run_plan import ActiveNetwork, RunPlan
 
@@ -86,6 +86,10 @@ class Run:
         bypassed = [one.bypassed_line for one in self.report.networks if one.bypassed]
         if bypassed:
             raise StrictError(map(PromptDiagnostic.error, bypassed), self.result)
+
+    def warn(self, message: str) -> None:
+        """Something that the host has found, for the report."""
+        self._diagnostics.append(PromptDiagnostic(Diagnostic(message, None, "warning")))
 
     def called(self, *components: Component) -> None:
         """The host has called these: said once they are done, as compiled ones tell nobody."""

@@ -42,7 +42,8 @@ class Options:
     it; `allow_pickle` reads pickles (.pt,
     .pth, .ckpt, .bin); `cache_bytes` bounds the deltas kept for networks not in use; `watch` is
     called with (file, modules done, modules in all) while deltas are built. `executor` is
-    "automatic", or "hooked" or "folded" for all layers that can be.
+    "automatic", or "hooked" or "folded" for all layers that can be. `embeddings` are folders of
+    textual inversions.
     """
 
     strict: bool = False
@@ -50,6 +51,7 @@ class Options:
     cache_bytes: int = 2 * GIB
     watch: ProgressCallback = _quiet
     executor: Executor = "automatic"
+    embeddings: Sequence[str | Path] = ()
 
 
 class Core:

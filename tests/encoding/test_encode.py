@@ -30,7 +30,10 @@ def pipe(request: pytest.FixtureRequest) -> Any:
 
 def cond(pipe: Any, text: str, known: Any = (), **given: Any) -> Cond:
     models = text_models(pipe)
-    encoder = WordEncoder(models, WordSettings(**given), known, torch.device("cpu"), torch.float32)
+    vocabulary = Vocabulary(models[0].tokenize, known)
+    encoder = WordEncoder(
+        models, WordSettings(**given), vocabulary, torch.device("cpu"), torch.float32
+    )
     line = WordLine((text,) * len(models), Row(), Progress())
     return encoder.encode([[line]], lambda rows, moments: nullcontext())[0][0]
 

@@ -18,7 +18,7 @@ import seeded_checkpoint as seeded
 import seeded_pipeline
 import torch
 from live_lora.encoding.encode import WordEncoder
-from live_lora.encoding.inversions import WordVectors
+from live_lora.encoding.inversions import Vocabulary, WordVectors
 from live_lora.encoding.part_conds import PartConds, encode_parts, words_of
 from live_lora.encoding.settings import WordSettings
 from live_lora.encoding.text_model import text_models
@@ -68,7 +68,9 @@ def encoder_of(pipe: Any, family: str, prompt: dict[str, Any]) -> WordEncoder:
     skip = prompt.get("clip_skip", 1) - 1 if family == "sd1" else 0
     settings = WordSettings(prompt.get("emphasis", "Original"), clip_skip=skip or None)
     device = torch.device("cpu")
-    return WordEncoder(text_models(pipe), settings, embeddings(family), device, torch.float32)
+    models = text_models(pipe)
+    vocabulary = Vocabulary(models[0].tokenize, embeddings(family))
+    return WordEncoder(models, settings, vocabulary, device, torch.float32)
 
 
 def encoded(pipe: Any, family: str, prompt: dict[str, Any]) -> list[PartConds]:
