@@ -142,9 +142,10 @@ class NetworkCache:
 
 
 def working_dtype(dtype: torch.dtype) -> torch.dtype:
-    """What a layer computes in: its weight's dtype, 16 bits where that is only for storage."""
+    """What a layer computes in: its weight's dtype; where that is only for storage, nobody knows
+    before the first call, which has the deltas converted once. Until then they keep all digits."""
     wide = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
-    return dtype if dtype in wide else torch.bfloat16
+    return dtype if dtype in wide else torch.float32
 
 
 def _where(tensors: Iterator[torch.Tensor]) -> tuple[torch.device | None, torch.dtype | None]:

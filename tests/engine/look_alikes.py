@@ -93,6 +93,39 @@ class Flattened(nn.Linear):
         return F.linear(x, self.weight.view(self.out_features, -1), self.bias)
 
 
+class ScaledLinear(Float8Linear):
+    """8 bits and a factor for all of them, as scaled fp8 checkpoints have it."""
+
+    def __init__(self, plain: nn.Linear) -> None:
+        super().__init__(plain)
+        self.scale_weight = nn.Parameter(torch.tensor(0.5), requires_grad=False)
+        plain.weight.data *= 0.5
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(x, self.weight.to(x) * self.scale_weight.to(x), self.bias)
+
+
+class GgufLinear(nn.Module):
+    """Forge's for gguf: no sizes of its own, its weight is bytes that know what they stand for.
+
+    It converts its bias to the dtype of its input, and keeps it so.
+    """
+
+    def __init__(self, plain: nn.Linear) -> None:
+        super().__init__()
+        levels = (plain.weight.data * 64).round().clamp(-127, 127).to(torch.int8)
+        plain.weight.data = levels.float() / 64
+        self.weight = nn.Parameter(levels.flatten().view(torch.uint8), requires_grad=False)
+        self.weight.real_shape = plain.weight.shape  # type: ignore[attr-defined]
+        self.bias = plain.bias
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.bias is not None and self.bias.dtype != x.dtype:
+            self.bias = nn.Parameter(self.bias.data.to(x.dtype), requires_grad=False)
+        shape = self.weight.real_shape  # type: ignore[attr-defined]
+        return F.linear(x, self.weight.view(torch.int8).view(shape).to(x) / 64, self.bias)
+
+
 def fetched(plain: nn.Linear) -> nn.Module:
     """An nn.Linear whose own forward was replaced, as offloading does."""
     module = nn.Linear(plain.in_features, plain.out_features, device="meta")
@@ -187,6 +220,9 @@ LAYERS: Mapping[str, LookAlike] = {
     "linear by its sizes": LookAlike(linear, Projector),
     "linear in 8 bits": LookAlike(linear, Float8Linear),
     "linear in 4 bits": LookAlike(linear, Nibbles, why="stores uint8 (24, 1) for (8, 6)"),
+    "scaled linear in 8 bits": LookAlike(linear, ScaledLinear),
+    "linear of gguf": LookAlike(linear, GgufLinear),
+    "linear of gguf without bias": LookAlike(lambda: nn.Linear(6, 8, bias=False), GgufLinear),
     "offloaded linear": LookAlike(linear, Offloaded, why="offloaded"),
     "linear fetched by its forward": LookAlike(linear, fetched, why="offloaded"),
     "flattened linear": LookAlike(linear, Flattened, why="stores float32 (48,) for (8, 6)"),

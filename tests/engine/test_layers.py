@@ -15,7 +15,7 @@ from live_lora.engine import layers
 from live_lora.engine.layers import find_sites
 from live_lora.engine.layers.base import KINDS, kind_of
 from live_lora.errors import ModuleError
-from look_alikes import LAYERS, NORMS, ByteConv, Conv, Linear
+from look_alikes import LAYERS, NORMS, ByteConv, Conv, GgufLinear, Linear, ScaledLinear
 from strangers import STRANGERS, LinearAttention
 from torch import Tensor, nn
 
@@ -56,6 +56,12 @@ def test_its_values_are_given_or_the_reason_is(name: str) -> None:
             print(layer.weight)
         assert why in str(error.value)
         assert error.value.code == "base-weights"
+    elif isinstance(module, (GgufLinear, ScaledLinear)):
+        # By answers to unit inputs, from which the bias is taken off again: its last bit at most.
+        ulp = torch.finfo(torch.float32).eps * (
+            1.0 if plain.bias is None else plain.bias.abs().max()
+        )
+        assert (layer.weight - plain.weight).abs().max() <= ulp
     else:
         assert torch.equal(layer.weight.to(plain.weight.dtype), plain.weight)
 
@@ -223,3 +229,13 @@ def test_the_padding_of_the_moment_counts() -> None:
     conv.padding_mode = "circular"  # the webui's tiling
     assert site.layer().padding_mode == "circular"
     assert close(run(conv, [delta], 1.0, x), expected(conv, [delta], [[1.0]], x))
+
+
+def test_asking_a_packed_layer_for_its_weight_leaves_its_bias_as_it_is() -> None:
+    """Forge's gguf layers keep what they convert: in 16 bits the bias would lose digits."""
+    module = GgufLinear(nn.Linear(6, 8))
+    before = module.bias.clone()
+    (site,) = find_sites(module)
+    site.layer().read()
+    assert module.bias.dtype == torch.float32
+    assert (module.bias == before).all()
