@@ -66,3 +66,15 @@ def test_pefts_other_tuners_are_refused_by_name(
     with pytest.raises(NotALora) as caught:
         network.load(tmp_path / "adapter_model.safetensors")
     assert caught.value.what.startswith(f"an adapter for Stable Diffusion by {name} (")
+
+
+def test_pefts_trained_biases_refuse_their_layers(tmp_path: Path) -> None:
+    """`bias="lora_only"` writes whole biases, not changes of them."""
+    config = peft.LoraConfig(r=4, bias="lora_only", target_modules=set(LINEAR))
+    peft.get_peft_model(trees()["unet"], config).save_pretrained(tmp_path)
+    found = network.load(tmp_path / "adapter_model.safetensors")
+    assert {module.key for module in found.modules} == {
+        path.replace(".", "_") for path in LINEAR if "attn" in path
+    }
+    assert all("a bias of the layer itself" in item.reason for item in found.unused)
+    assert len(found.unused) == 3

@@ -93,9 +93,10 @@ class Oft(Rotation):
 
     @property
     def alpha(self) -> float | None:
-        """The constraint; 0 (LyCORIS) is none."""
+        """The constraint; 0 is none in LyCORIS, and in sd-scripts no rotation at all: refused."""
         tensor = self.tensors.get("alpha")
-        if tensor is not None and not tensor.is_meta and not bool(tensor.any()):
+        lycoris = self.settings.format != "kohya OFT"
+        if lycoris and tensor is not None and not tensor.is_meta and not bool(tensor.any()):
             return None
         return super().alpha
 

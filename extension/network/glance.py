@@ -45,6 +45,7 @@ STRANGE = (
     *(b'"lllite_', b'"lora_controlnet"', b'"model.diffusion_model.', b'"control_model'),
     *(b"motion_modules", b"temporal_transformer", b"_guidance_layer", b"double_blocks"),
     *(b"joint_blocks", b"controlnet", b'"lora_te3_', b'"text_encoder_3.', b".t5xxl."),
+    *(b'"id_encoder.', b'"lora_weights.'),
 )
 LORA = (
     *(b"lora", b"hada_", b"lokr_", b"oft_", b"ia3", b'.alpha"', b'.diff"', b'.diff_b"'),

@@ -8,6 +8,7 @@ import pytest
 import torch
 from live_lora.algorithms import Settings
 from live_lora.deltas import Layer
+from live_lora.errors import ModuleError
 
 from algorithms.samples import SAMPLES, Tensors, add, algorithm, module, site_of, tensors
 
@@ -43,6 +44,13 @@ def test_the_scale(more: Tensors, settings: Settings, scale: float, layer: Layer
     assert math.isclose(whole.scale, scale, rel_tol=1e-6)
     want = whole.scale * made["up"] @ made["down"]
     assert torch.allclose(whole.delta(layer), want, atol=1e-12)
+
+
+def test_no_room_for_a_rotation_is_lycoris_word_for_any(layer: Layer) -> None:
+    made = tensors("oft", SHAPE)
+    assert algorithm(made, Settings(format="kohya")).delta(layer).any()
+    with pytest.raises(ModuleError, match="alpha is 0"):
+        algorithm(made, Settings(format="kohya OFT")).delta(layer)
 
 
 def test_whole_halves_of_lokr_have_scale_1_but_for_peft() -> None:

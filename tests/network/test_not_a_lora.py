@@ -32,6 +32,7 @@ KINDS: dict[str, list[str]] = {
         "down_blocks.0.motion_modules.0.temporal_transformer.transformer_blocks.0"
         ".attention_blocks.0.processor.to_q_lora.down.weight"
     ],
+    "a PhotoMaker adapter": ["id_encoder.visual_projection.weight", f"lora_weights.{UNET}"],
     "an IP-Adapter": ["image_proj.proj.weight", "ip_adapter.1.to_k_ip.weight"],
     "a ControlNet": ["control_model.input_blocks.0.0.weight"],
     "a T2I-Adapter": ["body.0.block1.weight"],
