@@ -284,3 +284,14 @@ def test_every_write_is_in_the_list_above(client: TestClient) -> None:
     others = {"refresh", "explain", "file/0123456789abcdef", "sets/0123456789abcdef/picture"}
     assert "bulk/move" in found
     assert found <= set(WRITES) | others
+
+
+def test_the_documentation_names_every_route_of_the_library(client: TestClient) -> None:
+    text = (Path(__file__).parents[2] / "docs/library.md").read_text(encoding="utf-8")
+    named = text.replace("HASH", "{hash}").replace("ID", "{id}")
+    rooms = ("hash", "sets", "bulk", "bin", "civitai", "errand", "duplicates", "versions")
+    paths = client.get("http://test/openapi.json").json()["paths"]
+    ours = [path.removeprefix("/live-lora/") for path in paths]
+    ours = [path for path in ours if path.startswith(rooms)]
+    assert len(ours) > 20
+    assert [path for path in ours if f"`{path}`" not in named and f"GET {path}`" not in named] == []

@@ -8,10 +8,10 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
-from ...errors import OnlineError
+from ...errors import Code, OnlineError
 from .access import Access
 from .addresses import Origin
 from .pacing import FIRST_PAUSE, LONGEST_PAUSE, TRIES, Pace, seconds_of
@@ -19,6 +19,8 @@ from .reply import dictionaries, positive
 from .transport import Asked, Stopped, Transport, read_all, read_json
 
 API = "/api/v1"
+Answer = TypeVar("Answer")
+OF_PICTURES = 0.2  # seconds between requests to the network that hands out pictures
 MOST_HASHES = 100  # in one request
 MOST_MODELS = 50  # in one request: all their versions come along
 LARGEST = 32 << 20  # bytes of an answer: 100 models with all versions and descriptions
@@ -41,6 +43,7 @@ class CivitaiClient:
         self.transport = transport
         self.stopped = stopped
         self._pace = pace or Pace()
+        self._elsewhere = Pace(OF_PICTURES)
         self._seconds = seconds
 
     @property
@@ -81,10 +84,16 @@ class CivitaiClient:
 
     def picture(self, url: str) -> bytes:
         """The bytes of an example picture, from wherever the site keeps them; OnlineError."""
-        until = time.monotonic() + self._seconds
-        with self.transport.open(Asked(url), self.access.host, until, self.stopped) as answer:
-            demand_success(answer, self.access.host)
-            return read_all(answer, LARGEST_PICTURE)
+        host = self.access.host
+        pace = self._pace if Origin.of(url) == host else self._elsewhere
+
+        def ask() -> bytes:
+            until = time.monotonic() + self._seconds
+            with self.transport.open(Asked(url), host, until, self.stopped) as answer:
+                demand_success(answer, host)
+                return read_all(answer, LARGEST_PICTURE)
+
+        return self._tried(ask, pace)
 
     def _found(self, path: str) -> dict[str, Any] | None:
         answer = self._api(path)
@@ -100,7 +109,7 @@ class CivitaiClient:
     def _json(self, site: Origin, url: str, body: bytes | None) -> Any:
         """The answer; None for "not found". Tries again where that may help."""
         asked = Asked(url, body, JSON_HEADERS)
-        return self._tried(lambda: self._once(site, asked))
+        return self._tried(lambda: self._once(site, asked), self._pace)
 
     def _once(self, site: Origin, asked: Asked) -> Any:
         until = time.monotonic() + self._seconds
@@ -110,17 +119,17 @@ class CivitaiClient:
             demand_success(answer, site)
             return read_json(answer, LARGEST)
 
-    def _tried(self, ask: Callable[[], Any]) -> Any:
+    def _tried(self, ask: Callable[[], Answer], pace: Pace) -> Answer:
         pause = FIRST_PAUSE
         for left in reversed(range(TRIES)):
-            self._pace.wait(self.stopped)
+            pace.wait(self.stopped)
             try:
                 return ask()
             except OnlineError as error:
                 wait = pause if error.wait is None else error.wait
                 if error.code not in AGAIN or not left or wait > LONGEST_PAUSE:
                     raise
-            self._pace.pause(wait, self.stopped)
+            pace.pause(wait, self.stopped)
             pause *= 2
         raise AssertionError("the last try returns or raises")
 
@@ -138,4 +147,5 @@ def demand_success(answer: Any, site: Origin) -> None:
     if status in (401, 402, 403):
         reason = f"{site} does not give this to everybody ({status}): it may need a key of yours"
         raise OnlineError("refused", reason)
-    raise OnlineError("nonsense", f"{site} answers with status {status}")
+    code: Code = "not-there" if status in (404, 410) else "nonsense"
+    raise OnlineError(code, f"{site} answers with status {status}")

@@ -48,10 +48,11 @@ def store(
     roots: Sequence[Path],
     source: str,
 ) -> None:
-    """Writes the facts of a version beside the file at `path`. FileError."""
+    """Writes the facts of a version beside the file at `path`. FileError.
+
+    `.civitai.info` comes last: where it is, the file is done with.
+    """
     written = sidecar.read(path, roots)
-    ours = {"source": source, "asked": int(time.time())}
-    keep(path, merged(version, model) | {sidecar.OURS: ours}, roots)
     found: dict[str, str | float | None] = {}
     groups = words(version)
     if not written.activation_text and len(groups) == 1:  # of several the user has to choose
@@ -64,6 +65,8 @@ def store(
     if found:
         _demand_inside(sidecar.beside(path, ".json"), roots)
         sidecar.write(path, found)
+    ours = {"source": source, "asked": int(time.time())}
+    keep(path, merged(version, model) | {sidecar.OURS: ours}, roots)
 
 
 def merged(version: Mapping[str, Any], model: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -1,0 +1,89 @@
+"""Ten thousand files are looked up on a site of bad weather, by a program that is killed again and
+again: none may be lost, none asked for twice.
+
+    python tests/benchmarks/civitai_lookup.py [files] [kills]
+"""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+import conftest  # noqa: F401  (mounts live_lora)
+from library.civitai.site import Handler, Site, loras, running
+from library.civitai.test_lookup import Weather
+from live_lora.library.civitai.storing import info_of
+
+TESTS = str(Path(__file__).resolve().parent.parent)
+PROGRAM = """
+import sys
+sys.path[:0] = [{tests!r}]
+import conftest
+from pathlib import Path
+from library.civitai.site import Site
+from library.civitai.test_lookup import lookup
+site = Site()
+site.url = {url!r}
+looked = lookup(site, Path({folder!r}))
+print(looked.found + looked.missing, looked.found, looked.missing, looked.ended)
+"""
+
+
+def run(site: Site, folder: Path, seconds: float | None) -> str:
+    """One run, killed after this time; what it said at its end."""
+    program = PROGRAM.format(tests=TESTS, url=site.url, folder=str(folder))
+    child = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    try:
+        return child.communicate(timeout=seconds)[0]
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.communicate()
+        return ""
+
+
+def main(count: int = 10_000, kills: int = 20) -> None:
+    """Prints what it took."""
+    unknown = count // 50
+    with TemporaryDirectory() as place, running() as site:
+        folder = Path(place, "Lora")
+        paths = loras(folder, count)
+        for n, path in enumerate(paths[unknown:]):
+            site.add(path, n + 1)
+        weather, counted = Weather(1), Counter[str]()
+
+        def fault(handler: Handler) -> bool:
+            went_wrong = weather(handler)
+            counted["faults"] += went_wrong
+            if not went_wrong and handler.path.startswith("/img"):
+                counted[handler.path] += 1
+            return went_wrong
+
+        site.faults.append(fault)
+        began, pauses = time.monotonic(), random.Random(2)
+        for _ in range(kills):
+            run(site, folder, pauses.uniform(2, 6))
+        runs, said = 0, ""
+        while not said.startswith(f"{count} "):
+            runs, said = runs + 1, run(site, folder, None)
+        seconds = time.monotonic() - began
+        right = [info_of(path).get("id") for path in paths] == [
+            *([None] * unknown),
+            *range(1, count - unknown + 1),
+        ]
+        twice = [path for path, times in counted.items() if path != "faults" and times > 1]
+        pictures = sum(path.with_suffix(".preview.png").exists() for path in paths)
+        left = [one.name for one in folder.iterdir() if one.name.startswith(".live-lora-")]
+        print(f"{count} files, {kills} kills, {runs} further runs, {counted['faults']} faults")
+        print(f"{seconds:.0f} s, {len(site.asked)} requests; said: {said.strip()}")
+        print(f"every file has its own facts: {right}; {pictures} pictures, {len(twice)} twice")
+        print(f"rests: {left}")
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))
