@@ -136,6 +136,12 @@ MENDED = {
     "W6 a tag that is left out looks like any other": (
         "browser/test_rows.py::test_a_mistake_is_mended_at_a_click"
     ),
+    "T7 a sweep draws one picture": (
+        "browser/test_app.py::test_a_sweep_draws_a_picture_for_each_value"
+    ),
+    "t4 the whole prompt, once a mistake": (
+        "app/test_page.py::test_a_long_prompt_is_cut_around_the_place"
+    ),
     "T8 rows hide everything but the weight": (
         "browser/test_rows.py::test_every_argument_has_a_chip_in_words"
     ),

@@ -90,8 +90,10 @@ class Generator:
         if request.seed is not None and not 0 <= request.seed <= LARGEST_SEED:
             raise RequestError(f"seed {request.seed}: give one from 0 to {LARGEST_SEED}")
         parsed = [language.parse(one) for one in request.prompts]
+        values = [", ".join(sweeps.values_of_picture(one, i)) for i, one in enumerate(parsed)]
         return replace(
             request,
+            differences=tuple(values) if any(values) else (),
             prompts=tuple(sweeps.prompt_of_picture(one, index) for index, one in enumerate(parsed)),
             same_seed=request.same_seed or any(map(sweeps.same_seed, parsed)),
             seed=random.randint(0, LARGEST_SEED) if request.seed is None else request.seed,

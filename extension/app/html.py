@@ -6,11 +6,13 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 from ..library.lora_file import UNKNOWN
+from ..records import Span
 from ..session.report import NetworkReport, PromptDiagnostic, Report
 from .pictures import ShownPicture
 from .request import GenerationResult
 
 PICTURES = "live-lora/pictures"  # where server.py mounts them
+AROUND = 60  # characters of a prompt beside a problem's place
 TITLES = {"unet": "UNet", "text_encoder": "text encoder", "text_encoder_2": "text encoder 2"}
 
 
@@ -66,25 +68,54 @@ def status(inner: str) -> str:
 
 
 def report(ran: Report) -> str:
-    """Which LoRAs ran where, and every problem with its place."""
-    problems = dict.fromkeys(problem(diagnostic) for diagnostic in ran.problems)
-    parts = []
-    if ran.networks:
-        parts.append(table(ran.networks))
-    if remarks := [line for one in ran.networks for line in list(one.lines())[1:]] + ran.notes:
-        parts.append(listed(remarks))
-    return "".join((*parts, *problems)) or "<p>No LoRA in the prompt.</p>"
+    """What was lost, apart and first; then what to know; what ran folds."""
+    problems = {diagnostic.problem: problem(diagnostic) for diagnostic in ran.problems}
+    errors = [text for one, text in problems.items() if one.severity == "error"]
+    warnings = [text for one, text in problems.items() if one.severity != "error"]
+    remarks = [line for one in ran.networks for line in list(one.lines())[1:]] + ran.notes
+    parts = [
+        apart("Left out of the picture", errors, "live-lora-lost"),
+        apart("To know", [*warnings, *(f"<p>{escape(line)}</p>" for line in remarks)]),
+        folded(ran.networks) if ran.networks else "",
+    ]
+    return "".join(parts) or "<p>No LoRA in the prompt.</p>"
+
+
+def apart(heading: str, paragraphs: Iterable[str], kind: str = "live-lora-told") -> str:
+    """A block of its own; nothing where it would be empty."""
+    inner = "".join(dict.fromkeys(paragraphs))
+    return f'<section class="{kind}"><h4>{heading}</h4>{inner}</section>' if inner else ""
+
+
+def folded(networks: Sequence[NetworkReport]) -> str:
+    """The table behind one line that names the LoRAs."""
+    names = ", ".join(dict.fromkeys(one.name for one in networks))
+    return f"<details><summary>What ran: {escape(names)}</summary>{table(networks)}</details>"
 
 
 def problem(diagnostic: PromptDiagnostic) -> str:
-    """What is wrong, under the prompt with the place marked."""
+    """What is wrong, under the line of the prompt that it is about, with the place marked."""
     span, source = diagnostic.problem.span, diagnostic.source
     where = ""
     if span and source:
-        before, at, after = source[: span.start], source[span.start : span.end], source[span.end :]
+        before, at, after = surroundings(source, span)
         where = f"<code>{escape(before)}<mark>{escape(at)}</mark>{escape(after)}</code>"
     kind = "live-lora-problem" if diagnostic.problem.severity == "error" else "live-lora-warning"
-    return f'<p class="{kind}">{where} {escape(diagnostic.problem.message)}</p>'
+    said = diagnostic.problem.reason or diagnostic.problem.message
+    return f'<p class="{kind}">{where} {escape(said[:1].upper() + said[1:])}</p>'
+
+
+def surroundings(source: str, span: Span) -> tuple[str, str, str]:
+    """What stands before the place, at it and behind it: not the whole of a long prompt."""
+    start = max(0, source.rfind("\n", 0, span.start) + 1, span.start - AROUND)
+    line = source.find("\n", span.end)
+    end = min(len(source) if line < 0 else line, span.end + AROUND)
+    before, after = source[start : span.start], source[span.end : end]
+    return (
+        f"…{before}" if start else before,
+        source[span.start : span.end],
+        f"{after}…" if end < len(source) else after,
+    )
 
 
 def table(networks: Iterable[NetworkReport]) -> str:
@@ -95,7 +126,7 @@ def table(networks: Iterable[NetworkReport]) -> str:
         f"</td><td>{escape(kind(one))}</td><td>{escape(where(one))}</td></tr>"
         for one in networks
     )
-    return f"<table><caption>What ran</caption><tr>{head}</tr>{rows}</table>"
+    return f"<table><tr>{head}</tr>{rows}</table>"
 
 
 def kind(network: NetworkReport) -> str:
@@ -105,7 +136,3 @@ def kind(network: NetworkReport) -> str:
 def where(network: NetworkReport) -> str:
     counts = (f"{count} {TITLES[part]} layers" for part, count in network.ran.items() if count)
     return ", ".join(counts) or "nothing"
-
-
-def listed(lines: Iterable[str]) -> str:
-    return f"<ul>{''.join(f'<li>{escape(line)}</li>' for line in lines)}</ul>"

@@ -10,12 +10,13 @@ import gradio as gr
 
 from ..browser import tab
 from ..errors import LiveLoraError
+from ..prompt import parse, sweeps
 from . import html
 from .generation_thread import GenerationThread
 from .generator import Generator
 from .orders import Orders
 from .pictures import Pictures, previews
-from .request import GenerationRequest, StepPreview
+from .request import GenerationRequest, RequestError, StepPreview
 
 LOG = logging.getLogger(__name__)
 MOST_PICTURES = 16
@@ -136,6 +137,8 @@ class Page:
                 for step in drawing:
                     yield self.step(step)
                 yield self.result(drawing, form)
+        except RequestError as error:
+            yield html.failed(str(error)), gr.skip(), "", gr.skip()
         finally:
             self.orders.end(page.session_hash or "", stop)
 
@@ -178,15 +181,21 @@ def request_of(
     seed: float | None,
     count: float,
 ) -> GenerationRequest:
-    """The form as a request."""
+    """The form as a request; a sweep says how many pictures there are, all with one seed."""
+    swept = max(sweeps.picture_count(parse(text)) for text in (prompt, negative))
+    if swept > MOST_PICTURES:
+        raise RequestError(
+            f"a sweep of {swept} values: the page draws at most {MOST_PICTURES} pictures at once"
+        )
     return GenerationRequest(
-        prompts=(prompt,) * int(count),
+        prompts=(prompt,) * (swept if swept > 1 else int(count)),
         negative=negative,
         steps=int(steps),
         seed=None if seed is None or seed < 0 else int(seed),
         width=int(width),
         height=int(height),
         guidance=guidance,
+        same_seed=swept > 1,
     )
 
 

@@ -51,14 +51,15 @@ class Pictures:
         """
         shown, problem = [], None
         stamp = datetime.now()
-        for image, seed in zip(result.images, result.request.seeds, strict=True):
+        seeds = result.request.seeds
+        for index, (image, seed) in enumerate(zip(result.images, seeds, strict=True)):
             content = png(image)
             try:
                 source = self._write(f"{stamp:%Y%m%d-%H%M%S}-{seed}", content)
             except OSError as error:
                 problem = f"pictures could not be saved in {self.folder}: {error.strerror or error}"
                 source = data_url(content, "image/png")
-            shown.append(ShownPicture(source, f"seed {seed}"))
+            shown.append(ShownPicture(source, result.request.caption(index)))
         return shown, problem
 
     def found(self, names: Iterable[str]) -> list[ShownPicture]:

@@ -19,6 +19,7 @@ class GenerationRequest:
     """What to draw: one picture per prompt; picture i has the seed `seed` + i, or all have one.
 
     Width and height are pixels; without them, and without guidance, the model's own.
+    `differences` says, picture by picture, which values of a sweep it has; empty without one.
     """
 
     prompts: tuple[str, ...]
@@ -29,12 +30,21 @@ class GenerationRequest:
     height: int | None = None
     guidance: float | None = None
     same_seed: bool = False
+    differences: tuple[str, ...] = ()
 
     @property
     def seeds(self) -> tuple[int, ...]:
         """Picture by picture."""
         first = self.seed or 0
         return tuple(first + i * (not self.same_seed) for i in range(len(self.prompts)))
+
+    def caption(self, picture: int) -> str:
+        """What tells the picture from the others."""
+        seed = f"seed {self.seeds[picture]}"
+        value = self.differences[picture] if self.differences else ""
+        if value and self.same_seed:
+            return value
+        return f"{value}, {seed}" if value else seed
 
 
 @dataclass(frozen=True, slots=True)

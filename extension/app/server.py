@@ -42,6 +42,17 @@ CSS = """
 #report code { white-space: normal; overflow-wrap: anywhere }
 .live-lora-problem { color: #b91c1c }
 .dark .live-lora-problem { color: #fca5a5 }
+.live-lora-warning { color: #92400e }
+.dark .live-lora-warning { color: #fcd34d }
+#report section { margin-block: .5rem; padding: .5rem .75rem; border-radius: .5rem }
+#report section { border: 1px solid var(--border-color-primary) }
+#report section.live-lora-lost { border-inline-start: 4px solid #dc2626 }
+#report h4 { margin: 0 0 .25rem }
+#report section p { margin-block: .25rem }
+#report summary { cursor: pointer }
+#report :is(table, th, td) { border: 0; border-collapse: collapse }
+#report :is(th, td) { padding: .25rem .5rem .25rem 0 }
+#report :is(th, td) { border-top: 1px solid var(--border-color-primary) }
 mark { background: #fde047; color: #18181b }
 .live-lora-pictures { display: grid; gap: .5rem }
 .live-lora-pictures { grid-template-columns: repeat(auto-fit, minmax(min(100%, 12rem), 1fr)) }

@@ -30,6 +30,13 @@ def _resolved(tag: Tag, picture: int) -> str:
     return edits.with_values(tag, {"seed": None, "sweep": None, "weight": value})
 
 
+def values_of_picture(prompt: Prompt, picture: int) -> list[str]:
+    """What is this picture's own: `neon 0.5` for each sweep."""
+    return [
+        f"{tag.name} {tag.sweep[picture % len(tag.sweep)]:g}" for tag in prompt.tags if tag.sweep
+    ]
+
+
 def picture_count(prompt: Prompt) -> int:
     """How many pictures show all values of the prompt's sweeps; 1 where there is none."""
     return max((len(tag.sweep) for tag in prompt.tags if tag.sweep), default=1)

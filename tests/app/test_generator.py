@@ -79,6 +79,15 @@ def test_sweeps(generator: Generator) -> None:
     assert np.abs(np.asarray(alone, int) - np.asarray(drawn.images[1], int)).max() <= 1
 
 
+def test_captions_say_what_differs(generator: Generator) -> None:
+    prompts = ("a <lora:ghibli:sweep=0;0.5>",) * 2
+    swept = generator.settled(GenerationRequest(prompts, seed=7, same_seed=True))
+    assert [swept.caption(i) for i in range(2)] == ["ghibli 0", "ghibli 0.5"]
+    each = generator.settled(GenerationRequest(prompts, seed=7))
+    assert each.caption(1) == "ghibli 0.5, seed 8"
+    assert generator.settled(GenerationRequest(("a", "b"), seed=7)).caption(1) == "seed 8"
+
+
 def test_infotext(generator: Generator) -> None:
     drawn = draw(generator, TAG, "b", negative="blurry", width=64, height=96)
     entry = generator.catalog.find("ghibli")

@@ -7,6 +7,8 @@ from html.parser import HTMLParser
 
 import pytest
 from live_lora.app import html, server
+from live_lora.app.page import request_of
+from live_lora.app.request import GenerationRequest, RequestError
 from live_lora.errors import LiveLoraError
 from live_lora.network import Unused
 from live_lora.records import Diagnostic, Span
@@ -74,6 +76,45 @@ def test_report_counts_the_layers() -> None:
     assert "2 UNet layers, 1 text encoder layers" in text
     assert "nothing" in Tags(html.report(Report([network(ran={})], [], []))).text
     assert "No LoRA" in html.report(Report([], [], []))
+
+
+def test_what_was_lost_stands_before_what_ran() -> None:
+    lost = PromptDiagnostic(Diagnostic("column 3: no such; <lora:x> is ignored", reason="no such"))
+    told = PromptDiagnostic(Diagnostic("by the way", severity="warning"))
+    seen = Tags(html.report(Report([network(name="neon")], [told, lost], ["a note"])))
+    heads = ["Left out of the picture", "No such", "To know", "By the way", "What ran: neon"]
+    places = [seen.text.index(one) for one in heads]
+    assert places == sorted(places)
+    assert "column" not in seen.text
+    assert seen.names.index("details") > seen.names.index("section")
+    assert "section" not in Tags(html.report(Report([network()], [], []))).names
+
+
+def test_a_long_prompt_is_cut_around_the_place() -> None:
+    prompt = "first line\n" + "a " * 100 + "<lora:x:y>" + " b" * 100
+    span = Span(prompt.index("<"), prompt.index(">") + 1)
+    before, at, after = html.surroundings(prompt, span)
+    assert (at, len(before), len(after)) == ("<lora:x:y>", 61, 61)
+    assert before.startswith("…")
+    assert after.endswith("…")
+    assert html.surroundings("a\nb <x> c\nd", Span(4, 7)) == ("…b ", "<x>", " c…")
+
+
+def ordered(prompt: str, count: int = 1) -> GenerationRequest:
+    return request_of(prompt, "", 2, 5, 64, 64, 7, count)
+
+
+def test_a_sweep_sets_the_number_of_pictures_and_one_seed() -> None:
+    request = ordered("<lora:a:sweep=0;0.5;1>", 2)
+    assert len(request.prompts) == 3
+    assert request.same_seed
+    plain = ordered("<lora:a>", 2)
+    assert (len(plain.prompts), plain.same_seed) == (2, False)
+
+
+def test_a_sweep_of_more_pictures_than_the_page_draws() -> None:
+    with pytest.raises(RequestError, match="at most 16"):
+        ordered(f"<lora:a:sweep={';'.join('1' * 17)}>")
 
 
 def test_a_port_that_is_taken() -> None:

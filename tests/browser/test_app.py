@@ -156,10 +156,31 @@ def test_several_pictures(app: Page) -> None:
     expect(app.locator("#pictures figure img")).to_have_count(3)
 
 
+def test_a_sweep_draws_a_picture_for_each_value(app: Page) -> None:
+    generate(app, "a fox <lora:ghibli:sweep=0;0.5;1>")
+    captions = app.locator("#pictures figcaption")
+    expect(captions).to_have_text(["ghibli 0", "ghibli 0.5", "ghibli 1"])
+    sources = [one.get_attribute("src") or "" for one in app.locator("#pictures img").all()]
+    drawn = [pixels(app.request.get(urljoin(app.url, one)).body()) for one in sources]
+    assert not np.array_equal(drawn[0], drawn[1])
+    assert not np.array_equal(drawn[1], drawn[2])
+    assert {re.search(r"-(\d+)(-\d)?\.png$", one)[1] for one in sources} == {"7"}  # type: ignore[index]
+
+
+def test_what_was_lost_is_seen_first_and_what_ran_is_folded(app: Page) -> None:
+    generate(app, "a fox <lora:gibli:1> <lora:ghibli:0.8>")
+    lost = app.locator("#report .live-lora-lost")
+    expect(lost.get_by_role("heading")).to_have_text("Left out of the picture")
+    expect(lost).to_contain_text("no LoRA is named 'gibli'", ignore_case=True)
+    expect(app.locator("#report table")).to_be_hidden()
+    app.locator("#report summary").click()
+    expect(app.locator("#report table")).to_be_visible()
+
+
 def test_problems_are_shown_where_they_are(app: Page) -> None:
     generate(app, "a fox <lora:gibli:1>")
     report = app.locator("#report")
-    expect(report).to_contain_text("no LoRA is named 'gibli'")
+    expect(report).to_contain_text("no LoRA is named 'gibli'", ignore_case=True)
     expect(report).to_contain_text("did you mean 'ghibli'")
 
 

@@ -2,7 +2,8 @@
 
 import { h, say, set } from "./dom.mjs";
 import { remove } from "./edits.mjs";
-import { told, Trouble } from "./trouble.mjs";
+import { told } from "./prompt_trouble.mjs";
+import { Trouble } from "./trouble.mjs";
 
 export class FaultRow {
   /** @param {import("./prompt_box.mjs").PromptBox} box */

@@ -14,11 +14,11 @@ import {
 import { FIELDS } from "./fields.mjs";
 import { fileTrouble } from "./file_trouble.mjs";
 import { picture } from "./picture.mjs";
-import { shifted } from "./reading.mjs";
+import { promptTrouble } from "./prompt_trouble.mjs";
 import { RowEditor } from "./row_editor.mjs";
 import { RowWeights } from "./row_weights.mjs";
-import { isOn, isStrength, weightOf, weights } from "./tags.mjs";
-import { told, Trouble } from "./trouble.mjs";
+import { isOn, weightOf, weights } from "./tags.mjs";
+import { Trouble } from "./trouble.mjs";
 
 const ADD = "add";
 const ROLES = { weight: "Curve", te: "Curve of the text encoder", unet: "Curve of the UNet" };
@@ -206,22 +206,16 @@ export class ActiveRow {
   renderFile(found) {
     this.file = found.row;
     this.renderPicture(found.row);
-    const items = [...fileTrouble(this.tag, found, this.library), ...this.promptTrouble()];
+    const items = [
+      ...fileTrouble(this.tag, found, this.library),
+      ...promptTrouble(this.tag, this.reading, this.box.text),
+    ];
     set(
       this.element,
       "data-trouble",
       items.some(({ kind }) => kind !== "note"),
     );
     this.trouble.render(items);
-  }
-
-  /** What the program says; until it does, what the page sees itself. */
-  promptTrouble() {
-    const { text } = this.box;
-    const { problems } = this.reading;
-    const bad = problems.length ? null : unreadable(this.tag);
-    if (bad) return [{ text: `Expected a number or a curve, found “${bad.text}”.`, kind: "error" }];
-    return problems.map((one) => told(one, one.fix && shifted(one.fix, this.tag.start), text));
   }
 
   renderPicture(row) {
@@ -232,9 +226,11 @@ export class ActiveRow {
   }
 }
 
-/** A weight that is neither a number nor a curve (`0@0,1@0.5`). */
-function unreadable(tag) {
-  return weights(tag).find(({ text, lead }) => !lead && !isStrength(text));
+/** The points of a curve that is the weight of text encoder and UNet alike. */
+function curveForBoth(tag) {
+  const both = weightOf(tag, "weight");
+  const points = both?.value === null ? readCurve(both.text) : null;
+  return points && inOrder(points, 2);
 }
 
 function button(kind, text, onClick) {
