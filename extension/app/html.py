@@ -72,10 +72,10 @@ def report(ran: Report) -> str:
     problems = {diagnostic.problem: problem(diagnostic) for diagnostic in ran.problems}
     errors = [text for one, text in problems.items() if one.severity == "error"]
     warnings = [text for one, text in problems.items() if one.severity != "error"]
-    remarks = [line for one in ran.networks for line in list(one.lines())[1:]] + ran.notes
+    errors += [f'<p class="live-lora-problem">{escape(line)}</p>' for line in ran.lost_lines()]
     parts = [
         apart("Left out of the picture", errors, "live-lora-lost"),
-        apart("To know", [*warnings, *(f"<p>{escape(line)}</p>" for line in remarks)]),
+        apart("To know", [*warnings, *(f"<p>{escape(line)}</p>" for line in ran.notes)]),
         folded(ran.networks) if ran.networks else "",
     ]
     return "".join(parts) or "<p>No LoRA in the prompt.</p>"

@@ -100,10 +100,17 @@ class NetworkReport:
 
     def lines(self) -> Iterator[str]:
         """Sentences for a person."""
+        yield self.ran_line
+        yield from self.lost_lines()
+
+    @property
+    def ran_line(self) -> str:
+        """Where it was added."""
         parts = ", ".join(f"{count} {component}" for component, count in self.ran.items() if count)
-        yield (
-            f"{self.name}: added to {parts or 'no'} layers" if parts else f"{self.name}: not added"
-        )
+        return f"{self.name}: added to {parts} layers" if parts else f"{self.name}: not added"
+
+    def lost_lines(self) -> Iterator[str]:
+        """What of it was not added."""
         if self.misfit:
             yield f"{self.name}: {self.misfit}"
         elif self.unmatched:
@@ -154,6 +161,10 @@ class Report:
         """Sentences for a person: what ran, then what went wrong."""
         ran = [line for one in self.networks for line in one.lines()]
         return [*ran, *self.warnings(), *self.lost, *self.notes]
+
+    def lost_lines(self) -> list[str]:
+        """What was not done as written, besides `problems`."""
+        return [*(line for one in self.networks for line in one.lost_lines()), *self.lost]
 
     def warnings(self) -> list[str]:
         """The problems' sentences, each once."""

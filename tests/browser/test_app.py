@@ -134,6 +134,7 @@ def test_a_tag_changes_the_picture(app: Page) -> None:
     tagged = generate(app, "a fox <lora:ghibli:1>")
     assert b"a fox <lora:ghibli:1>" in tagged, "a PNG that says how it was made"
     assert not np.array_equal(pixels(plain), pixels(tagged))
+    app.locator("#report summary").click()
     row = app.locator("#report").get_by_role("row").filter(has_text="ghibli")
     expect(row).to_contain_text(re.compile(r"\d+ UNet layers, \d+ text encoder layers"))
 

@@ -308,3 +308,27 @@ def test_typing_asks_nothing_until_it_rests(page: Page) -> None:
     area.press_sequentially("<lora:ghibli:0.5:stop=0.4> and a fox in the snow", delay=20)
     expect(chip(page, "until 40 %")).to_be_visible()
     assert len(asked) < 5  # of 49 keys: the machine may pause between two
+
+
+COMMENTS = """<p class="comments">Another extension says &lt;b&gt;this&lt;/b&gt;<br>
+Live LoRA, left out: no LoRA is named '&lt;img src=x&gt;'<br>
+Live LoRA, ran: neon: added to 192 unet layers<br>
+Live LoRA: a note</p>"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_under_a_webuis_picture_what_was_lost_stands_apart(visit: Open, scheme: str) -> None:
+    page = visit(LORAS, f"?__theme={scheme}")
+    page.evaluate("html => document.body.insertAdjacentHTML('beforeend', html)", COMMENTS)
+    block = page.locator("p.comments")
+    lost = block.locator("section").filter(
+        has=page.get_by_role("heading", name="Left out of the picture")
+    )
+    expect(lost).to_contain_text("no LoRA is named '<img src=x>'")
+    text = block.evaluate("it => getComputedStyle(it).color")
+    assert lost.locator("p").evaluate("it => getComputedStyle(it).color") != text
+    expect(block.get_by_text("added to 192 unet layers")).to_be_hidden()
+    block.get_by_text("What ran: neon").click()
+    expect(block.get_by_text("added to 192 unet layers")).to_be_visible()
+    expect(block).to_contain_text("Another extension says <b>this</b>")
+    assert block.locator("b, img").count() == 0

@@ -1,5 +1,6 @@
 /** Starts the page: one library, the prompts wherever they appear, rows under them, and the tab. */
 
+import { arrange } from "./comments.mjs";
 import { h } from "./dom.mjs";
 import { listen } from "./keys.mjs";
 import { Library } from "./library.mjs";
@@ -27,6 +28,7 @@ function start() {
   const look = () => {
     targets.look();
     mount(tab);
+    arrange();
   };
   look();
   observe(look);

@@ -13,13 +13,16 @@ from ...session.report import PromptDiagnostic, Report
 from . import options
 from .sampling_pass import Pass
 
+# The page sorts its lines by these beginnings (browser/static/comments.mjs).
+LOST, RAN, TOLD = "Live LoRA, left out: ", "Live LoRA, ran: ", "Live LoRA: "
 CACHED = "the text encoder's part came from the webui's cache of conds"
 
 
 def problems(p: Any, parts: Sequence[Pass]) -> None:
     """As soon as they are known, so that they are seen even if sampling fails."""
     for diagnostic in _each(part.run.report for part in parts if part.run is not None):
-        p.comment(f"Live LoRA: {diagnostic.problem.message}")
+        lead = LOST if diagnostic.problem.severity == "error" else TOLD
+        p.comment(lead + diagnostic.problem.message)
         print(in_console(diagnostic))
         if isinstance(diagnostic.cause, UnknownName):
             _not_found(diagnostic.problem.message)
@@ -43,13 +46,17 @@ def results(p: Any, parts: Sequence[Pass]) -> None:
         shown.append(written)
         for report in part.reports:
             for line in lines(report, cached=not part.encoded):
-                p.comment(f"Live LoRA: {line}")
+                p.comment(line)
 
 
 def lines(report: Report, *, cached: bool) -> list[str]:
-    """The report's sentences, and where its counts need a word."""
-    found = report.lines()
-    return [*found, CACHED] if cached and report.networks else found
+    """What was lost, what ran, and where its counts need a word; `problems` are said already."""
+    notes = [*report.notes, CACHED] if cached and report.networks else report.notes
+    return [
+        *(LOST + line for line in report.lost_lines()),
+        *(RAN + one.ran_line for one in report.networks),
+        *(TOLD + line for line in notes),
+    ]
 
 
 def joined(parts: Sequence[Pass]) -> Report:
