@@ -47,15 +47,14 @@ class Applied:
         return sum(patch.second_products for patch in self.patches.values())
 
 
-@contextmanager
-def applied(
+def patches_of(
     module: nn.Module,
     deltas: Deltas,
     weights: float | WeightFunction | Sequence[Weight] = 1.0,
     rows: int | None = None,
     executor: Executor = "hooked",
-) -> Iterator[Applied]:
-    """The deltas act on the module's layers inside this context.
+) -> Applied:
+    """The deltas as patches of the module's layers, not yet on.
 
     `weights` is one for all deltas, or a list with one for each place in a layer's list of
     deltas. `rows` pictures are announced; without it, as many as there are weights by row.
@@ -77,8 +76,21 @@ def applied(
     find_siblings(patches.values())
     for patch in patches.values():
         patch.choice = choice
-    with hooked(patches.values()):
-        yield Applied(table, patches, choice)
+    return Applied(table, patches, choice)
+
+
+@contextmanager
+def applied(
+    module: nn.Module,
+    deltas: Deltas,
+    weights: float | WeightFunction | Sequence[Weight] = 1.0,
+    rows: int | None = None,
+    executor: Executor = "hooked",
+) -> Iterator[Applied]:
+    """The deltas act on the module's layers inside this context; as for `patches_of`."""
+    made = patches_of(module, deltas, weights, rows, executor)
+    with hooked(made.patches.values()):
+        yield made
 
 
 def column(weight: Weight) -> Column:

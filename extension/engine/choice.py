@@ -49,6 +49,7 @@ class Choice:
     ) -> None:
         self.executor, self.table, self.costs = executor, table, costs
         self.how: dict[Foldable, str] = {}
+        self.refused: set[str] = set()  # layers that a compiled graph has no place for
         self.full = False  # whether a layer was not folded for want of memory
         self._roots = roots
         self._unfoldable: set[nn.Module] | None = None

@@ -1,0 +1,216 @@
+"""Layers inside a compiled model: a place in its graph for factors, empty while there are none.
+
+A graph has the hooks that were there when it was made, and is made anew for every Python number
+that changes. So these hooks stay, and all they use is tensors: the same graph serves every weight,
+every LoRA whose ranks fit the same bucket, and every layer of the same shape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..deltas import LowRank
+from .choice import Choice
+from .layer_patch import LayerPatch
+from .layers import Site
+from .weight_table import WeightTable
+
+SMALLEST = 16  # ranks are filled up with zeros to 16, 32, 64, …
+SLOT = "_live_lora_slot"
+
+
+class Switch:
+    """Whether the slots of a model are looked at: off, its graph is the bare one."""
+
+    def __init__(self) -> None:
+        self.on = False
+
+
+class Slot:
+    """What the graph adds on one layer: out + up(scale ∘ down(x)); nothing while `down` is None.
+
+    `down` (r, i[, kh, kw]), `up` (o, r[, 1, 1]), `scale` (rows or 1, r); `calls` counts.
+    """
+
+    def __init__(self, switch: Switch) -> None:
+        self.switch = switch
+        self.down: Tensor | None = None
+        self.up: Tensor | None = None
+        self.scale: Tensor | None = None
+        self.calls: Tensor | None = None
+
+
+def _linear_hook(module: nn.Module, args: Any, out: Tensor) -> Tensor:
+    slot = cast(Any, module)._live_lora_slot
+    if not slot.switch.on or slot.down is None:
+        return out
+    slot.calls.add_(1)
+    h = F.linear(args[0], slot.down)  # (rows, …, r)
+    scale = slot.scale.view(-1, *[1] * (h.dim() - 2), h.shape[-1])
+    return out + F.linear(h * scale, slot.up)
+
+
+def _conv_hook(module: nn.Module, args: Any, out: Tensor) -> Tensor:
+    conv = cast(Any, module)
+    slot = conv._live_lora_slot
+    if not slot.switch.on or slot.down is None:
+        return out
+    slot.calls.add_(1)
+    h = F.conv2d(args[0], slot.down, None, conv.stride, conv.padding, conv.dilation)
+    return out + F.conv2d(h * slot.scale[:, :, None, None], slot.up)
+
+
+class CompiledSlots:
+    """The slots of a model that is about to be compiled, on all its layers that can have one."""
+
+    def __init__(self, sites: Iterable[Site]) -> None:
+        self.switch = Switch()
+        self.slots: dict[nn.Module, Slot] = {}
+        self._handles = []
+        for site in sites:
+            if _takes_a_slot(site):
+                self.slots[site.module] = slot = Slot(self.switch)
+                setattr(site.module, SLOT, slot)
+                hook = _conv_hook if site.kind == "conv" else _linear_hook
+                self._handles.append(site.module.register_forward_hook(hook))
+
+    def remove(self) -> None:
+        """The model is as it was; graphs made with the slots are not used any more."""
+        for handle in self._handles:
+            handle.remove()
+        for module in self.slots:
+            delattr(module, SLOT)
+        self.slots.clear()
+
+    @contextmanager
+    def running(
+        self, patches: Sequence[LayerPatch], table: WeightTable, choice: Choice
+    ) -> Iterator[None]:
+        """The patches act inside this context: in slots, or folded."""
+        acting = CompiledRun(self, patches, table, choice)
+        try:
+            acting.settle()
+            table.changed.append(acting.settle)
+            table.moved.append(acting.moved)
+            yield
+        finally:
+            acting.release()
+
+
+class CompiledRun:
+    """The patches of one run on a compiled model."""
+
+    def __init__(
+        self,
+        slots: CompiledSlots,
+        patches: Sequence[LayerPatch],
+        table: WeightTable,
+        choice: Choice,
+    ) -> None:
+        self.slots, self.patches, self.table, self.choice = slots, patches, table, choice
+        self.slotted: list[LayerPatch] = []
+        self.varying: list[LayerPatch] = []
+        self.seen: set[LayerPatch] = set()  # all that ever were in a slot
+        self.acted: set[int] = set()  # columns that had a weight while the model was called
+
+    def settle(self) -> None:
+        """For the present shape of the weights: constant ones are folded, others go into slots."""
+        columns = {term.column for patch in self.patches for term in patch.terms}
+        self.acted |= {column for column in columns if self.table.acts(column)}
+        self.slotted, self.varying = [], []
+        for patch in self.patches:
+            key = [self.table.shapes[term.column] for term in patch.terms]
+            uniform = not any(isinstance(shape, tuple) for shape in key)
+            can_slot = patch.site.module in self.slots.slots and _factored(patch)
+            constant = uniform and None not in key
+            prefers_fold = self.choice.executor != "hooked" and (constant or not can_slot)
+            if uniform and (prefers_fold or not can_slot) and self._foldable(patch):
+                self._fold(patch)
+                self.varying += [] if constant else [patch]
+            elif can_slot:
+                self.slotted.append(patch)
+                self.seen.add(patch)
+                self.choice.how[patch] = "in the compiled graph"
+            else:
+                self.choice.refused.add(patch.site.path)
+        self._fill_slots()
+
+    def moved(self) -> None:
+        """Other weights of the same shape: folded anew; the slots' tensors follow by themselves."""
+        for patch in self.varying:
+            self._fold(patch)
+
+    def release(self) -> None:
+        """The model is itself again; what its graph has run is known now."""
+        self.slots.switch.on = False
+        self._remember_calls()
+        for slot in self.slots.slots.values():
+            slot.down = slot.up = slot.scale = slot.calls = None
+        for patch in self.patches:
+            patch.release()
+
+    def _remember_calls(self) -> None:
+        slotted = {patch: self.slots.slots[patch.site.module].calls for patch in self.seen}
+        counters = {patch: calls for patch, calls in slotted.items() if calls is not None}
+        # One wait for the device.
+        calls = torch.stack(list(counters.values())).tolist() if counters else []
+        for patch, count in zip(counters, calls, strict=True):
+            patch.called |= count > 0
+            for term in patch.terms:
+                term.ran |= count > 0 and term.column in self.acted
+
+    def _foldable(self, patch: LayerPatch) -> bool:
+        deltas = [term.cached.delta for term in patch.terms]
+        return self.choice.possible(patch) and patch.fold is not None and patch.fold.fits(deltas)
+
+    def _fold(self, patch: LayerPatch) -> None:
+        patch.fold_now()
+        self.choice.how[patch] = "folded"
+
+    def _fill_slots(self) -> None:
+        most = max((sum(_ranks(patch)) for patch in self.slotted), default=0)
+        bucket = max(SMALLEST, 1 << (most - 1).bit_length()) if most else 0
+        for slot in self.slots.slots.values():
+            slot.down = slot.up = slot.scale = None
+        for patch in self.slotted:
+            self._fill(self.slots.slots[patch.site.module], patch, bucket)
+        self.slots.switch.on = bool(self.slotted)
+
+    def _fill(self, slot: Slot, patch: LayerPatch, bucket: int) -> None:
+        stored = patch.site.stored
+        with torch.no_grad(), torch.inference_mode(False):
+            lows = [term.factors(stored.device, stored.dtype) for term in patch.terms]
+            empty = bucket - sum(_ranks(patch))
+            down = F.pad(_cat(lows, "down", 0), [0, 0] * (len(patch.layer.shape) - 1) + [0, empty])
+            up = F.pad(_cat(lows, "up", 1), [0, empty])
+            if slot.calls is None:
+                slot.calls = torch.zeros((), dtype=torch.int64, device=stored.device)
+        slot.down = down
+        slot.up = up[:, :, None, None] if patch.layer.kind == "conv" else up
+        columns = [term.column for term in patch.terms]
+        slot.scale = self.table.vector(columns, _ranks(patch), down, bucket)
+
+
+def _cat(lows: Sequence[LowRank], name: str, dim: int) -> Tensor:
+    return torch.cat([getattr(low, name) for low in lows], dim)
+
+
+def _ranks(patch: LayerPatch) -> list[int]:
+    lows = [cast(LowRank, term.cached.delta) for term in patch.terms]
+    return [low.up.shape[1] for low in lows]
+
+
+def _takes_a_slot(site: Site) -> bool:
+    layer = site.layer()
+    plain = layer.kind == "linear" or (layer.kind == "conv" and layer.padding_mode == "zeros")
+    return plain and layer.groups == 1 and site.own_parameters() is not None
+
+
+def _factored(patch: LayerPatch) -> bool:
+    return all(term.factored for term in patch.terms)
