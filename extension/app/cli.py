@@ -121,6 +121,15 @@ def add_model(command: ArgumentParser) -> None:
     )
     command.add_argument("--device", help="cuda, mps or cpu; default: the best there is")
     command.add_argument(
+        "--executor",
+        choices=("automatic", "hooked", "folded"),
+        default="automatic",
+        help="how LoRAs are applied: beside each layer, in its place, or whichever costs less",
+    )
+    command.add_argument(
+        "--compile", action="store_true", help="compile the model: the first pictures take longer"
+    )
+    command.add_argument(
         "--prediction", choices=PREDICTIONS, help="default: what the checkpoint says about itself"
     )
 

@@ -31,8 +31,12 @@ def open_generator(options: Namespace, **settings: Any) -> Generator:
     catalog = open_library(folders, Options(), cache=user_cache_path("live-lora"))
     for line in (f"{model.name} on {model.pipeline.device}", *model.notes):
         print(line, file=sys.stderr)
+    settings["executor"] = options.executor
     used = {**described(model), "folders": [str(one.absolute()) for one in folders], **settings}
-    return Generator(model, catalog, partial(diagnosis.remember, settings=used), **settings)
+    generator = Generator(model, catalog, partial(diagnosis.remember, settings=used), **settings)
+    if options.compile:
+        generator.live.compile()
+    return generator
 
 
 def described(model: Checkpoint) -> dict[str, str | None]:

@@ -94,12 +94,13 @@ class CompiledSlots:
     ) -> Iterator[None]:
         """The patches act inside this context: in slots, or folded."""
         acting = CompiledRun(self, patches, table, choice)
+        table.changed.append(acting.settle)
+        table.moved.append(acting.moved)
         try:
             acting.settle()
-            table.changed.append(acting.settle)
-            table.moved.append(acting.moved)
             yield
         finally:
+            table.changed.remove(acting.settle)
             acting.release()
 
 
@@ -133,7 +134,10 @@ class CompiledRun:
             if uniform and (prefers_fold or not can_slot) and self._foldable(patch):
                 self._fold(patch)
                 self.varying += [] if constant else [patch]
-            elif can_slot:
+                continue
+            if patch.fold is not None:
+                patch.fold.undo()
+            if can_slot:
                 self.slotted.append(patch)
                 self.seen.add(patch)
                 self.choice.how[patch] = "in the compiled graph"

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
 from torch import nn
 
 from .. import prompt as language
@@ -45,6 +46,23 @@ class PipelineLive(Live):
         """The pipeline's UNet and text encoders."""
         found = {name: getattr(model, name, None) for name in COMPONENTS}
         return {name: module for name, module in found.items() if module is not None}
+
+    def compile(self, **options: Any) -> None:
+        """Compiles the blocks of the UNet (torch.compile, `options` are its own), LoRAs included.
+
+        Two graphs serve all LoRAs of plain low rank, whatever their weights; constant weights of
+        every other kind take none. What was compiled before is compiled anew.
+
+        Raises:
+            StateError: after `detach`, or while a run is open.
+            TypeError: this pipeline's UNet has no blocks that diffusers compiles by themselves.
+        """
+        core, unet = self._idle_core(), self.pipeline.unet
+        if not getattr(unet, "_repeated_blocks", None):
+            raise TypeError(f"{type(unet).__name__} names no blocks to compile (_repeated_blocks)")
+        core.model.make_slots("unet")
+        torch.compiler.reset()  # graphs from before have no place for the slots
+        unet.compile_repeated_blocks(fullgraph=True, **options)
 
     def __call__(
         self,

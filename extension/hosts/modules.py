@@ -86,6 +86,8 @@ class Live:
         """Lets go of the model and of everything loaded; can be called twice."""
         if self.core is not None and self.core.running is not None:
             self.core.running.__exit__()
+        if self.core is not None:
+            self.core.model.remove_slots()
         self.core = None
 
     def __enter__(self) -> Live:

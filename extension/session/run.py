@@ -7,7 +7,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from ..engine.hooks import hooked
 from ..errors import StateError
 from ..library.lora_file import LoraFile
 from ..network import Network
@@ -69,9 +68,7 @@ class Run:
         if self._turn.run is not None:
             raise StateError("a run is open on this model already: leave its `with` first")
         with ExitStack() as stack:
-            stack.enter_context(hooked(self.plan.patches.values()))
-            for root in self.plan.roots.values():
-                root.install(stack)
+            self.plan.enter(stack)
             stack.callback(setattr, self._turn, "run", None)
             self._turn.run = self
             self._stack = stack.pop_all()

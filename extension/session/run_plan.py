@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from ..engine.choice import Choice, Executor
+from ..engine.hooks import hooked
 from ..engine.layer_patch import LayerPatch
 from ..engine.root_calls import RootCalls
 from ..engine.shared_input import find_siblings
@@ -73,6 +75,12 @@ class ActiveNetwork:
         return {key for group in self.groups for key in group.targets}
 
 
+NO_PLACE = (
+    "a compiled model takes, where pictures differ, plain low rank only, and elsewhere what can be "
+    "folded"
+)
+
+
 class RunPlan:
     """The active networks of a run, one patch per layer they touch, one column per group."""
 
@@ -102,7 +110,18 @@ class RunPlan:
         self.choice = Choice(executor, self.weights, modules)
         for patch in self.patches.values():
             patch.choice = self.choice
+        self.compiled = model.compiled
         self.roots = dict(_roots(model, terms, self.weights))
+
+    def enter(self, stack: ExitStack) -> None:
+        """The patches act until the stack is closed."""
+        hooks = [patch for key, patch in self.patches.items() if key[0] not in self.compiled]
+        stack.enter_context(hooked(hooks))
+        for component, slots in self.compiled.items():
+            inside = [patch for key, patch in self.patches.items() if key[0] == component]
+            stack.enter_context(slots.running(inside, self.weights, self.choice))
+        for root in self.roots.values():
+            root.install(stack)
 
     @property
     def size(self) -> int:
@@ -113,7 +132,9 @@ class RunPlan:
         """The targets that had a weight in a call of their component, and were not called."""
         for key, term in one.terms.items():
             root, patch = self.roots[key[0]], self.patches[key]
-            if term.column in root.acted and not patch.called:
+            if patch.site.path in self.choice.refused:
+                yield Unused(patch.site.path, "compiled", NO_PLACE)
+            elif term.column in root.acted and not patch.called:
                 yield Unused(patch.site.path, *root.why_not(patch.site.path))
 
 

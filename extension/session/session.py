@@ -67,13 +67,14 @@ class Core:
         self.options = options or Options()
         self.cache = NetworkCache(self.options.cache_bytes)
         self.turn = Turn()
+        self.model = HostModel({})
         self.rebind(components)
 
     def rebind(
         self, components: Mapping[Component, nn.Module], *, same_weights: bool = False
     ) -> None:
         """Another checkpoint, or other weights in the same modules; or after `release` the same."""
-        self.model = HostModel(components)
+        self.model = HostModel(components, self.model)
         self.released = False
         self.cache.rebind(self.model.targets, same_weights=same_weights)
 
@@ -82,7 +83,7 @@ class Core:
 
         10 ms for the layers of an SD 1.5.
         """
-        self.model, self.released = HostModel({}), True
+        self.model, self.released = HostModel({}, self.model), True
 
     @property
     def running(self) -> Run | None:
