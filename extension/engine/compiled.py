@@ -25,7 +25,7 @@ SMALLEST = 16  # ranks are filled up with zeros to 16, 32, 64, …
 SLOT = "_live_lora_slot"
 
 
-class Switch:
+class SlotsInUse:
     """Whether the slots of a model are looked at: off, its graph is the bare one."""
 
     def __init__(self) -> None:
@@ -38,7 +38,7 @@ class Slot:
     `down` (r, i[, kh, kw]), `up` (o, r[, 1, 1]), `scale` (rows or 1, r); `calls` counts.
     """
 
-    def __init__(self, switch: Switch) -> None:
+    def __init__(self, switch: SlotsInUse) -> None:
         self.switch = switch
         self.down: Tensor | None = None
         self.up: Tensor | None = None
@@ -70,7 +70,7 @@ class CompiledSlots:
     """The slots of a model that is about to be compiled, on all its layers that can have one."""
 
     def __init__(self, sites: Iterable[Site]) -> None:
-        self.switch = Switch()
+        self.switch = SlotsInUse()
         self.slots: dict[nn.Module, Slot] = {}
         self._handles = []
         for site in sites:
