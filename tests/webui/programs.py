@@ -60,10 +60,10 @@ FORGE = Program(
 REFORGE = Program("REFORGE_ROOT", f"{COMMON} {FORGE_ONLY} --use-cpu all --no-half --precision full")
 NEO = Program(
     "NEO_ROOT",
-    f"{COMMON} --cpu",
+    f"{COMMON} --cpu --fp32-text-enc",  # else its own merge rounds to 16 bits
     models_flag="--model-ref",
     lora="sd_forge_lora",
     settings={"VERSION_UID": "PY313"},  # else it waits for Enter where its Python is another
-    hires=SAME_MODULES | {"hr_upscaler": "Lanczos"},
+    hires=SAME_MODULES | {"hr_upscaler": "None"},
 )
 FORKS = {"Forge": FORGE, "reForge": REFORGE, "Forge Neo": NEO}
