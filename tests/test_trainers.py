@@ -17,34 +17,43 @@ from torch import Tensor
 from trainer_formulas import KERNELS, KOHYA, ONETRAINER, SCALE, Draw, Make
 
 LAYERS = [
-    "down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q",
-    "down_blocks.0.attentions.0.transformer_blocks.0.attn2.to_k",
-    "down_blocks.0.attentions.0.transformer_blocks.0.ff.net.2",
-    "down_blocks.0.attentions.0.proj_in",
-    "down_blocks.1.resnets.0.conv1",
-    "down_blocks.0.downsamplers.0.conv",
+    "unet.down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q",
+    "unet.down_blocks.0.attentions.0.transformer_blocks.0.attn2.to_k",
+    "unet.down_blocks.0.attentions.0.transformer_blocks.0.ff.net.2",
+    "unet.down_blocks.0.attentions.0.proj_in",
+    "unet.down_blocks.1.resnets.0.conv1",
+    "unet.down_blocks.0.downsamplers.0.conv",
+]
+TEXT = [
+    "text_encoder.text_model.encoder.layers.0.self_attn.q_proj",
+    "text_encoder.text_model.encoder.layers.0.mlp.fc1",
 ]
 AB = {"lora_down.weight": "lora_A.weight", "lora_up.weight": "lora_B.weight"}
 Tensors = dict[str, Tensor]
 
 
 def original(path: str) -> str:
-    """A layer's path in LDM's layout."""
+    """A UNet layer's path in LDM's layout."""
     with safe_open(FOLDER / "host.safetensors", "pt") as file:
         facts = json.loads(file.metadata()["modules"])
-    return str(facts[f"unet.{path}"]["a1111"]).removeprefix("diffusion_model.")
+    return str(facts[path]["a1111"]).removeprefix("diffusion_model.")
 
 
 def kohya(path: str, made: Tensors) -> Tensors:
-    return {f"lora_unet_{path.replace('.', '_')}.{name}": tensor for name, tensor in made.items()}
+    component, _, inner = path.partition(".")
+    prefix = "lora_unet" if component == "unet" else "lora_te"
+    return {f"{prefix}_{inner.replace('.', '_')}.{name}": t for name, t in made.items()}
 
 
 def comfy(path: str, made: Tensors) -> Tensors:
-    return {f"diffusion_model.{key}": tensor for key, tensor in bare(path, made).items()}
+    component, _, inner = path.partition(".")
+    clip = f"text_encoders.clip_l.transformer.{inner}"
+    prefix = f"diffusion_model.{original(path)}" if component == "unet" else clip
+    return {f"{prefix}.{AB.get(name, name)}": tensor for name, tensor in made.items()}
 
 
 def bare(path: str, made: Tensors) -> Tensors:
-    """ORIGINAL_LORA: no prefix at all."""
+    """ORIGINAL_LORA: no prefix at all, and the UNet alone."""
     return {f"{original(path)}.{AB.get(name, name)}": tensor for name, tensor in made.items()}
 
 
@@ -58,11 +67,11 @@ def diffusers(path: str, made: Tensors) -> Tensors:
         lengths = made.pop("dora_scale")
         vector = lengths.flatten() if lengths.dim() == 2 else lengths.transpose(0, 1)
         made["lora_magnitude_vector.weight"] = vector
-    return {f"unet.{path}.{AB.get(name, name)}": tensor for name, tensor in made.items()}
+    return {f"{path}.{AB.get(name, name)}": tensor for name, tensor in made.items()}
 
 
 def internal(path: str, made: Tensors) -> Tensors:
-    return {f"unet.{path}.{name}": tensor for name, tensor in made.items()}
+    return {f"{path}.{name}": tensor for name, tensor in made.items()}
 
 
 def wide(tensor: Tensor) -> bool:
@@ -87,7 +96,7 @@ def write(
     tensors, _ = host()
     state, changed = {}, {}
     for number, path in enumerate(layers):
-        made, changed[path] = make(Draw(number), tensors[f"W.unet.{path}"].double())
+        made, changed[path] = make(Draw(number), tensors[f"W.{path}"].double())
         state |= format(path, made)
     state = {key: tensor.float() if wide(tensor) else tensor for key, tensor in state.items()}
     save_file({key: tensor.contiguous() for key, tensor in state.items()}, file, metadata)
@@ -99,17 +108,18 @@ def compare(file: Path, changed: dict[str, Tensor], said: tuple[str, ...] = ()) 
     loaded = network.load(file)
     assert not loaded.unused
     assert loaded.problems == said
-    got = run_hooked(loaded, {"unet": trees()["unet"]}, 1.0)
+    got = run_hooked(loaded, trees(), 1.0)
     tensors, _ = host()
-    assert {path.removeprefix("unet.") for path in got} == changed.keys()
+    assert got.keys() == changed.keys()
     for path, weight in changed.items():
-        x = tensors[f"x.unet.{path}"].double()
-        layer = trees(torch.float64)["unet"].get_submodule(path)
+        x = tensors[f"x.{path}"].double()
+        component, _, inner = path.partition(".")
+        layer = trees(torch.float64)[component].get_submodule(inner)
         before = layer(x)
         layer.weight.data = weight
         effect = layer(x) - before
         assert effect.norm() > 1e-2 * before.norm(), path
-        off = got[f"unet.{path}"].double() - before - effect
+        off = got[path].double() - before - effect
         assert off.norm() <= 1e-5 * (effect.norm() + before.norm()), path
 
 
@@ -117,7 +127,8 @@ def compare(file: Path, changed: dict[str, Tensor], said: tuple[str, ...] = ()) 
 @pytest.mark.parametrize("name", ONETRAINER)
 def test_onetrainer(name: str, format: str, tmp_path: Path) -> None:
     file = tmp_path / "x.safetensors"
-    compare(file, write(file, FORMATS[format], ONETRAINER[name], LAYERS, SAID))
+    layers = LAYERS if format == "bare" else LAYERS + TEXT
+    compare(file, write(file, FORMATS[format], ONETRAINER[name], layers, SAID))
 
 
 @pytest.mark.parametrize(("format", "said"), [(diffusers, EXACT), (bare, SERIES)])
@@ -138,5 +149,5 @@ def test_oft_of_a_writer_unknown_says_which_rotation_was_taken(
 def test_sd_scripts_and_ai_toolkit(name: str, tmp_path: Path) -> None:
     file = tmp_path / "x.safetensors"
     make = KOHYA.get(name) or KERNELS[name]
-    layers = LAYERS if name in KOHYA else LAYERS[-2:]
+    layers = LAYERS + TEXT if name in KOHYA else LAYERS[-2:]
     compare(file, write(file, kohya, make, layers))
