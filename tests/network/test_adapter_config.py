@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 import torch
 from live_lora import network
+from live_lora.deltas import Layer
 from safetensors.torch import save_file
+from torch import nn
 
 PROJ = "down_blocks.0.attentions.0.proj_in"
 TO_Q = "mid_block.attentions.0.transformer_blocks.0.attn1.to_q"
@@ -138,3 +140,20 @@ def test_what_onetrainer_wrote_is_not_pefts(tmp_path: Path) -> None:
     (tmp_path / "adapter_config.json").write_text(json.dumps({"r": 4, "lora_alpha": 8}))
     assert set(scales(path).values()) == {1.0}
     assert {module.settings.writer for module in network.load(path).modules} == {"OneTrainer"}
+
+
+def test_pefts_oft_before_it_had_the_series_is_exact(tmp_path: Path) -> None:
+    """A configuration without the option, and the two that name it."""
+    path = tmp_path / "adapter_model.safetensors"
+    save_file({f"base_model.model.{TO_Q}.oft_R.weight": torch.full((2, 6), 0.2)}, path)
+    layer = Layer.of("linear", torch.eye(8), None, nn.Identity())
+    changes = []
+    for option in ({}, {"use_cayley_neumann": False}, {"use_cayley_neumann": True}):
+        config = {"peft_type": "OFT", **option}
+        (tmp_path / "adapter_config.json").write_text(json.dumps(config))
+        found = network.load(path)
+        assert not found.problems
+        with found.open() as read:
+            changes.append(found.modules[0].build(read).delta(layer))
+    assert torch.equal(changes[0], changes[1])
+    assert (changes[0] - changes[2]).norm() > changes[0].norm()

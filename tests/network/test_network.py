@@ -309,3 +309,15 @@ def test_one_word_for_all_encoders_is_the_second_where_its_width_is(
     narrow = lora(f"lora_te_text_model_encoder_layers_0_{name}", 768, 768, 2)
     (module,) = network.load(write(tmp_path, narrow)).modules
     assert module.component == "text_encoder"
+
+
+@pytest.mark.parametrize(
+    ("size", "length", "said"),
+    [((16, 16), (16,), True), ((16, 16), (16, 1), False), ((16, 8), (16,), False)],
+)
+def test_lengths_that_could_be_rows_or_columns_are_said_to_be_rows(
+    tmp_path: Path, size: tuple[int, int], length: tuple[int, ...], said: bool
+) -> None:
+    found = network.load(write(tmp_path, lora(GOOD, *size, dora_scale=torch.ones(length))))
+    assert bool(found.problems) == said
+    assert all("lengths of their rows" in problem for problem in found.problems)
