@@ -42,9 +42,11 @@ def test_a_mistake_is_mended_at_a_click(
     area = prompt(page)
     area.fill(text)
     expect(rows(page).get_by_text(trouble)).to_be_visible()
-    chip(page, use).click()
+    chip(page, use).focus()
+    page.keyboard.press("Enter")
     expect(area).to_have_value(after)
     expect(rows(page).get_by_text(trouble)).to_be_hidden()
+    assert page.evaluate("document.activeElement !== document.body"), "the keyboard's place"
     area.press("Control+z")
     expect(area).to_have_value(text)
     area.press("Control+Shift+z")

@@ -53,6 +53,7 @@ export class FieldEditor {
     const apt = number !== null && !(this.field.share && (number < 0 || number > 1));
     this.extra.element.hidden = !apt;
     this.extra.name(this.field.add ?? this.name);
+    this.extra.number.hidden = true; // the text beside it is its number
     if (apt) this.extra.show(number);
   }
 

@@ -58,10 +58,10 @@ export class ActivePanel {
     const lost = this.dropRows(tags.length);
     while (this.rows.length < tags.length) this.addRow();
     this.rows.forEach((row) => row.render());
-    this.renderFaults(this.readings.faults());
+    const mended = this.renderFaults(this.readings.faults());
     this.renderFold(tags.length);
     this.renderHead(tags);
-    if (lost) this.catchFocus();
+    if (lost || mended) this.catchFocus();
   }
 
   renderHead(tags) {
@@ -76,14 +76,18 @@ export class ActivePanel {
     set(this.less, "hidden", tags.length < 2);
   }
 
+  /** True where the focus went with one of them. */
   renderFaults(found) {
-    while (this.faults.length > found.length) this.faults.pop().element.remove();
+    const gone = this.faults.splice(found.length);
+    const focused = gone.some(({ element }) => element.contains(document.activeElement));
+    gone.forEach(({ element }) => element.remove());
     while (this.faults.length < found.length) {
       const row = new FaultRow(this.box);
       this.faults.push(row);
       this.broken.append(row.element);
     }
     found.forEach((fault, at) => this.faults[at].render(fault));
+    return focused;
   }
 
   /** Many rows must not push the page away: the first ones, and how many more there are. */

@@ -53,7 +53,10 @@ export class ActiveRow {
     this.add = button("live-lora-icon", "+", () => this.open(ADD));
     this.out = button("live-lora-icon", "✕", () => this.remove());
     this.chips = new Chips((key) => this.open(key));
-    this.trouble = new Trouble((edit) => this.edit(edit));
+    this.trouble = new Trouble(
+      (edit) => this.edit(edit),
+      () => this.switch.focus({ preventScroll: true }),
+    );
     this.editor = new RowEditor({
       write: (value) => this.write(value),
       remove: () => this.removeOpened(),

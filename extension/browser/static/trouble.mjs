@@ -3,9 +3,12 @@
 import { h } from "./dom.mjs";
 
 export class Trouble {
-  /** @param {(edit: import("./edits.mjs").Edit) => void} edit applies an edit to the prompt */
-  constructor(edit) {
-    this.edit = edit;
+  /**
+   * @param {(edit: import("./edits.mjs").Edit) => void} edit applies an edit to the prompt
+   * @param {() => void} [leave] puts the focus elsewhere, once nothing is left to do here
+   */
+  constructor(edit, leave = () => {}) {
+    Object.assign(this, { edit, leave });
     this.key = "[]";
     this.element = h("div", { class: "live-lora-troubles", hidden: true });
   }
@@ -22,7 +25,10 @@ export class Trouble {
     this.key = key;
     this.element.hidden = items.length === 0;
     this.element.replaceChildren(...items.map((item) => this.line(item)));
-    if (focused) this.element.querySelector("button")?.focus({ preventScroll: true });
+    if (!focused) return;
+    const button = this.element.querySelector("button");
+    if (button) button.focus({ preventScroll: true });
+    else this.leave();
   }
 
   line({ text, kind, choices = [] }) {
