@@ -23,7 +23,7 @@ def title(model: str, device: str, notes: Sequence[str]) -> str:
 
 
 def ready() -> str:
-    return status("Ready. Click a LoRA's card below to put it into the prompt.")
+    return status("Ready. Click a LoRA's card to put it into the prompt.")
 
 
 def working(text: str) -> str:

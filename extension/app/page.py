@@ -40,14 +40,13 @@ class Page:
         self.memory = gr.BrowserState(None, **MEMORY)
         self.head()
         with gr.Row():
-            with gr.Column(scale=3):
+            with gr.Column(scale=1, min_width=340):
                 self.prompts()
                 self.buttons()
-                self.settings()
-            with gr.Column(scale=2):
                 self.results()
-        gr.Markdown("## LoRA")
-        tab.build()
+                self.settings()
+            with gr.Column(scale=1, min_width=340, elem_id="library"):
+                tab.build()
         self.connect()
 
     def head(self) -> None:

@@ -34,6 +34,7 @@ PORT = 7860
 TRIES = 20
 HEAD = '<script type="module" src="live-lora/static/main.mjs"></script>'
 CSS = """
+#library { position: sticky; top: 0; align-self: flex-start }
 #status progress { appearance: none; display: block; width: 100%; height: .5rem; border: 0 }
 #status progress, #status progress::-webkit-progress-bar { background: var(--border-color-primary) }
 #status progress::-webkit-progress-value { background: var(--color-accent) }

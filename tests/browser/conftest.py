@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import shutil
 import socket
@@ -129,13 +130,19 @@ def visit(site: str, chromium: Browser) -> Iterator[Open]:
     errors: list[str] = []
     contexts = []
 
-    def visit(loras: list[dict[str, Any]] = LORAS, query: str = "", **options: Any) -> Page:
+    def visit(
+        loras: list[dict[str, Any]] = LORAS, query: str = "", base: str | None = "", **options: Any
+    ) -> Page:
+        """`base` is the one that was chosen last: all; None for a first visit."""
         context = chromium.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
         contexts.append(context)
         context.set_default_timeout(10_000)
         page = context.new_page()
+        if base is not None:
+            page.add_init_script(f"localStorage['live-lora.base'] ??= {base!r}")
         page.on("pageerror", lambda error: errors.append(str(error)))
-        page.route("**/*", lambda route: serve(route, loras))
+        library = copy.deepcopy(loras)
+        page.route("**/*", lambda route: serve(route, library))
         page.goto(site + query)
         page.wait_for_function("globalThis.liveLora?.library.state === 'ready'")
         return page
@@ -150,6 +157,34 @@ def visit(site: str, chromium: Browser) -> Iterator[Open]:
 def page(visit: Open) -> Page:
     """The page with the small library."""
     return visit()
+
+
+FILE = {
+    "words": "",
+    "negative": "",
+    "notes": "",
+    "description": "",
+    "kind": "",
+    "triggers": [],
+    "relative": "x.safetensors",
+    "algorithm": "LoRA",
+    "size": 9_000_000,
+    "mtime": 1.0,
+    "metadata": {},
+    "civitai": {},
+    "problems": [],
+    "hashes": None,
+    "training_tags": [],
+}
+
+
+def serve_file(route: Route, loras: list[dict[str, Any]]) -> None:
+    """One file's details; what is written is kept in its row."""
+    id = route.request.url.rpartition("/")[2]
+    row = next(row for row in loras if row["id"] == id)
+    if route.request.method == "POST":
+        row |= route.request.post_data_json
+    route.fulfill(json=FILE | row)
 
 
 def serve(route: Route, loras: list[dict[str, Any]]) -> None:
@@ -167,6 +202,8 @@ def serve(route: Route, loras: list[dict[str, Any]]) -> None:
         route.fulfill(json={"prompts": [describe(prompt) for prompt in read]})
     elif address.endswith("/live-lora/language"):
         route.fulfill(json=vocabulary())
+    elif "/live-lora/file/" in address:
+        serve_file(route, loras)
     elif "/live-lora/preview/" in address:
         route.fulfill(body=PIXEL, content_type="image/png")
     else:

@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { Library } from "../../extension/browser/static/library.mjs";
-import { ORDERS, counts, folders, search } from "../../extension/browser/static/query.mjs";
+import { counts, folders, ordered, shuffle } from "../../extension/browser/static/orders.mjs";
+import { search } from "../../extension/browser/static/query.mjs";
 
 const LORAS = [
   {
@@ -60,10 +61,49 @@ test("filters by folder, with those below, and by base model", () => {
   ]);
 });
 
-test("orders as people do", () => {
-  const order = (key) => ids([...rows].sort(ORDERS[key].compare)).slice(0, 6);
-  assert.equal(order("name"), "451326");
-  assert.equal(order("newest").slice(0, 3), "132");
+test("orders as people do, in both directions", () => {
+  assert.equal(ids(ordered(rows, "name", false)), "451326");
+  assert.equal(ids(ordered(rows, "name", true)), "623154");
+  assert.equal(ids(ordered(rows, "date", true)).slice(0, 3), "132");
+  shuffle(rows, 1);
+  const first = ids(ordered(rows, "random", false));
+  shuffle(rows, 2);
+  assert.notEqual(ids(ordered(rows, "random", false)), first);
+  shuffle(rows, 1);
+  assert.equal(ids(ordered(rows, "random", false)), first);
+});
+
+test("a word may be looked for in one field, and a letter may be wrong", () => {
+  const some = new Library();
+  some.take({
+    loras: [
+      { id: "1", name: "lineart_v2", base: "SD1", tags: ["style"], kind: "style", favourite: true },
+      { id: "2", name: "neon", words: "neon glow", base: "SDXL", algorithm: "LoHa" },
+      { id: "3", name: "style guide", error: "it is cut short", base: "Unknown" },
+    ],
+  });
+  for (const [text, expected] of [
+    ["tag:style", "1"],
+    ["style", "31"],
+    ["is:favourite", "1"],
+    ["is:unusable", "3"],
+    ["unusable", "3"],
+    ["SDXL", "2"],
+    ["type:loha", "2"],
+    ['word:"neon glow"', "2"],
+    ["name:neon base:sdxl", "2"],
+    ["name:neon base:sd1", ""],
+    ["linart", "1"],
+    ["neno", "2"],
+    ["linaert", "1"],
+    ["xyzzy", ""],
+    ["nothing:here", ""],
+    ["tag:", "123"],
+  ])
+    assert.equal(ids(search(some.rows, { text })), expected, text);
+  assert.equal(ids(search(some.rows, { base: "SDXL" })), "23", "what nobody knows may be for it");
+  assert.equal(ids(search(some.rows, { state: "favourite" })), "1");
+  assert.equal(ids(search(some.rows, { tag: "style", kind: "style" })), "1");
 });
 
 test("a name leads to one file, to several, or to none with the nearest", () => {

@@ -45,10 +45,17 @@ def card(tab: Locator, name: str) -> Locator:
     return tab.get_by_role("gridcell").get_by_role("button", name=name, exact=True)
 
 
+def cell(tab: Locator, name: str) -> Locator:
+    """The whole card."""
+    return tab.get_by_role("gridcell").filter(
+        has=tab.page.get_by_role("button", name=name, exact=True)
+    )
+
+
 def names(tab: Locator) -> list[str | None]:
     """The cards that exist, in order."""
-    cards = tab.locator("[role=gridcell] > button").all()
-    return [each.get_attribute("aria-label") for each in cards]
+    cards = tab.locator("[role=gridcell] > button .live-lora-title").all()
+    return [each.text_content() for each in cards]
 
 
 def assert_generates(page: Page, text: str) -> None:
@@ -362,7 +369,7 @@ def test_search_filters_and_order(page: Page) -> None:
     assert len(names(tab)) == 6
     tab.get_by_role("combobox", name="Folder").select_option(value="style")
     assert names(tab) == ["ink", "sharp"]
-    tab.get_by_role("combobox", name="Sort by").select_option(label="Newest")
+    tab.get_by_role("combobox", name="Sort by").select_option(label="By date")
     assert names(tab) == ["sharp", "ink"]
     tab.get_by_role("button", name="SDXL").click()
     assert names(tab) == ["ink"]
@@ -373,7 +380,8 @@ def test_search_filters_and_order(page: Page) -> None:
 
 def test_a_misfit_says_why(page: Page) -> None:
     tab = library(page)
-    expect(card(tab, "ink").get_by_text("made for SDXL, this is SD 1")).to_be_visible()
+    expect(cell(tab, "ink").get_by_text("made for SDXL, this is SD 1")).to_be_visible()
+    expect(card(tab, "ink")).to_have_accessible_description("made for SDXL, this is SD 1")
 
 
 def test_the_keyboard_reaches_everything(page: Page) -> None:

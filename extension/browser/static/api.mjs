@@ -23,6 +23,16 @@ export function refreshLibrary(since = "") {
   return json(`refresh?${new URLSearchParams({ since })}`, written({}));
 }
 
+/** Everything about one file. */
+export function fetchDetails(id) {
+  return json(`file/${encodeURIComponent(id)}`);
+}
+
+/** Writes fields of the sidecar; the file's new details. */
+export function saveDetails(id, changes) {
+  return json(`file/${encodeURIComponent(id)}`, written(changes));
+}
+
 /** A request that writes: JSON, which no other site can send. */
 function written(content, method = "POST") {
   return {
@@ -48,8 +58,9 @@ export function fetchLanguage() {
 }
 
 /** A picture's address; its version makes a new picture a new address. */
-export function previewAddress({ id, preview }) {
-  return address(`preview/${encodeURIComponent(id)}?v=${encodeURIComponent(preview)}`);
+export function previewAddress({ id, preview }, full = false) {
+  const query = `v=${encodeURIComponent(preview)}${full ? "&full=1" : ""}`;
+  return address(`preview/${encodeURIComponent(id)}?${query}`);
 }
 
 async function json(path, options) {

@@ -2,62 +2,122 @@
 
 import { h, say, set } from "./dom.mjs";
 import { picture } from "./picture.mjs";
+import { isVeiled } from "./settings.mjs";
 import { weights } from "./tags.mjs";
 import { WeightControl } from "./weight.mjs";
+
+const LONG = 40; // letters of a name that two lines hold
+const PARTS = /([_\-.\s]+)/; // a name may be broken behind these
+
+let cards = 0;
 
 export class Card {
   /**
    * @param {import("./query.mjs").Row} row
-   * @param {{toggle(row, replace): void, weigh(row, value): void, weightOf(row): number}} actions
+   * @param {{toggle(row, replace): void, weigh(row, value): void, weightOf(row): number,
+   *   open(row): void, favour(row, yes): void}} actions
    */
   constructor(row, actions) {
-    Object.assign(this, { row, actions, stamp: row.stamp });
-    this.pick = h("button", {
-      type: "button",
-      class: "live-lora-pick",
-      "aria-label": row.name,
-      title: tooltip(row),
-    });
-    this.pick.append(...this.face());
-    this.weight = new WeightControl((value) => actions.weigh(row, value));
-    this.weight.name(`${row.name} weight`);
-    this.opaque = h("code", { class: "live-lora-opaque", hidden: true });
-    this.foot = h("div", { class: "live-lora-foot" }, this.weight.element, this.opaque);
-    this.element = h("div", { role: "gridcell", class: "live-lora-card" }, this.pick, this.foot);
-    set(this.element, "data-misfit", Boolean(row.misfit ?? row.error));
-    this.pick.addEventListener("click", (event) => actions.toggle(row, event.shiftKey));
+    Object.assign(this, { row, actions, stamp: row.stamp, controls: [] });
+    this.build();
+    this.pick.addEventListener("click", (event) => this.click(event));
     this.pick.addEventListener("keydown", (event) => this.key(event));
   }
 
-  face() {
+  build() {
     const { row } = this;
     const why = row.error ?? row.misfit;
-    return [
+    const about = `live-lora-about-${(cards += 1)}`;
+    this.pick = h(
+      "button",
+      { type: "button", class: "live-lora-pick", title: tooltip(row), "aria-describedby": about },
       picture(row.stem, row),
-      badge(row, why),
+      title(row.name),
+    );
+    this.sub = h("span", { class: "live-lora-sub", id: about }, why ?? (row.words || row.folder));
+    this.tools = this.buttons();
+    this.foot = h("div", { class: "live-lora-foot" }, ...this.weights());
+    this.element = h(
+      "div",
+      { role: "gridcell", class: "live-lora-card" },
+      this.pick,
+      badge(row),
       h("span", { class: "live-lora-mark", "aria-hidden": "true" }, "✓"),
-      h("span", { class: "live-lora-title" }, row.name),
-      h("span", { class: "live-lora-sub" }, why ?? (row.words || row.folder)),
-    ];
+      this.sub,
+      this.foot,
+      this.tools,
+    );
+    set(this.element, "data-misfit", Boolean(why));
+    set(this.element, "data-unusable", Boolean(row.error));
+    set(this.element, "data-veiled", isVeiled(row.nsfw));
+  }
+
+  weights() {
+    const { row, actions } = this;
+    this.opaque = h("code", { class: "live-lora-opaque", hidden: true });
+    if (row.error) return [this.opaque];
+    this.weight = new WeightControl((value) => actions.weigh(row, value));
+    this.weight.name(`${row.name} weight`);
+    this.controls.push(this.weight.range, this.weight.number);
+    return [this.weight.element, this.opaque];
+  }
+
+  buttons() {
+    const { row, actions } = this;
+    const star = h(
+      "button",
+      {
+        type: "button",
+        class: "live-lora-tool",
+        "aria-label": `Favourite ${row.name}`,
+        "aria-pressed": String(row.favourite),
+        title: "Favourite",
+        onClick: () => actions.favour(row, !row.favourite),
+      },
+      row.favourite ? "★" : "☆",
+    );
+    const more = h(
+      "button",
+      {
+        type: "button",
+        class: "live-lora-tool",
+        "aria-label": `Details of ${row.name}`,
+        title: "Details",
+        onClick: () => actions.open(row),
+      },
+      h("i", {}, "i"),
+    );
+    this.controls.push(star, more);
+    return h("div", { class: "live-lora-tools" }, star, more);
+  }
+
+  /** What cannot be used is not put into a prompt; its reason is shown instead. */
+  click({ shiftKey }) {
+    if (this.row.error && !this.active) this.actions.open(this.row);
+    else this.actions.toggle(this.row, shiftKey);
   }
 
   key(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
     const steps = { "+": 1, "=": 1, "-": -1 }[event.key];
-    if (!steps || event.ctrlKey || event.metaKey || event.altKey) return;
+    const { row, actions } = this;
+    if (event.key === "i") actions.open(row);
+    else if (event.key === "f") actions.favour(row, !row.favourite);
+    else if (!steps) return;
     event.preventDefault();
-    if (!this.opaque.hidden) return;
-    this.weight.nudge(steps);
+    if (steps && this.weight && this.opaque.hidden) this.weight.nudge(steps);
   }
 
   /** @param {import("./tags.mjs").Tag} [tag] this LoRA's tag in the prompt, if it has one */
   render(tag) {
+    this.active = Boolean(tag);
     const weight = tag ? weights(tag).at(-1) : { value: this.actions.weightOf(this.row) };
-    set(this.pick, "aria-pressed", String(Boolean(tag)));
-    set(this.element, "data-active", Boolean(tag));
-    this.weight.element.hidden = weight.value === null;
+    set(this.pick, "aria-pressed", String(this.active));
+    set(this.element, "data-active", this.active);
     this.opaque.hidden = weight.value !== null;
+    if (this.weight) this.weight.element.hidden = weight.value === null;
     if (weight.value === null) say(this.opaque, weight.text || "(empty)");
-    else this.weight.show(weight.value);
+    else this.weight?.show(weight.value);
   }
 
   focus() {
@@ -66,14 +126,20 @@ export class Card {
 
   /** Only one card's controls are in the tab order. */
   reachable(yes) {
-    for (const control of [this.pick, this.weight.range, this.weight.number])
-      control.tabIndex = yes ? 0 : -1;
+    for (const control of [this.pick, ...this.controls]) control.tabIndex = yes ? 0 : -1;
   }
 }
 
-function badge({ base, error }, why) {
+/** The whole name: what tells two files apart often stands at its end. */
+function title(name) {
+  const parts = name.split(PARTS).flatMap((part, at) => (at % 2 ? [part, h("wbr")] : [part]));
+  return h("span", { class: "live-lora-title", "data-long": name.length > LONG }, ...parts);
+}
+
+function badge({ base, error }) {
   if (!error && base === "Unknown") return "";
-  return h("span", { class: "live-lora-base", title: why }, error ? "unusable" : base);
+  const text = error && base === "Unknown" ? "unusable" : base;
+  return h("span", { class: "live-lora-base" }, text);
 }
 
 function tooltip({ name, alias, relative, words, triggers, misfit, error }) {

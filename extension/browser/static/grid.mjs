@@ -98,9 +98,18 @@ export class VirtualGrid {
   setWidth(width) {
     this.width = width;
     this.height = undefined;
-    this.columns = Math.max(1, Math.floor(width / cardWidth(this.element)));
+    const list = this.element.dataset.size === "list";
+    this.columns = list ? 1 : Math.max(1, Math.floor(width / cardWidth(this.element)));
     this.element.style.setProperty("--columns", String(this.columns));
     set(this.element, "aria-colcount", this.columns);
+  }
+
+  /** Cards of another size; "list" is one a line. */
+  resize(size) {
+    set(this.element, "data-size", size);
+    this.width = undefined;
+    this.height = undefined;
+    this.layout();
   }
 
   get rowCount() {

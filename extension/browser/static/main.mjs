@@ -2,14 +2,14 @@
 
 import { arrange } from "./comments.mjs";
 import { h } from "./dom.mjs";
+import { Drawer } from "./drawer.mjs";
 import { listen } from "./keys.mjs";
 import { Library } from "./library.mjs";
 import { ActivePanel } from "./panel.mjs";
 import { Tab } from "./tab.mjs";
 import { Targets } from "./targets.mjs";
 
-const STYLES = ["page.css", "cards.css", "rows.css", "editors.css", "narrow.css"];
-const MOUNT = "live-lora-tab";
+const STYLES = ["page", "cards", "details", "rows", "editors", "drawer", "narrow"];
 const MOST_IN_SIGHT = 100;
 const PAUSE = 40; // ms between the page's changes and our look at them
 
@@ -18,25 +18,37 @@ globalThis.liveLora ??= start();
 
 function start() {
   const library = new Library();
-  const panels = new Map();
+  const attached = new Map(); // prompt -> what ends all that hangs on it
   const targets = new Targets(
-    (box, block) => panels.set(box, place(new ActivePanel(box, library), block)),
-    (box) => panels.get(box).end(),
+    (box, block) => attached.set(box, attach(box, block, library, () => drawer)),
+    (box) => attached.get(box)(),
   );
   const tab = new Tab(library, targets);
+  const drawer = new Drawer(tab, targets);
   listen(targets);
   const look = () => {
     targets.look();
-    mount(tab);
+    drawer.settle();
     arrange();
   };
   look();
   observe(look);
-  Promise.all(STYLES.map(addStyle)).then(() => library.load()); // cards are measured: styled ones
+  Promise.all(STYLES.map((name) => addStyle(`${name}.css`))).then(() => library.load()); // cards are measured: styled ones
   library.inSight = () => inSight(tab, targets, library);
   library.keepFresh();
   globalThis.onOptionsChanged?.(() => library.freshen()); // the webui's: perhaps the checkpoint
-  return { library, targets, tab };
+  return { library, targets, tab, drawer };
+}
+
+/** What hangs on one prompt: its rows, and the button of the drawer. */
+function attach(box, block, library, drawerOf) {
+  const panel = new ActivePanel(box, library);
+  place(drawerOf().attach(box), block);
+  place(panel.element, block);
+  return () => {
+    panel.end();
+    drawerOf().detach(box);
+  };
 }
 
 /** The ids of the files that somebody sees: cards on the screen, and names in prompts. */
@@ -60,15 +72,8 @@ function addStyle(name) {
  * Under the prompt: in the webui at the end of its row, a flex container in which the panel takes
  * a line of its own; elsewhere inside the prompt's own block.
  */
-function place(panel, block) {
-  (block.closest(".prompt-row") ?? block).append(panel.element);
-  return panel;
-}
-
-/** The host may make the tab late, or make it anew: the cards move in whenever there is a mount. */
-function mount(tab) {
-  const place = document.getElementById(MOUNT);
-  if (place && tab.element.parentElement !== place) place.replaceChildren(tab.element);
+function place(element, block) {
+  if (element) (block.closest(".prompt-row") ?? block).append(element);
 }
 
 /** Calls back after changes of the page that are not our own. */

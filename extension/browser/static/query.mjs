@@ -1,35 +1,34 @@
-/** Search, filter and order, over the rows of the library: pure. What a name means: names.mjs. */
-
 /**
+ * Search and filters over the rows of the library: pure. What a name in a prompt means: names.mjs.
+ *
  * @typedef {{id: string, name: string, stem: string, alias: string | null, folder: string,
- *   relative: string, label: string, base: string, size: number, mtime: number, weight: number | null,
- *   words: string, triggers: string[], tags: string[], preview: number | null,
+ *   relative: string, label: string, base: string, size: number, mtime: number,
+ *   weight: number | null, words: string, negative: string, triggers: string[], tags: string[],
+ *   kind: string, favourite: boolean, rating: number, nsfw: string, preview: number | null,
  *   misfit: string | null, error: string | null, algorithm: string, unread: boolean,
- *   haystack: string, title: string, key: string}} Row
+ *   haystack: string, title: string, key: string, stamp: number, dice: number}} Row
  */
 
-const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
-const byName = (a, b) => (a.key < b.key ? -1 : Number(a.key > b.key));
-
-/**
- * What names are sorted by, compared as it stands: as people do, numbers by their value. A collator
- * gives much the same and takes a second for 50,000 names; this takes a thirtieth.
- */
-export function sortKey(name) {
-  const plain = name.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
-  return plain.replace(/\d+/g, (digits) => digits.padStart(12, "0"));
-}
-
-export const ORDERS = {
-  name: { label: "Name", compare: byName },
-  newest: { label: "Newest", compare: (a, b) => b.mtime - a.mtime || byName(a, b) },
-  oldest: { label: "Oldest", compare: (a, b) => a.mtime - b.mtime || byName(a, b) },
-  folder: {
-    label: "Folder",
-    compare: (a, b) => (a.folder === b.folder ? byName(a, b) : a.folder < b.folder ? -1 : 1),
-  },
-  size: { label: "Largest", compare: (a, b) => b.size - a.size || byName(a, b) },
+/** What a word can be looked for in alone: `tag:style`, `name:"ink wash"`. */
+const FIELDS = {
+  name: (row) => row.title,
+  alias: (row) => row.alias,
+  base: (row) => row.base,
+  kind: (row) => row.kind,
+  folder: (row) => row.folder,
+  tag: (row) => row.tags.join("\n"),
+  word: (row) => [row.words, ...row.triggers].join("\n"),
+  type: (row) => row.algorithm,
 };
+/** What can be asked of a file: `is:favourite`. */
+export const STATES = {
+  favourite: { label: "Favourites", test: (row) => row.favourite },
+  picture: { label: "With picture", test: (row) => Boolean(row.preview) },
+  words: { label: "With trigger words", test: (row) => Boolean(row.words || row.triggers.length) },
+  misfit: { label: "For other models", test: (row) => Boolean(row.misfit) },
+  unusable: { label: "Unusable", test: (row) => Boolean(row.error) },
+};
+const TERM = /(?:(\p{L}+):)?(?:"([^"]*)"?|(\S*))/gu;
 
 /**
  * What is searched, once per row: lower case, one form of accents, `_` and `-` as blanks. More is
@@ -40,24 +39,52 @@ export function searchable(text) {
 }
 
 /**
- * The rows that hold every word of `text`, lie in `folder` or below it and are for `base`.
- * Rows whose name holds the words come first; the order is kept otherwise.
- * @param {Row[]} rows @param {{text?: string, folder?: string, base?: string}} query
+ * The rows that hold every word of `text`, lie in `folder` or below it, are for `base`, and are
+ * what `kind`, `tag` and `state` say. Rows whose name holds the words come first; where none holds
+ * them, those with words that look alike. The order is kept otherwise.
+ * @param {Row[]} rows
+ * @param {{text?: string, folder?: string, base?: string, kind?: string, tag?: string,
+ *   state?: string}} query
  */
-export function search(rows, { text = "", folder = "", base = "" }) {
-  const words = searchable(text).split(/\s+/).filter(Boolean);
-  const found = rows.filter(
-    (row) => inFolder(row, folder) && isFor(row, base) && holds(row.haystack, words),
-  );
-  if (words.length === 0) return found;
+export function search(rows, { text = "", ...filters }) {
+  const { words, tests } = readQuery(text);
+  const left = rows.filter((row) => passes(row, filters) && tests.every((test) => test(row)));
+  if (words.length === 0) return left;
+  const found = left.filter((row) => holds(row.haystack, words));
+  if (found.length === 0) return left.filter((row) => looksLike(row.title, words));
   return [
     ...found.filter((row) => holds(row.title, words)),
     ...found.filter((row) => !holds(row.title, words)),
   ];
 }
 
+/** The plain words of what was typed, and a test for each of its fields. */
+function readQuery(text) {
+  const words = [];
+  const tests = [];
+  for (const [whole, field, quoted, bare] of text.matchAll(TERM)) {
+    const wanted = searchable(quoted ?? bare).trim();
+    if (whole === "" || (field && !wanted)) continue; // `tag:` is not finished yet
+    if (field === "is" && STATES[wanted]) tests.push(STATES[wanted].test);
+    else if (Object.hasOwn(FIELDS, field ?? ""))
+      tests.push((row) => searchable(FIELDS[field](row) ?? "").includes(wanted));
+    else words.push(...searchable(quoted ?? whole).split(/\s+/));
+  }
+  return { words: words.filter(Boolean), tests };
+}
+
+function passes(row, { folder = "", base = "", kind = "", tag = "", state = "" }) {
+  return (
+    inFolder(row, folder) &&
+    isFor(row, base) &&
+    (!kind || row.kind === kind) &&
+    (!tag || row.tags.includes(tag)) &&
+    (!state || STATES[state].test(row))
+  );
+}
+
 /** What nobody knows may be for any. */
-function isFor(row, base) {
+export function isFor(row, base) {
   return !base || row.base === base || row.base === "Unknown";
 }
 
@@ -69,18 +96,29 @@ function inFolder(row, folder) {
   return !folder || row.folder === folder || row.folder.startsWith(`${folder}/`);
 }
 
-/** How many rows each value of `key` has, the most frequent first. @returns {[string, number][]} */
-export function counts(rows, key) {
-  const found = new Map();
-  for (const row of rows) found.set(row[key], (found.get(row[key]) ?? 0) + 1);
-  return [...found].sort((a, b) => b[1] - a[1] || collator.compare(a[0], b[0]));
+/** Every word is in the name with a letter more, less, another or exchanged; two in long words. */
+function looksLike(title, words) {
+  const own = title.split(/[\s.,()[\]]+/);
+  return words.every((word) => {
+    const most = word.length < 3 ? 0 : word.length < 8 ? 1 : 2;
+    return own.some(
+      (other) => Math.abs(other.length - word.length) <= most && distance(other, word) <= most,
+    );
+  });
 }
 
-/** Every folder with the number of rows in and below it. @returns {[string, number][]} */
-export function folders(rows) {
-  const found = new Map();
-  for (const { folder } of rows)
-    for (let path = folder; path; path = path.slice(0, Math.max(0, path.lastIndexOf("/"))))
-      found.set(path, (found.get(path) ?? 0) + 1);
-  return [...found].sort((a, b) => collator.compare(a[0], b[0]));
+/** Damerau and Levenshtein's, without what is moved twice. */
+function distance(a, b) {
+  let before = [];
+  let last = Array.from({ length: b.length + 1 }, (_, at) => at);
+  for (let i = 1; i <= a.length; i += 1) {
+    const row = [i];
+    for (let j = 1; j <= b.length; j += 1) {
+      row[j] = Math.min(last[j] + 1, row[j - 1] + 1, last[j - 1] + Number(a[i - 1] !== b[j - 1]));
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
+        row[j] = Math.min(row[j], before[j - 2] + 1);
+    }
+    [before, last] = [last, row];
+  }
+  return last[b.length];
 }

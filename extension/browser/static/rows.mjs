@@ -1,6 +1,7 @@
 /** A row as the page uses it: what the server left out, and what is searched and sorted by. Pure. */
 
-import { searchable, sortKey } from "./query.mjs";
+import { sortKey } from "./orders.mjs";
+import { searchable } from "./query.mjs";
 
 let stamps = 0;
 
@@ -15,6 +16,13 @@ const EMPTY = {
   misfit: null,
   error: null,
   words: "",
+  negative: "",
+  kind: "",
+  favourite: false,
+  rating: 0,
+  range: null,
+  nsfw: "",
+  dice: 0,
   triggers: [],
   tags: [],
 };
@@ -31,9 +39,9 @@ export function complete(sent, label) {
   row.relative ??= row.folder ? `${row.folder}/${row.stem}` : row.stem;
   row.title = searchable(row.name);
   row.key = sortKey(row.name);
-  row.haystack = searchable(
-    [row.name, row.alias ?? "", row.relative, row.words, ...row.triggers, ...row.tags].join("\n"),
-  );
+  const told = [row.base, row.algorithm, row.kind, row.error ? "unusable damaged" : ""];
+  const named = [row.name, row.alias ?? "", row.relative, row.words, ...row.triggers, ...row.tags];
+  row.haystack = searchable([...named, ...told].join("\n"));
   row.stamp = stamps += 1; // so that a card can tell whether it shows this row as it is now
   return row;
 }

@@ -23,3 +23,10 @@ remembered.keep = (key, value) => {
 export function addsWords() {
   return remembered("words", "yes") === "yes";
 }
+
+const LEVELS = ["", "PG", "PG-13", "R", "X", "XXX"];
+
+/** Whether a picture of this level is blurred until somebody points at it. */
+export function isVeiled(level) {
+  return LEVELS.indexOf(level) > LEVELS.indexOf(remembered("nsfw", "R"));
+}

@@ -1,14 +1,18 @@
-/** The LoRA tab: toolbar, cards, and the active rows of a prompt that is out of sight. */
+/** The LoRA tab: toolbar, cards, details, and the active rows of a prompt that is out of sight. */
 
+import { fetchDetails, saveDetails } from "./api.mjs";
 import { Card } from "./card.mjs";
+import { choice, offerOptions } from "./controls.mjs";
+import { Details } from "./details.mjs";
 import { h, say, set } from "./dom.mjs";
 import { join, remove, replaceWith, setWeight, writeTag } from "./edits.mjs";
 import { VirtualGrid } from "./grid.mjs";
+import { ordered, shuffle } from "./orders.mjs";
 import { ActivePanel } from "./panel.mjs";
-import { ORDERS, search } from "./query.mjs";
+import { search } from "./query.mjs";
 import { addsWords, remembered } from "./settings.mjs";
 import { weights } from "./tags.mjs";
-import { Toolbar, choice, offerOptions } from "./toolbar.mjs";
+import { Toolbar } from "./toolbar.mjs";
 
 export class Tab {
   /**
@@ -16,20 +20,26 @@ export class Tab {
    * @param {import("./targets.mjs").Targets} targets
    */
   constructor(library, targets) {
-    Object.assign(this, { library, targets, ordered: [], next: new Map(), panels: new Map() });
-    this.toolbar = new Toolbar({ changed: () => this.filter(), refresh: () => library.refresh() });
+    Object.assign(this, { library, targets, sorted: {}, next: new Map(), panels: new Map() });
     this.grid = new VirtualGrid("LoRAs", (row) => this.card(row));
+    this.toolbar = new Toolbar({
+      changed: () => this.filter(),
+      refresh: () => library.refresh(),
+      resize: () => this.resize(),
+      enter: () => this.grid.items.length && this.grid.focus(0),
+    });
+    this.details = new Details({ library, targets, load: fetchDetails, save: (...a) => this.save(...a) });
     this.note = h("div", { class: "live-lora-note", role: "status" });
     this.active = h("div", { class: "live-lora-active" });
+    const beside = h("div", { class: "live-lora-beside" }, this.grid.element, this.details.element);
     this.element = h("section", { class: "live-lora live-lora-tab", "aria-label": "LoRA library" });
-    this.element.append(
-      this.toolbar.element,
-      this.into(),
-      this.active,
-      this.note,
-      this.grid.element,
-    );
+    this.element.append(this.toolbar.element, this.into(), this.active, this.note, beside);
+    this.resize();
     this.listen();
+  }
+
+  resize() {
+    this.grid.resize(this.toolbar.size.value);
   }
 
   listen() {
@@ -43,7 +53,7 @@ export class Tab {
   /** Opened or resized: another model may be loaded, and the prompt may be out of sight now. */
   shown() {
     if (this.element.clientWidth === 0) return;
-    this.library.freshen(5000);
+    this.library.freshen();
     this.renderActive();
   }
 
@@ -71,7 +81,8 @@ export class Tab {
     if (library.state === "loading" && library.rows.length === 0)
       return this.say("Loading the library…");
     if (library.state === "failed") return this.fail(library.error);
-    toolbar.offer(library.rows);
+    toolbar.offer(library.rows, library.model);
+    this.details.refresh();
     return this.filter({ stay: true });
   }
 
@@ -90,10 +101,12 @@ export class Tab {
 
   /** The whole library in the chosen order, sorted once per library and order. */
   inOrder(rows) {
-    const key = this.toolbar.order.value;
-    if (this.ordered.rows !== rows || this.ordered.key !== key)
-      this.ordered = { rows, key, list: [...rows].sort(ORDERS[key].compare) };
-    return this.ordered.list;
+    const { order, down, seed = 0 } = this.toolbar;
+    const key = `${order.value} ${down} ${seed}`;
+    if (this.sorted.rows === rows && this.sorted.key === key) return this.sorted.list;
+    if (order.value === "random") shuffle(rows, seed);
+    this.sorted = { rows, key, list: ordered(rows, order.value, down) };
+    return this.sorted.list;
   }
 
   /** The files whose cards are on the screen now. */
@@ -137,6 +150,26 @@ export class Tab {
     }
     this.found = { tags: box?.tags, rows: this.library.rows, byId };
     return byId;
+  }
+
+  open(row) {
+    this.details.show(row);
+  }
+
+  favour(row, favourite) {
+    return this.save(row, { favourite });
+  }
+
+  /** Writes what the user says of a file beside it; what the server answers is what is shown. */
+  async save(row, changes) {
+    try {
+      const found = await saveDetails(row.id, changes);
+      this.library.freshen();
+      return found;
+    } catch (error) {
+      this.say(error.message);
+      return null;
+    }
   }
 
   weightOf(row) {

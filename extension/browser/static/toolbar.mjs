@@ -1,46 +1,58 @@
 /** Search, filters, order and the few switches above the cards. */
 
+import { chip, choice, offerOptions } from "./controls.mjs";
+import { Chips } from "./filter_chips.mjs";
 import { h, say, set } from "./dom.mjs";
-import { ORDERS, counts, folders } from "./query.mjs";
+import { ORDERS, folders } from "./orders.mjs";
 import { remembered } from "./settings.mjs";
 
+export const SIZES = { s: "Small cards", m: "Cards", l: "Large cards", list: "List" };
+
 export class Toolbar {
-  /** @param {{changed(): void, refresh(): void}} actions */
+  /** @param {{changed(): void, refresh(): void, resize(): void, enter(): void}} actions */
   constructor(actions) {
     this.actions = actions;
-    this.base = "";
+    this.base = remembered("base", null);
     this.search = h("input", {
       type: "search",
       class: "live-lora-search",
-      placeholder: "Search names, folders, trigger words   ( / )",
+      placeholder: "Search: names, tags, words, tag:style, is:favourite   ( / )",
       "aria-label": "Search LoRAs",
       autocomplete: "off",
       spellcheck: "false",
     });
     this.folder = choice("Folder", () => actions.changed());
     this.order = choice("Sort by", () => this.reorder());
-    this.refresh = h(
-      "button",
-      { type: "button", class: "live-lora-button", onClick: () => actions.refresh() },
-      "Refresh",
-    );
+    this.direction = h("button", { type: "button", class: "live-lora-button live-lora-square" });
+    this.direction.addEventListener("click", () => this.turn());
+    this.size = choice("Size of the cards", () => this.resize());
+    this.refresh = h("button", { type: "button", class: "live-lora-button" }, "Refresh");
+    this.refresh.addEventListener("click", () => actions.refresh());
     this.bases = h("div", { role: "group", "aria-label": "Base model", class: "live-lora-bases" });
+    this.chips = new Chips(() => actions.changed());
     this.count = h("span", { role: "status", class: "live-lora-count" });
     this.progress = h("span", { class: "live-lora-progress", hidden: true });
-    this.element = h("div", { class: "live-lora-toolbar" }, this.first(), this.bases);
-    this.search.addEventListener("input", () => actions.changed());
-    this.search.addEventListener("keydown", (event) => this.escape(event));
-    this.offerOrders();
+    const filters = h("div", { class: "live-lora-filters" }, this.bases, this.chips.element);
+    this.element = h("div", { class: "live-lora-toolbar" }, this.first(), filters);
+    this.listen();
+    this.offerChoices();
   }
 
   first() {
-    const { search, folder, order, refresh } = this;
-    return h("div", { class: "live-lora-line", role: "search" }, search, folder, order, refresh);
+    const { search, folder, order, direction, size, refresh } = this;
+    const right = h("span", { class: "live-lora-pair" }, order, direction);
+    return h("div", { class: "live-lora-line", role: "search" }, search, folder, right, size, refresh);
   }
 
-  /** What `query.search` takes, and the order. */
+  listen() {
+    this.search.addEventListener("input", () => this.actions.changed());
+    this.search.addEventListener("keydown", (event) => this.key(event));
+  }
+
+  /** What `query.search` takes. */
   get query() {
-    return { text: this.search.value, folder: this.folder.value, base: this.base };
+    const { base, folder, search, chips } = this;
+    return { text: search.value, folder: folder.value, base: base ?? "", ...chips.chosen };
   }
 
   /** Everything again. */
@@ -53,54 +65,52 @@ export class Toolbar {
     this.search.value = text;
     this.folder.value = "";
     this.base = "";
+    this.chips.clear();
+    this.renderBases();
     this.actions.changed();
   }
 
   /** Offers what the library holds; a choice that is gone falls back to all. */
-  offer(rows) {
+  offer(rows, model) {
     this.rows = rows;
-    const all = [["", `All folders (${rows.length})`]];
-    offerOptions(this.folder, [
-      ...all,
-      ...folders(rows).map(([path, count]) => [path, `${path} (${count})`]),
-    ]);
+    const levels = folders(rows).map(([path, count]) => [path, `${indented(path)} (${count})`]);
+    offerOptions(this.folder, [["", `All folders (${rows.length})`], ...levels]);
     this.folder.hidden = this.folder.options.length < 2;
-    if (!rows.some((row) => row.base === this.base)) this.base = "";
+    this.begin(rows, model);
     this.renderBases();
+    this.chips.offer(rows);
+  }
+
+  /** At first, what fits the loaded model; from then on what was chosen. */
+  begin(rows, model) {
+    const there = (base) => rows.some((row) => row.base === base);
+    if (this.base === null && model?.base && there(model.base)) this.base = model.base;
+    if (this.base && rows.length && !there(this.base)) this.base = "";
   }
 
   renderBases() {
-    const found = counts(this.rows, "base");
+    const found = basesOf(this.rows ?? []);
     this.bases.hidden = found.length < 2;
     const focused =
       this.bases.contains(document.activeElement) && document.activeElement.dataset.base;
-    this.bases.replaceChildren(...found.map(([base, count]) => this.baseChip(base, count)));
+    const all = ["", this.rows?.length ?? 0];
+    this.bases.replaceChildren(...[all, ...found].map(([base, count]) => this.baseChip(base, count)));
     [...this.bases.children].find((chip) => chip.dataset.base === focused)?.focus();
   }
 
   baseChip(base, count) {
     const pick = () => {
       this.base = this.base === base ? "" : base;
+      remembered.keep("base", this.base);
       this.renderBases();
       this.actions.changed();
     };
-    const pressed = String(this.base === base);
-    return h(
-      "button",
-      {
-        type: "button",
-        class: "live-lora-chip",
-        "aria-pressed": pressed,
-        "data-base": base,
-        onClick: pick,
-      },
-      base,
-      h("small", {}, count),
-    );
+    return chip(base || "All", count, (this.base ?? "") === base, pick, { "data-base": base });
   }
 
   showCount(shown, total) {
-    say(this.count, shown === total ? `${total} LoRAs` : `${shown} of ${total} LoRAs`);
+    const [some, all] = [shown, total].map((count) => count.toLocaleString("en"));
+    say(this.count, shown === total ? `${all} LoRAs` : `${some} of ${all} LoRAs`);
   }
 
   /** How far the server's reading is; not read out at every step. */
@@ -115,44 +125,77 @@ export class Toolbar {
     say(this.refresh, yes ? "Loading…" : "Refresh");
   }
 
-  offerOrders() {
-    offerOptions(
-      this.order,
-      Object.entries(ORDERS).map(([key, { label }]) => [key, label]),
-    );
+  offerChoices() {
+    const labels = Object.entries(ORDERS).map(([key, { label }]) => [key, `By ${label.toLowerCase()}`]);
+    offerOptions(this.order, labels);
     this.order.value = remembered("order", "name");
     if (!this.order.value) this.order.value = "name";
+    this.down = remembered("down", ORDERS[this.order.value].down ? "yes" : "no") === "yes";
+    offerOptions(this.size, Object.entries(SIZES));
+    this.size.value = remembered("size", "m");
+    if (!this.size.value) this.size.value = "m";
+    this.renderDirection();
+  }
+
+  renderDirection() {
+    const label = this.down ? "Descending" : "Ascending";
+    set(this.direction, "aria-label", label);
+    set(this.direction, "title", label);
+    say(this.direction, this.down ? "↓" : "↑");
   }
 
   reorder() {
+    this.down = Boolean(ORDERS[this.order.value].down);
+    this.seed = Date.now();
+    this.keepOrder();
+  }
+
+  turn() {
+    this.down = !this.down;
+    this.keepOrder();
+  }
+
+  keepOrder() {
     remembered.keep("order", this.order.value);
+    remembered.keep("down", this.down ? "yes" : "no");
+    this.renderDirection();
     this.actions.changed();
   }
 
-  /** Esc empties the search; the webui would stop a running generation. */
+  resize() {
+    remembered.keep("size", this.size.value);
+    this.actions.resize();
+  }
+
+  /** Enter and arrow down lead into the results; Esc empties the search. */
+  key(event) {
+    if (event.isComposing) return;
+    if (event.key === "Enter" || event.key === "ArrowDown") {
+      event.preventDefault();
+      this.actions.enter();
+    } else if (event.key === "Escape") this.escape(event);
+  }
+
+  /** The webui would stop a running generation. */
   escape(event) {
-    if (event.key !== "Escape") return;
-    event.stopPropagation();
     if (!this.search.value) return;
+    event.stopPropagation();
     event.preventDefault();
     this.search.value = "";
     this.actions.changed();
   }
 }
 
-/** A select with a name that is read out. */
-export function choice(label, changed) {
-  return h("select", {
-    class: "live-lora-select",
-    "aria-label": label,
-    title: label,
-    onChange: changed,
-  });
+/** Each base with all rows that it would show. */
+function basesOf(rows) {
+  const names = new Map();
+  for (const { base } of rows) names.set(base, (names.get(base) ?? 0) + 1);
+  const unknown = names.get("Unknown") ?? 0;
+  const own = [...names].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1));
+  return own.map(([base, count]) => [base, base === "Unknown" ? count : count + unknown]);
 }
 
-/** Replaces the options and keeps what was chosen, where it is still there. */
-export function offerOptions(select, options) {
-  const chosen = select.value;
-  select.replaceChildren(...options.map(([value, text]) => h("option", { value }, text)));
-  select.value = options.some(([value]) => value === chosen) ? chosen : (options[0]?.[0] ?? "");
+function indented(path) {
+  const depth = path.split("/").length - 1;
+  return "\u2003".repeat(depth) + path.slice(path.lastIndexOf("/") + 1);
 }

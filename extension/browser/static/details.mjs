@@ -1,0 +1,180 @@
+/** Everything about one file, beside the cards: picture, words, facts, and what the user says. */
+
+import { previewAddress } from "./api.mjs";
+import { Editor } from "./editor.mjs";
+import { h, say, set } from "./dom.mjs";
+import { factsOf } from "./facts.mjs";
+import { groupsOf, has, put, randomTags, take } from "./words.mjs";
+
+const LARGEST_TAG = 1.2; // em, of the most frequent
+
+export class Details {
+  /**
+   * @param {{library: import("./library.mjs").Library, targets: import("./targets.mjs").Targets,
+   *   load(id: string): Promise<any>, save(row, changes): Promise<any>}} page
+   */
+  constructor(page) {
+    Object.assign(this, page, { row: null, found: null });
+    this.title = h("h3", { class: "live-lora-details-title", tabIndex: -1 });
+    const close = h("button", {
+      type: "button",
+      class: "live-lora-tool",
+      "aria-label": "Close details",
+      onClick: () => this.close(),
+    });
+    close.append("✕");
+    this.body = h("div", { class: "live-lora-details-body" });
+    this.element = h(
+      "aside",
+      { class: "live-lora-details", "aria-label": "Details", hidden: true },
+      h("div", { class: "live-lora-details-head" }, this.title, close),
+      this.body,
+    );
+    this.element.addEventListener("keydown", (event) => this.key(event));
+    this.targets.watch(() => this.renderWords());
+  }
+
+  async show(row) {
+    this.from = document.activeElement;
+    this.row = row;
+    this.element.hidden = false;
+    say(this.title, row.name);
+    this.body.replaceChildren(h("p", {}, "Loading…"));
+    this.title.focus({ preventScroll: true });
+    await this.reload();
+  }
+
+  async reload() {
+    const { row } = this;
+    try {
+      const found = await this.load(row.id);
+      if (this.row === row) this.render(found);
+    } catch (error) {
+      this.body.replaceChildren(h("p", { role: "alert" }, error.message));
+    }
+  }
+
+  /** Another version of the file is known: it is shown, unless somebody is writing. */
+  refresh() {
+    if (this.element.hidden || !this.found || this.shown === this.row.stamp) return;
+    if (!this.library.byId.has(this.row.id)) this.close();
+    else if (!this.editor?.changed && !this.body.contains(document.activeElement)) this.reload();
+  }
+
+  close() {
+    this.element.hidden = true;
+    this.found = null;
+    this.row = null;
+    if (this.from?.isConnected) this.from.focus({ preventScroll: true });
+  }
+
+  key(event) {
+    if (event.key !== "Escape") return;
+    event.stopPropagation();
+    this.close();
+  }
+
+  render(found) {
+    this.found = found;
+    this.shown = this.row.stamp;
+    this.editor = new Editor(found, (changes) => this.keep(changes));
+    this.words = h("div", { class: "live-lora-bases", role: "group", "aria-label": "Trigger words" });
+    const why = found.error ?? found.misfit;
+    this.body.replaceChildren(
+      ...[
+        why && h("p", { class: "live-lora-why" }, why),
+        this.picture(),
+        this.words,
+        this.cloud(found.training_tags),
+        this.editor.element,
+        found.description && section("Description", h("p", { class: "live-lora-text" }, plain(found.description))),
+        section("File", factsOf(found)),
+        this.metadata(found.metadata),
+      ].filter(Boolean),
+    );
+    this.renderWords();
+  }
+
+  async keep(changes) {
+    const found = await this.save(this.row, changes);
+    if (!found) return null;
+    this.found = this.editor.found = found;
+    this.renderWords();
+    return found;
+  }
+
+  picture() {
+    if (!this.found.preview) return null;
+    const image = h("img", { src: previewAddress(this.found, true), alt: "", class: "live-lora-large" });
+    image.addEventListener("error", () => image.remove());
+    set(image, "data-veiled", this.element.dataset.veiled);
+    return image;
+  }
+
+  /** Which groups of words the prompt has; a click puts one in or takes it out. */
+  renderWords() {
+    if (!this.found || !this.words) return;
+    const groups = groupsOf({ words: "", triggers: [], ...this.found });
+    this.words.hidden = groups.length === 0;
+    const text = this.targets.current?.text ?? "";
+    const key = groups.map((group) => `${has(text, group)} ${group}`).join("\n");
+    if (this.words.dataset.shown === key) return;
+    this.words.dataset.shown = key;
+    const focused = [...this.words.children].indexOf(document.activeElement);
+    this.words.replaceChildren(...groups.map((group) => this.group(group, has(text, group))));
+    this.words.children[focused]?.focus();
+  }
+
+  group(group, inside) {
+    const flip = () => {
+      const box = this.targets.current;
+      const edit = box && (inside ? take(box.text, group) : put(box.text, group));
+      if (edit) box.apply(edit);
+    };
+    return h(
+      "button",
+      { type: "button", class: "live-lora-chip", "aria-pressed": String(inside), onClick: flip },
+      group,
+    );
+  }
+
+  /** The captions' most frequent tags, the larger the more frequent. */
+  cloud(tags) {
+    if (!tags.length) return null;
+    const most = Math.max(...tags.map(([, count]) => count));
+    const shown = tags.map(([tag, count]) => {
+      const chip = this.group(tag, false);
+      chip.style.fontSize = `${0.8 + (LARGEST_TAG - 0.8) * (count / most) ** 0.5}em`;
+      set(chip, "title", `${count} pictures`);
+      chip.removeAttribute("aria-pressed");
+      return chip;
+    });
+    const any = () => {
+      const box = this.targets.current;
+      const words = randomTags(tags).join(", ");
+      if (box && words) box.apply(put(box.text, words));
+    };
+    const button = h("button", { type: "button", class: "live-lora-button", onClick: any }, "Random prompt");
+    const all = h("div", { class: "live-lora-cloud" }, ...shown);
+    return section("Training tags", all, button);
+  }
+
+  metadata(metadata) {
+    const entries = Object.entries(metadata);
+    if (!entries.length) return null;
+    const list = h("dl", { class: "live-lora-facts" });
+    for (const [name, value] of entries) list.append(h("dt", {}, name), h("dd", {}, value));
+    return h("details", {}, h("summary", {}, `Metadata (${entries.length})`), list);
+  }
+}
+
+function section(title, ...content) {
+  return h("section", {}, h("h4", {}, title), ...content);
+}
+
+/** What sites write is HTML: its text alone. */
+function plain(html) {
+  if (!/<[a-z]/i.test(html)) return html;
+  const page = new DOMParser().parseFromString(html.replace(/<(?:br|\/p|\/li)[^>]*>/gi, "\n"), "text/html");
+  return page.body.textContent.trim();
+}

@@ -1,0 +1,73 @@
+/** Filters beside the base model: what a file is (favourite, unusable, …), its kind, its tags. */
+
+import { chip } from "./controls.mjs";
+import { h, say } from "./dom.mjs";
+import { counts } from "./orders.mjs";
+import { STATES } from "./query.mjs";
+
+const MOST_TAGS = 24;
+const GROUPS = { state: "State", kind: "Kind", tag: "Tag" };
+const NONE = { state: "", kind: "", tag: "" };
+
+export class Chips {
+  /** @param {() => void} changed */
+  constructor(changed) {
+    this.changed = changed;
+    this.chosen = { ...NONE };
+    this.label = h("summary", { class: "live-lora-quiet" }, "Filters");
+    this.groups = ["state", "kind", "tag"].map((name) =>
+      h("div", { role: "group", "aria-label": GROUPS[name], class: "live-lora-bases" }),
+    );
+    this.element = h("details", { class: "live-lora-more" }, this.label, ...this.groups);
+    this.element.addEventListener("toggle", () => this.render());
+  }
+
+  clear() {
+    this.chosen = { ...NONE };
+    this.render();
+  }
+
+  offer(rows) {
+    this.rows = rows;
+    this.render();
+  }
+
+  /** Nothing is counted while nobody looks. */
+  render() {
+    const active = Object.values(this.chosen).filter(Boolean);
+    say(this.label, active.length ? `Filters: ${active.join(", ")}` : "Filters");
+    if (!this.element.open || !this.rows) return;
+    const focused = this.element.contains(document.activeElement)
+      ? document.activeElement.dataset.filter
+      : null;
+    Object.entries(this.options()).forEach(([group, options], at) => {
+      this.groups[at].hidden = options.length === 0;
+      this.groups[at].replaceChildren(...options.map((option) => this.option(group, ...option)));
+    });
+    if (focused) this.element.querySelector(`[data-filter="${CSS.escape(focused)}"]`)?.focus();
+  }
+
+  options() {
+    const states = Object.entries(STATES).map(([key, { label, test }]) => [
+      key,
+      label,
+      this.rows.filter(test).length,
+    ]);
+    const named = (key) => counts(this.rows, key).map(([name, count]) => [name, name, count]);
+    return {
+      state: states.filter(([, , count]) => count > 0),
+      kind: named("kind"),
+      tag: named("tags").slice(0, MOST_TAGS),
+    };
+  }
+
+  option(group, key, label, count) {
+    const pressed = this.chosen[group] === key;
+    const pick = () => {
+      this.chosen[group] = pressed ? "" : key;
+      this.render();
+      this.changed();
+    };
+    return chip(label, count, pressed, pick, { "data-filter": `${group} ${key}` });
+  }
+}

@@ -1,0 +1,68 @@
+/** In which order rows are shown, and how many there are of each kind: pure. */
+
+/** @typedef {import("./query.mjs").Row} Row */
+
+const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
+
+export const byName = (a, b) => (a.key < b.key ? -1 : Number(a.key > b.key));
+const by = (value) => (a, b) => value(a) - value(b);
+
+/** Each with the direction people expect first; rows that are equal stand by name. */
+export const ORDERS = {
+  name: { label: "Name", compare: byName },
+  date: { label: "Date", compare: by(({ mtime }) => mtime), down: true },
+  size: { label: "Size", compare: by(({ size }) => size), down: true },
+  rating: {
+    label: "Rating",
+    compare: by(({ favourite, rating }) => rating + favourite / 2),
+    down: true,
+  },
+  folder: { label: "Folder", compare: (a, b) => collator.compare(a.folder, b.folder) },
+  random: { label: "Random", compare: by(({ dice }) => dice) },
+};
+
+/**
+ * What names are sorted by, compared as it stands: as people do, numbers by their value. A collator
+ * gives much the same and takes a second for 50,000 names; this takes a thirtieth.
+ */
+export function sortKey(name) {
+  const plain = name.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
+  return plain.replace(/\d+/g, (digits) => digits.padStart(12, "0"));
+}
+
+/** @param {Row[]} rows @param {string} key of ORDERS @param {boolean} down @returns {Row[]} */
+export function ordered(rows, key, down) {
+  const { compare } = ORDERS[key];
+  const sign = down ? -1 : 1;
+  return [...rows].sort((a, b) => sign * compare(a, b) || byName(a, b));
+}
+
+/** Gives every row another place in the order "random"; the same seed the same places. */
+export function shuffle(rows, seed) {
+  for (const row of rows) row.dice = dice(row.id, seed);
+}
+
+/** A number that looks random, from 0 to 1 (FNV-1a). */
+function dice(id, seed) {
+  let hash = 2166136261 ^ seed;
+  for (const sign of id) hash = Math.imul(hash ^ sign.charCodeAt(0), 16777619);
+  return ((hash ^ (hash >>> 15)) >>> 0) / 2 ** 32;
+}
+
+/** How many rows each value of `key` has, the most frequent first. @returns {[string, number][]} */
+export function counts(rows, key) {
+  const found = new Map();
+  for (const row of rows)
+    for (const value of [row[key]].flat())
+      if (value) found.set(value, (found.get(value) ?? 0) + 1);
+  return [...found].sort((a, b) => b[1] - a[1] || collator.compare(a[0], b[0]));
+}
+
+/** Every folder with the number of rows in and below it. @returns {[string, number][]} */
+export function folders(rows) {
+  const found = new Map();
+  for (const { folder } of rows)
+    for (let path = folder; path; path = path.slice(0, Math.max(0, path.lastIndexOf("/"))))
+      found.set(path, (found.get(path) ?? 0) + 1);
+  return [...found].sort((a, b) => collator.compare(a[0], b[0]));
+}

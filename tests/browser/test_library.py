@@ -1,0 +1,170 @@
+"""The library's cards, its details, and the drawer beside the prompt, as a user meets them."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from .conftest import LORAS, Open, lora, missing
+from .test_page import card, cell, library, names, open_tab, prompt
+
+try:
+    from playwright.sync_api import Page, expect
+except ImportError:
+    missing("playwright is not installed")
+
+LONG = "anime_anime_1.5_lineart_fixed_hands_version"
+SHOWN = [
+    lora("neon", words="neon glow", triggers=["red dress, gold trim", "hat"], kind="style"),
+    lora("broken", error="it is cut short: download it again", base="Unknown"),
+    lora("flux thing", base="Flux", error="this is a LoRA for Flux", misfit="made for Flux"),
+    lora(f"{LONG}_2"),
+    lora(f"{LONG}_3", base="SDXL"),
+]
+
+
+@pytest.fixture
+def page(visit: Open) -> Page:
+    return visit(SHOWN)
+
+
+def test_what_cannot_be_used_cannot_be_put_into_a_prompt(page: Page) -> None:
+    tab = library(page)
+    broken = cell(tab, "broken")
+    expect(broken.get_by_text("it is cut short: download it again")).to_be_visible()
+    expect(broken.get_by_role("slider")).to_have_count(0)
+    card(tab, "broken").click()
+    expect(tab.get_by_role("complementary", name="Details")).to_contain_text("it is cut short")
+    expect(prompt(page)).to_have_value("")
+
+
+def test_an_unusable_one_that_is_in_the_prompt_can_be_taken_out(page: Page) -> None:
+    prompt(page).fill("a fox <lora:broken:1>")
+    tab = library(page)
+    card(tab, "broken").click()
+    expect(prompt(page)).to_have_value("a fox")
+
+
+def test_the_ends_of_long_names_are_seen(page: Page) -> None:
+    tab = library(page)
+    for name in (f"{LONG}_2", f"{LONG}_3"):
+        title = cell(tab, name).locator(".live-lora-title")
+        fits = title.evaluate("it => it.scrollHeight <= it.clientHeight + 1")
+        assert fits, name
+
+
+@pytest.mark.parametrize("size", ["Small cards", "Large cards", "List"])
+def test_sizes_are_kept(page: Page, size: str) -> None:
+    tab = library(page)
+    tab.get_by_role("combobox", name="Size of the cards").select_option(label=size)
+    expect(card(tab, "neon")).to_be_visible()
+    assert sorted(names(tab)) == sorted(str(row["name"]) for row in SHOWN)
+    page.reload()
+    tab = library(page)
+    chosen = tab.get_by_role("combobox", name="Size of the cards")
+    expect(chosen).to_have_value({"Small cards": "s", "Large cards": "l", "List": "list"}[size])
+
+
+def test_a_first_visit_begins_with_what_fits_the_model(visit: Open) -> None:
+    tab = library(visit(SHOWN, base=None))
+    expect(card(tab, "neon")).to_be_visible()
+    assert sorted(names(tab)) == ["anime_anime_1.5_lineart_fixed_hands_version_2", "broken", "neon"]
+    tab.get_by_role("button", name="All", exact=False).first.click()
+    assert len(names(tab)) == len(SHOWN)
+
+
+def test_the_keyboard_goes_from_the_search_into_the_results(page: Page) -> None:
+    tab = library(page)
+    search = tab.get_by_role("searchbox", name="Search LoRAs")
+    search.fill("noen")  # a slip of the finger
+    assert names(tab) == ["neon"]
+    search.press("Enter")
+    expect(card(tab, "neon")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(prompt(page)).to_have_value("neon glow <lora:neon:1>")
+
+
+def test_filters_are_counted(page: Page) -> None:
+    tab = library(page)
+    tab.get_by_text("Filters").click()
+    tab.get_by_role("button", name="Unusable 2").click()
+    assert sorted(names(tab)) == ["broken", "flux thing"]
+    tab.get_by_role("button", name="Unusable 2").click()
+    tab.get_by_role("group", name="Kind").get_by_role("button", name="style 1").click()
+    assert names(tab) == ["neon"]
+
+
+def test_the_order_can_be_turned(page: Page) -> None:
+    tab = library(page)
+    expect(card(tab, "neon")).to_be_visible()
+    first = names(tab)
+    tab.get_by_role("button", name="Ascending").click()
+    assert names(tab) == first[::-1]
+
+
+def test_details_put_single_groups_of_words_in_and_out(page: Page) -> None:
+    tab = library(page)
+    tab.get_by_role("button", name="Details of neon").click()
+    words = tab.get_by_role("group", name="Trigger words")
+    group = words.get_by_role("button", name="red dress, gold trim")
+    group.click()
+    expect(prompt(page)).to_have_value("red dress, gold trim")
+    expect(group).to_have_attribute("aria-pressed", "true")
+    words.get_by_role("button", name="hat").click()
+    group.click()
+    expect(prompt(page)).to_have_value("hat")
+
+
+def test_what_the_user_says_is_saved(page: Page) -> None:
+    tab = library(page)
+    tab.get_by_role("button", name="Details of neon").click()
+    form = tab.get_by_role("form", name="Your notes")
+    expect(form.get_by_role("button", name="Save")).to_be_disabled()
+    form.get_by_label("Preferred weight").fill("0.6")
+    form.get_by_label("Notes").fill("<b>mine</b>")
+    form.get_by_label("Kind").select_option("clothing")
+    with page.expect_request(lambda request: request.method == "POST") as sent:
+        form.get_by_role("button", name="Save").click()
+    assert sent.value.post_data_json == {"weight": 0.6, "notes": "<b>mine</b>", "kind": "clothing"}
+    expect(form.get_by_label("Notes")).to_have_value("<b>mine</b>")
+    form.get_by_label("Notes").press("Escape")
+    expect(tab.get_by_role("complementary", name="Details")).to_be_hidden()
+
+
+def test_the_drawer_stands_beside_the_prompt(page: Page) -> None:
+    open_tab(page, "txt2img")
+    button = page.locator("#txt2img_prompt_row").get_by_role("button", name="LoRA", exact=True)
+    button.click()
+    drawer = page.get_by_role("dialog", name="LoRA")
+    expect(drawer).to_be_visible()
+    expect(drawer.get_by_role("searchbox", name="Search LoRAs")).to_be_focused()
+    card(drawer.get_by_role("region", name="LoRA library"), "neon").click()
+    expect(prompt(page)).to_have_value("neon glow <lora:neon:1>")
+    expect(prompt(page)).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(drawer).to_be_hidden()
+    expect(button).to_be_focused()
+    expect(card(library(page), "neon")).to_be_visible()  # the same element, back in its tab
+
+
+def test_changes_are_seen_without_a_reload(visit: Open) -> None:
+    page = visit([dict(row) for row in LORAS])
+    tab = library(page)
+    changed = {"since": "1", "all": False, "read": 6, "files": 8, "gone": [LORAS[1]["id"]]}
+    changed["loras"] = [{**LORAS[0], "weight": 0.25}]
+    page.route(re.compile(r"/library\?since"), lambda route: route.fulfill(json=changed))
+    expect(cell(tab, "ghibli").get_by_role("slider")).to_have_value("0.25", timeout=15_000)
+    expect(card(tab, "sharp")).to_have_count(0)
+    expect(tab.get_by_text("6 of 8 read")).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_is_wider_than_a_narrow_page(visit: Open, scheme: str) -> None:
+    page = visit(SHOWN, query=f"?__theme={scheme}", viewport={"width": 390, "height": 800})
+    tab = library(page)
+    expect(tab.get_by_role("grid")).to_have_attribute("aria-colcount", "2")
+    tab.get_by_role("button", name="Details of neon").click()
+    expect(tab.get_by_role("form", name="Your notes")).to_be_visible()
+    wider = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    assert wider <= 0
