@@ -33,7 +33,8 @@ function start() {
   };
   look();
   observe(look);
-  Promise.all(STYLES.map((name) => addStyle(`${name}.css`))).then(() => library.load()); // cards are measured: styled ones
+  // Cards are measured: styled ones.
+  Promise.all(STYLES.map((name) => addStyle(`${name}.css`))).then(() => library.load());
   library.inSight = () => inSight(tab, targets, library);
   library.keepFresh();
   globalThis.onOptionsChanged?.(() => library.freshen()); // the webui's: perhaps the checkpoint
