@@ -28,13 +28,15 @@ def test_examples_are_understood(example: str) -> None:
     assert len(prompt.tags) == example.count("<lora:")
 
 
-@pytest.mark.parametrize("argument", shown(NAMED, "docs/syntax.md"))
+@pytest.mark.parametrize("argument", shown(NAMED, "docs/syntax.md", "docs/rows.md"))
 def test_arguments_are_known(argument: str) -> None:
     problems = parse(f"<lora:x:{argument}>").problems
     assert "unknown-argument" not in {one.code for one in problems}
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/contributing.md", "docs/syntax.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "docs/contributing.md", "docs/syntax.md", "docs/rows.md"]
+)
 def test_links_lead_somewhere(page: str) -> None:
     path = ROOT / page
     for target in LINK.findall(path.read_text(encoding="utf-8")):

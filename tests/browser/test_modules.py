@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from difflib import get_close_matches
@@ -11,12 +12,14 @@ from random import Random
 from typing import Any
 
 import pytest
+from live_lora.prompt import parse
 from live_lora.prompt.arguments import argument_names
 
 from .conftest import missing
 
 HERE = Path(__file__).parent
-STATIC = HERE.parent.parent / "extension" / "browser" / "static"
+ROOT = HERE.parent.parent
+STATIC = ROOT / "extension" / "browser" / "static"
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +41,18 @@ def test_the_page_knows_the_arguments_of_the_language(node: str) -> None:
     assert set(run(node, script)) == set(argument_names())
 
 
+def test_the_description_of_rows_names_what_can_be_added(node: str) -> None:
+    """And a tag works with each of them as it is added."""
+    script = "import(fields).then(m => console.log(JSON.stringify(m.FIELDS)))"
+    fields = {name: one for name, one in run(node, script).items() if "add" in one}
+    told = " ".join((ROOT / "docs" / "rows.md").read_text("utf-8").split())
+    assert set(re.findall(r"\*([A-Z][a-z ]+)\*[,.]", told.partition("- **Problems")[0])) == {
+        one["add"] for one in fields.values()
+    }
+    for name, one in fields.items():
+        assert parse(f"<lora:x:{name}={one['initial']}>").tags, name
+
+
 def test_the_page_finds_the_same_names_alike(node: str) -> None:
     """Its port of difflib, with thousands of pairs of words that look more or less alike."""
     random = Random(0)
@@ -51,6 +66,6 @@ def test_the_page_finds_the_same_names_alike(node: str) -> None:
 def run(node: str, script: str) -> Any:
     """What a script prints as JSON; the page's modules are there by their names."""
     modules = {path.stem: path.as_uri() for path in STATIC.glob("*.mjs")}
-    script = f"const {{tags, names}} = {json.dumps(modules)}; {script}"
+    script = f"const {{tags, names, fields}} = {json.dumps(modules)}; {script}"
     done = subprocess.run([node, "-e", script], capture_output=True, text=True, check=True)
     return json.loads(done.stdout)
