@@ -5,7 +5,7 @@ const ROOT = new URL("../", import.meta.url);
 let language = null;
 
 /** An address under `live-lora/`, wherever the host has put it. */
-function address(path) {
+export function address(path) {
   return new URL(path, ROOT).href;
 }
 
@@ -34,7 +34,7 @@ export function saveDetails(id, changes) {
 }
 
 /** A request that writes: JSON, which no other site can send. */
-function written(content, method = "POST") {
+export function written(content, method = "POST") {
   return {
     method,
     headers: { "Content-Type": "application/json" },
@@ -63,7 +63,8 @@ export function previewAddress({ id, preview }, full = false) {
   return address(`preview/${encodeURIComponent(id)}?${query}`);
 }
 
-async function json(path, options) {
+/** A request's JSON. @throws {Error} with a sentence for the user */
+export async function json(path, options) {
   const answer = await fetch(address(path), options).catch((cause) => {
     throw new Error("The server is not responding. Is the program still running?", { cause });
   });

@@ -8,6 +8,7 @@ import { Library } from "./library.mjs";
 import { ActivePanel } from "./panel.mjs";
 import { Tab } from "./tab.mjs";
 import { Targets } from "./targets.mjs";
+import { tools } from "./tools.mjs";
 
 const STYLES = ["page", "cards", "details", "rows", "editors", "drawer", "narrow"];
 const MOST_IN_SIGHT = 100;
@@ -36,6 +37,7 @@ function start() {
   // Cards are measured: styled ones.
   Promise.all(STYLES.map((name) => addStyle(`${name}.css`))).then(() => library.load());
   library.inSight = () => inSight(tab, targets, library);
+  tab.element.insertBefore(tools(library, targets, () => tab.grid.items), tab.note);
   library.keepFresh();
   globalThis.onOptionsChanged?.(() => library.freshen()); // the webui's: perhaps the checkpoint
   return { library, targets, tab, drawer };

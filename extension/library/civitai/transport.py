@@ -218,7 +218,9 @@ def no_answer(url: str, error: Exception) -> OnlineError:
     """Why a site did not answer; never with the address's query, which may hold secrets."""
     host = split(url).hostname
     if isinstance(error, ssl.SSLCertVerificationError):
-        return OnlineError("address", f"{host} cannot prove that it is {host}: {error.reason}")
+        return OnlineError(
+            "address", f"{host} cannot prove that it is {host}: {error.verify_message}"
+        )
     why = (error.strerror or error) if isinstance(error, OSError) else type(error).__name__
     return OnlineError("no-answer", f"{host} does not answer: {why}")
 
