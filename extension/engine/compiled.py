@@ -7,7 +7,7 @@ every LoRA whose ranks fit the same bucket, and every layer of the same shape.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -90,10 +90,18 @@ class CompiledSlots:
 
     @contextmanager
     def running(
-        self, patches: Sequence[LayerPatch], table: WeightTable, choice: Choice
+        self,
+        patches: Sequence[LayerPatch],
+        table: WeightTable,
+        choice: Choice,
+        heard: Callable[[], Set[int]] | None = None,
     ) -> Iterator[None]:
-        """The patches act inside this context: in slots, or folded."""
-        acting = CompiledRun(self, patches, table, choice)
+        """The patches act inside this context: in slots, or folded.
+
+        `heard` gives the columns that had a weight when the model was called, where somebody
+        listens: a graph counts its slots, but not that it reads a folded weight.
+        """
+        acting = CompiledRun(self, patches, table, choice, heard)
         table.changed.append(acting.settle)
         table.moved.append(acting.moved)
         try:
@@ -113,12 +121,15 @@ class CompiledRun:
         patches: Sequence[LayerPatch],
         table: WeightTable,
         choice: Choice,
+        heard: Callable[[], Set[int]] | None,
     ) -> None:
         self.slots, self.patches, self.table, self.choice = slots, patches, table, choice
+        self.heard = heard
         self.slotted: list[LayerPatch] = []
         self.varying: list[LayerPatch] = []
         self.seen: set[LayerPatch] = set()  # all that ever were in a slot
-        self.acted: set[int] = set()  # columns that had a weight while the model was called
+        self.acted: set[int] = set()  # columns that ever had a weight
+        self.folded: set[LayerPatch] = set()  # all that ever were folded
 
     def settle(self) -> None:
         """For the present shape of the weights: constant ones are folded, others go into slots."""
@@ -128,6 +139,9 @@ class CompiledRun:
         for patch in self.patches:
             key = [self.table.shapes[term.column] for term in patch.terms]
             uniform = not any(isinstance(shape, tuple) for shape in key)
+            if all(shape == 0.0 for shape in key):
+                self._unfold(patch)
+                continue
             can_slot = patch.site.module in self.slots.slots and _factored(patch)
             constant = uniform and None not in key
             prefers_fold = self.choice.executor != "hooked" and (constant or not can_slot)
@@ -135,8 +149,7 @@ class CompiledRun:
                 self._fold(patch)
                 self.varying += [] if constant else [patch]
                 continue
-            if patch.fold is not None:
-                patch.fold.undo()
+            self._unfold(patch)
             if can_slot:
                 self.slotted.append(patch)
                 self.seen.add(patch)
@@ -148,7 +161,7 @@ class CompiledRun:
     def moved(self) -> None:
         """Other weights of the same shape: folded anew; the slots' tensors follow by themselves."""
         for patch in self.varying:
-            self._fold(patch)
+            patch.fold_now()
 
     def release(self) -> None:
         """The model is itself again; what its graph has run is known now."""
@@ -165,16 +178,22 @@ class CompiledRun:
         # One wait for the device.
         calls = torch.stack(list(counters.values())).tolist() if counters else []
         for patch, count in zip(counters, calls, strict=True):
-            patch.called |= count > 0
-            for term in patch.terms:
-                term.ran |= count > 0 and term.column in self.acted
+            if count:
+                patch.remember(self.acted)
+        for patch in self.folded:
+            patch.remember(self.acted if self.heard is None else self.heard())
 
     def _foldable(self, patch: LayerPatch) -> bool:
         deltas = [term.cached.delta for term in patch.terms]
         return self.choice.possible(patch) and patch.fold is not None and patch.fold.fits(deltas)
 
+    def _unfold(self, patch: LayerPatch) -> None:
+        if patch.fold is not None:
+            patch.fold.undo()
+
     def _fold(self, patch: LayerPatch) -> None:
         patch.fold_now()
+        self.folded.add(patch)
         self.choice.how[patch] = "folded"
 
     def _fill_slots(self) -> None:

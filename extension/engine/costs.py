@@ -78,7 +78,7 @@ def measured(device: torch.device, dtype: torch.dtype) -> Costs:
     )
 
 
-def _seconds(device: torch.device, work: Callable[[], object], rounds: int = 12) -> float:
+def _seconds(device: torch.device, work: Callable[[], object], rounds: int = 25) -> float:
     """The shortest of several: what else the machine does only adds."""
     best = math.inf
     for _ in range(rounds):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from typing import Any
 
 from torch import Tensor
@@ -79,20 +79,24 @@ class LayerPatch:
         self.hooked = not folds and any(shape != 0.0 for shape in key)
         if folds:
             self.fold_now()
+            self.remember({term.column for term in self.terms if self.table.acts(term.column)})
+            if None in key and self.unsettled not in self.table.moved:
+                self.table.moved.append(self.unsettled)  # another number at each move
         elif self.fold is not None and self.fold.on:
             self.fold.undo()
 
     def fold_now(self) -> None:
-        """The present weights, folded from the original."""
+        """The present weights, folded from the original; before a call, or between two."""
         assert self.fold is not None
-        self.called, key = True, self._key()
-        acting = [term for term, shape in zip(self.terms, key, strict=True) if shape != 0.0]
         numbers = self.table.numbers
-        self.fold.write([(term.cached.delta, numbers[term.column]) for term in acting])
-        for term in acting:
-            term.ran = True
-        if None in key and self.unsettled not in self.table.moved:  # another number at each move
-            self.table.moved.append(self.unsettled)
+        acting = [(term, numbers[term.column]) for term in self.terms if numbers[term.column]]
+        self.fold.write([(term.cached.delta, number) for term, number in acting])
+
+    def remember(self, columns: Set[int]) -> None:
+        """The layer was called, and these columns had a weight."""
+        for term in self.terms:
+            term.ran |= term.column in columns
+        self.called |= any(term.ran for term in self.terms)
 
     def unsettle(self) -> None:
         """Another shape of the weights: what is to be done is decided at the next call."""

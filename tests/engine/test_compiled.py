@@ -158,6 +158,36 @@ def test_rows_may_differ_in_a_slot_and_what_has_none_is_refused_by_name() -> Non
             assert torch.allclose(net(x), eager(x), atol=1e-5)
 
 
+def test_slots_follow_weights_that_vanish_and_come_to_differ_by_row() -> None:
+    net, eager = nets()
+    x, slots = image(), CompiledSlots(find_sites(net))
+    net.compile(backend="eager", fullgraph=True)
+    found = {"one": loras(1, 4, 2)["one"]}
+    weight = lambda row, now: (0.0, 0.5, 0.5 + row.picture)[now.step]  # noqa: E731
+    with torch.no_grad():
+        base = net(x)
+        with on_compiled(slots, net, found, [weight], rows=2) as on:
+            assert torch.equal(net(x), base)
+            for step in (1, 2, 0, 1):
+                on.move(Progress(step, 3))
+                rows = [(0.0, 0.5, 0.5)[step], (0.0, 0.5, 1.5)[step]]
+                want = run(eager, found, [rows], x, rows=2)
+                assert (net(x) - want).abs().max() <= 1e-5 * want.abs().max()
+        assert torch.equal(net(x), base)
+
+
+def test_a_fold_is_said_to_have_run_only_where_the_model_was_heard() -> None:
+    net, _ = nets()
+    slots = CompiledSlots(find_sites(net))
+    for heard, ran in ((set(), False), ({0}, True)):
+        made = patches_of(net, {"one": loras(1, 4, 2)["one"]}, 0.5, executor="folded")
+        patches = list(made.patches.values())
+        with slots.running(patches, made.table, made.choice, lambda heard=heard: heard):
+            pass
+        assert made.ran("one") == [ran]
+        assert made.patches["one"].called == ran
+
+
 class Block(nn.Module):
     def __init__(self) -> None:
         super().__init__()

@@ -25,7 +25,8 @@ class ModuleSite(Site):
     """A module that owns `weight` and `bias` and is called with one tensor."""
 
     __slots__ = ()
-    torch_class: ClassVar[type[nn.Module]]  # the one that others of this kind are like
+    # The one that others of this kind are like; a kind without one is never folded.
+    torch_class: ClassVar[type[nn.Module]] = nn.Module
 
     @property
     def weight(self) -> Tensor:

@@ -8,6 +8,7 @@ from typing import Any
 
 from modules import extensions, shared
 
+from ...engine.choice import EXECUTORS, Executor
 from ...prompt import Language
 
 PRESET_FILES = ("lbwpresets.txt", "elempresets.txt")  # of lora-block-weight
@@ -28,6 +29,11 @@ BUILTIN: tuple[tuple[str, Any, str], ...] = (
 OWN: tuple[tuple[str, Any, str], ...] = (
     ("live_lora_report", True, "Show under the picture what every LoRA did"),
     ("live_lora_strict", False, "Strict: stop instead of going on without what cannot be applied"),
+    (
+        "live_lora_executor",
+        "automatic",
+        "How LoRAs are applied: automatic, hooked (beside each layer) or folded (in its place)",
+    ),
     ("live_lora_folders", "", "More folders with LoRA files, one a line or separated by commas"),
     ("live_lora_presets", "", "File with your own block presets (lora-block-weight's format)"),
     ("live_lora_pickle", False, "Read .pt and .ckpt files too (as weights only)"),
@@ -51,6 +57,11 @@ def register() -> None:
 def strict() -> bool:
     """Whether a prompt that cannot be followed stops the generation."""
     return bool(get("live_lora_strict"))
+
+
+def executor() -> Executor:
+    """How LoRAs are applied; automatically where the setting is none of the words."""
+    return next((one for one in EXECUTORS if one == get("live_lora_executor")), "automatic")
 
 
 def allow_pickle() -> bool:

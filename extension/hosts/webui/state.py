@@ -104,7 +104,7 @@ class LiveLora:
         self.bound = bound
         self._core.options = replace(
             self._core.options,
-            executor=backend.executor,
+            executor=backend.executor or options.executor(),
             strict=options.strict(),
             allow_pickle=options.allow_pickle(),
             watch=_show,

@@ -38,7 +38,7 @@ class Backend(ABC):
     """A kind of checkpoint object. It keeps nothing: a checkpoint is let go by its program."""
 
     modules_stay: ClassVar[bool] = True  # another checkpoint goes into the modules that are there
-    executor: ClassVar[Executor] = "automatic"
+    executor: ClassVar[Executor | None] = None  # the setting's
 
     def __init_subclass__(cls) -> None:
         BACKENDS.add(cls(), ())
