@@ -205,7 +205,7 @@ def test_the_report_is_the_last_generations_with_or_without_loras(host: StandIn)
     host.generate("a fox <lora:a:1> <lora:nope:1>")
     assert webui.notices.CACHED in webui.tab_routes.report()["notes"]
     host.generate("a fox")
-    empty = {"ok": True, "networks": [], "problems": [], "notes": []}
+    empty = {"ok": True, "networks": [], "problems": [], "notes": [], "execution": ""}
     assert webui.tab_routes.report() == empty
 
 
