@@ -53,7 +53,7 @@ def pipeline(family: str, folder: Path) -> Any:
     pipe = load_model.from_single_file(path, config, torch.float32)
     path.unlink()
     pipe.scheduler = EulerDiscreteScheduler(
-        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear"
+        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", steps_offset=1
     )
     pipe.set_progress_bar_config(disable=True)
     return pipe

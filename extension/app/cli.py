@@ -14,6 +14,7 @@ from typing import Any
 from .. import __version__
 from ..errors import FileError, LiveLoraError
 from ..model.base_targets import base_named
+from .drawing_options import add_drawing
 from .library_options import add_civitai, add_library
 from .single_file import Prediction
 
@@ -30,7 +31,10 @@ SETTINGS = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit status: 0, or 1 where the command could not be carried out (2 for its usage)."""
-    options = parser().parse_args(arguments)
+    commands = parser()
+    options = commands.parse_args(arguments)
+    if options.module == "generate" and not options.prompt and options.infotext is None:
+        commands.error("generate: a prompt is required, or --infotext")
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
     for stream in (sys.stdout, sys.stderr):
@@ -88,19 +92,20 @@ def add_app(commands: Any) -> None:
 def add_generate(commands: Any) -> None:
     """`live-lora generate`."""
     generate = commands.add_parser("generate", help="draw a picture")
-    generate.add_argument("prompt", nargs="+", help="several prompts make several pictures at once")
+    generate.add_argument("prompt", nargs="*", help="several prompts make several pictures at once")
     generate.add_argument("-o", "--output", type=Path, default=Path("out.png"), help="a .png file")
-    generate.add_argument("-n", "--negative", default="", metavar="PROMPT")
+    generate.add_argument("-n", "--negative", metavar="PROMPT")
     generate.add_argument(
         "--count",
         type=at_least_one,
         help="pictures of each prompt; default: 1, or as many as its sweep= has values",
     )
-    generate.add_argument("--steps", type=at_least_one, default=20)
+    generate.add_argument("--steps", type=at_least_one, help="default: 20")
     generate.add_argument("--seed", type=int, help="default: a random one, which is printed")
     generate.add_argument("--size", type=size, metavar="WxH", help="default: the model's own")
     generate.add_argument("--guidance", type=float, help="default: the model's own")
     generate.add_argument("--strict", action="store_true", help="stop at a tag that cannot be used")
+    add_drawing(generate)
     add_model(generate)
     generate.set_defaults(module="generate")
 
@@ -118,6 +123,13 @@ def add_model(command: ArgumentParser) -> None:
         action="append",
         metavar="FOLDER",
         help="can be given several times; default: models/Lora, or the LoRAs of the included model",
+    )
+    command.add_argument(
+        "--embedding-dir",
+        type=Path,
+        action="append",
+        metavar="FOLDER",
+        help="textual inversions; can be given several times; default: embeddings, if it is there",
     )
     command.add_argument("--device", help="cuda, mps or cpu; default: the best there is")
     command.add_argument(

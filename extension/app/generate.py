@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
+from dataclasses import replace
 from pathlib import Path
 
 from .. import prompt as language
 from ..errors import LiveLoraError
 from ..prompt import sweeps
 from ..session.report import Report, StrictError
+from .drawing_options import followed, infotext_of
 from .opening import open_generator
 from .pictures import png
 from .problems import sentences
@@ -45,21 +47,17 @@ def save(result: GenerationResult, output: Path) -> None:
 
 def request_of(options: Namespace) -> GenerationRequest:
     """The options as a request."""
-    width, height = options.size or (None, None)
+    request = GenerationRequest(())
+    if options.infotext is not None:
+        request, notes = infotext_of(options.infotext)
+        tell(*notes)
+    written = options.prompt or request.prompts
     prompts = [
         prompt
-        for prompt in options.prompt
+        for prompt in written
         for _ in range(options.count or sweeps.picture_count(language.parse(prompt)))
     ]
-    return GenerationRequest(
-        prompts=tuple(prompts),
-        negative=options.negative,
-        steps=options.steps,
-        seed=options.seed,
-        width=width,
-        height=height,
-        guidance=options.guidance,
-    )
+    return followed(replace(request, prompts=tuple(prompts)), options)
 
 
 def paths(output: Path, count: int) -> list[Path]:

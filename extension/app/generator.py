@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from threading import Event, Lock
 from typing import Any
-
-import torch
-from PIL.Image import Image
 
 from .. import prompt as language
 from ..errors import LiveLoraError
 from ..hosts import attach
 from ..library.catalog import Catalog
 from ..prompt import sweeps
-from ..session.report import PromptDiagnostic, Report, StrictError
+from ..session.report import Report, StrictError
+from .drawing_passes import DrawingPasses
 from .load_model import Checkpoint
 from .png_parameters import infotext
 from .preview_decoder import PreviewDecoder
 from .request import GenerationRequest, GenerationResult, RequestError, StepPreview
+from .samplers import sampler_named
 
 LARGEST_SEED = 2**32 - 1
 GRID = 8  # diffusers draws multiples of this many pixels only
@@ -57,16 +56,17 @@ class Generator:
         stop = stop or Event()
         with self._one_at_a_time:
             request = self.settled(request)
-            images, lost = self._call(request, self._follow(watch, stop))
-            report = self.live.report or Report()
+            step_end = self._follow(watch, stop)
+            passes = DrawingPasses(
+                self.live, self.checkpoint.pipeline, request, step_end, stop.is_set
+            )
+            images, report = passes.images(), passes.report
             for index, image in enumerate(images):
-                image.info["parameters"] = infotext(
-                    self.checkpoint, self.catalog, request, index, report
-                )
+                image.info["parameters"] = self._infotext(request, index, report)
             result = GenerationResult(tuple(images), request, report, stop.is_set())
             self.drawn(result)
-            if lost:
-                raise StrictError(lost, result)
+            if passes.lost:
+                raise StrictError(passes.lost, result)
             return result
 
     @property
@@ -89,6 +89,9 @@ class Generator:
         width, height = self.checkpoint.size
         if request.seed is not None and not 0 <= request.seed <= LARGEST_SEED:
             raise RequestError(f"seed {request.seed}: give one from 0 to {LARGEST_SEED}")
+        if request.sampler:
+            sampler, schedule = sampler_named(request.sampler, request.schedule)
+            request = replace(request, sampler=sampler.name, schedule=schedule)
         parsed = [language.parse(one) for one in request.prompts]
         values = [", ".join(sweeps.values_of_picture(one, i)) for i, one in enumerate(parsed)]
         return replace(
@@ -102,29 +105,11 @@ class Generator:
             height=on_grid(request.height or height),
         )
 
-    def _call(
-        self, request: GenerationRequest, step_end: Callable[..., dict[str, Any]]
-    ) -> tuple[Sequence[Image], Sequence[PromptDiagnostic]]:
-        """The pictures, and what of a strict request they lack."""
-        count = len(request.prompts)
-        # Noise from the CPU's generator is the same on every device.
-        noise = [torch.Generator().manual_seed(seed) for seed in request.seeds]
-        try:
-            output = self.live(
-                list(request.prompts),
-                negative_prompt=[request.negative] * count,
-                num_inference_steps=request.steps,
-                guidance_scale=request.guidance,
-                width=request.width,
-                height=request.height,
-                generator=noise,
-                callback_on_step_end=step_end,
-            )
-        except StrictError as error:
-            if error.result is None:
-                raise
-            return error.result.images, error.problems
-        return output.images, ()
+    def _infotext(self, request: GenerationRequest, index: int, report: Report) -> str:
+        used = self.live.used_embeddings
+        files = {one.name: one for one in self.live.embeddings.files if one.name in used}
+        inversions = {name: file.shorthash() for name, file in files.items()}
+        return infotext(self.checkpoint, self.catalog, request, index, report, inversions)
 
     def _follow(
         self, watch: Callable[[StepPreview], None] | None, stop: Event

@@ -21,6 +21,7 @@ from .load_model import Checkpoint
 
 LORAS = Path(__file__).parent / "data" / "loras"  # those of the included model
 USUAL = Path("models/Lora")
+EMBEDDINGS = Path("embeddings")
 
 
 def open_generator(options: Namespace, **settings: Any) -> Generator:
@@ -33,10 +34,20 @@ def open_generator(options: Namespace, **settings: Any) -> Generator:
         print(line, file=sys.stderr)
     settings["executor"] = options.executor
     used = {**described(model), "folders": [str(one.absolute()) for one in folders], **settings}
-    generator = Generator(model, catalog, partial(diagnosis.remember, settings=used), **settings)
+    embeddings = embedding_folders(options.embedding_dir)
+    drawn = partial(diagnosis.remember, settings=used)
+    generator = Generator(model, catalog, drawn, embeddings=embeddings, **settings)
     if options.compile:
         generator.live.compile()
     return generator
+
+
+def embedding_folders(named: Sequence[Path] | None) -> list[Path]:
+    """The folders that were named, else the usual one."""
+    for folder in named or ():
+        if not folder.is_dir():
+            raise LiveLoraError(f"--embedding-dir: there is no folder {folder}")
+    return list(named or [folder for folder in [EMBEDDINGS] if folder.is_dir()])
 
 
 def described(model: Checkpoint) -> dict[str, str | None]:

@@ -2,41 +2,88 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator, Mapping
+
 from ..errors import LiveLoraError
 from ..library.catalog import Catalog
 from ..session.report import Report
 from .load_model import Checkpoint
 from .request import GenerationRequest
+from .samplers import name_of
 
 
 def infotext(
-    checkpoint: Checkpoint, catalog: Catalog, request: GenerationRequest, index: int, report: Report
+    checkpoint: Checkpoint,
+    catalog: Catalog,
+    request: GenerationRequest,
+    index: int,
+    report: Report,
+    inversions: Mapping[str, str],
 ) -> str:
-    """The prompt as it was written, and everything else that the picture depends on."""
+    """The prompt as it was written, and everything else that the picture depends on.
+
+    `inversions` are the embeddings that were used, with their hashes.
+    """
     lines = [request.prompts[index]]
     if request.negative:
         lines.append(f"Negative prompt: {request.negative}")
-    scheduler = type(checkpoint.pipeline.scheduler).__name__.removesuffix("Scheduler")
     facts = {
         "Steps": request.steps,
-        "Sampler": scheduler.removesuffix("Discrete"),
+        "Sampler": request.sampler or name_of(checkpoint.pipeline.scheduler),
+        "Schedule type": request.schedule if request.sampler else "",
         "CFG scale": f"{request.guidance:g}",
         "Seed": request.seeds[index],
         "Size": f"{request.width}x{request.height}",
         "Model": checkpoint.name,
+        **dict(_passes(request)),
+        "Clip skip": request.clip_skip if request.clip_skip > 1 else "",
         "Lora hashes": hashes(catalog, report),
+        "TI hashes": _listed(inversions),
+        "Emphasis": request.emphasis if _weighted(request) else "",
     }
-    lines.append(", ".join(f"{name}: {value}" for name, value in facts.items() if value != ""))
+    lines.append(
+        ", ".join(f"{name}: {_quoted(value)}" for name, value in facts.items() if value != "")
+    )
     return "\n".join(lines)
+
+
+def _passes(request: GenerationRequest) -> Iterator[tuple[str, object]]:
+    """How a picture was begun with, and hires fix."""
+    if request.start is not None:
+        yield "Denoising strength", f"{request.start.strength:g}"
+    if (hires := request.hires) is not None:
+        if request.start is None:
+            yield "Denoising strength", f"{hires.strength:g}"
+        yield "Hires upscale", f"{hires.scale:g}"
+        if hires.steps is not None:
+            yield "Hires steps", hires.steps
+        yield "Hires upscaler", hires.upscaler
+
+
+def _weighted(request: GenerationRequest) -> bool:
+    """Whether the way of weighting matters, and is not the usual one."""
+    texts = (*request.prompts, request.negative)
+    return request.emphasis != "Original" and any("(" in text or "[" in text for text in texts)
 
 
 def hashes(catalog: Catalog, report: Report) -> str:
     """`"name: hash, …"` of the files that really ran; empty where none did."""
-    found = []
+    found = {}
     for network in report.networks:
         if network.ran_total:
             try:
-                found.append(f"{network.name}: {catalog.find(network.name).shorthash}")
+                found[network.name] = catalog.find(network.name).shorthash
             except LiveLoraError:  # removed while the picture was drawn
                 continue
-    return f'"{", ".join(found)}"' if found else ""
+    return _listed(found)
+
+
+def _listed(hashes: Mapping[str, str]) -> str:
+    return ", ".join(f"{name}: {value}" for name, value in hashes.items())
+
+
+def _quoted(value: object) -> str:
+    """In quotation marks where the webui would read it as several values."""
+    text = str(value)
+    return json.dumps(text, ensure_ascii=False) if any(sign in text for sign in ",\n:") else text

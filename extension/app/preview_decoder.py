@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from time import perf_counter
 from typing import Any
 
@@ -11,6 +9,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
+
+from .latents import without_overflow
 
 LARGEST = 32  # side of the latents that are decoded: 256 pixels for Stable Diffusion
 SHARE = 0.1  # of the time, at most
@@ -38,24 +38,11 @@ class PreviewDecoder:
         """The batch's pictures. latents: (n, 4, h, w)."""
         vae = self.pipeline.vae
         small = _reduced(latents / latents.std().clamp(min=1))  # Euler's grow with sigma
-        with _without_overflow(vae):
+        with without_overflow(vae):
             decoded = vae.decode(small.to(vae.dtype) / vae.config.scaling_factor).sample
         pixels = (decoded.float().nan_to_num() / 2 + 0.5).clamp(0, 1)  # (n, 3, H, W)
         arrays = (pixels * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
         return tuple(Image.fromarray(array) for array in arrays)
-
-
-@contextmanager
-def _without_overflow(vae: Any) -> Iterator[None]:
-    """SDXL's autoencoder overflows in fp16; to fp32 and back is exact."""
-    if vae.dtype != torch.float16 or not vae.config.force_upcast:
-        yield
-        return
-    vae.to(torch.float32)
-    try:
-        yield
-    finally:
-        vae.to(torch.float16)
 
 
 def _reduced(latents: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from PIL.Image import Image
 
+from ..encoding.settings import EmphasisMode
 from ..errors import LiveLoraError
 from ..session.report import Report
 
@@ -15,10 +16,31 @@ class RequestError(LiveLoraError):
 
 
 @dataclass(frozen=True, slots=True)
+class HiresFix:
+    """A second pass on the enlarged picture. `steps` None: as many as in the first pass."""
+
+    scale: float = 2.0
+    strength: float = 0.7
+    steps: int | None = None
+    upscaler: str = "Latent"
+
+
+@dataclass(frozen=True, slots=True)
+class StartingPicture:
+    """Image to image; with a mask (white is drawn anew, in the picture's size) inpainting."""
+
+    image: Image
+    mask: Image | None = None
+    strength: float = 0.75
+
+
+@dataclass(frozen=True, slots=True)
 class GenerationRequest:
     """What to draw: one picture per prompt; picture i has the seed `seed` + i, or all have one.
 
-    Width and height are pixels; without them, and without guidance, the model's own.
+    Width and height are pixels; without them, and without guidance, the model's own. `sampler` and
+    `schedule` have the webui's names; without a sampler the model's own. `clip_skip` counts as the
+    webui's: 1 skips nothing.
     `differences` says, picture by picture, which values of a sweep it has; empty without one.
     """
 
@@ -31,6 +53,12 @@ class GenerationRequest:
     guidance: float | None = None
     same_seed: bool = False
     differences: tuple[str, ...] = ()
+    sampler: str = ""
+    schedule: str = ""
+    emphasis: EmphasisMode = "Original"
+    clip_skip: int = 1
+    hires: HiresFix | None = None
+    start: StartingPicture | None = None
 
     @property
     def seeds(self) -> tuple[int, ...]:

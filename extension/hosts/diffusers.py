@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -70,6 +71,7 @@ class PipelineLive(Live):
         *,
         lora: str = "",
         emphasis: EmphasisMode = "Original",
+        calls: int | None = None,
         first_calls: int | None = None,
         **options: Any,
     ) -> Any:
@@ -84,6 +86,7 @@ class PipelineLive(Live):
                 LoRAs then act on the UNet alone.
             lora: tags for all pictures, such as those of a call with `prompt_embeds`.
             emphasis: how `(word:1.2)` weighs: "Original", "No norm", "Ignore" or "None".
+            calls: UNet calls that schedules count with; else those of `num_inference_steps`.
             first_calls: in a second, "hires" pass: how many UNet calls the first one had.
             options: the pipeline's own (`negative_prompt`, `num_images_per_prompt`, …).
         Raises:
@@ -94,7 +97,9 @@ class PipelineLive(Live):
         written = [f"{one}{lora}" for one in _prompts(prompt, options)]
         texts, options = _texts(*spread_over_pictures(written, options))
         run = self._open(texts.joined("cond"), texts.joined("uncond"))
-        moment = self._moment(options, first_calls)
+        calls = calls or self._usual_calls(options)
+        hires = first_calls is not None
+        moment = Progress(steps=calls, calls=calls, hires=hires, first_calls=first_calls)
         with run:
             self._draw(run, self._words(run, texts, moment, options, settings))
         return run.result
@@ -108,16 +113,23 @@ class PipelineLive(Live):
             run.result = self.pipeline(**{**words.options, **_embeds(positive, negative)})
         run.called("unet")
 
-    def _moment(self, options: Mapping[str, Any], first_calls: int | None) -> Progress:
+    @contextmanager
+    def drawing_with(self, pipeline: Any) -> Iterator[None]:
+        """Inside, calls go to another pipeline of the same modules, such as image to image."""
+        before, self.pipeline = self.pipeline, pipeline
+        try:
+            yield
+        finally:
+            self.pipeline = before
+
+    def _usual_calls(self, options: Mapping[str, Any]) -> int:
         """How many calls of the UNet the webui would count in this pass."""
         given = next((options[n] for n in ("timesteps", "sigmas") if options.get(n)), None)
         steps = len(given) if given else options.get("num_inference_steps")
         if steps is None:
             parameter = inspect.signature(type(self.pipeline).__call__).parameters
             steps = parameter["num_inference_steps"].default
-        calls = int(steps) * getattr(self.pipeline.scheduler, "order", 1)
-        hires = first_calls is not None
-        return Progress(steps=calls, calls=calls, hires=hires, first_calls=first_calls)
+        return int(steps) * int(getattr(self.pipeline.scheduler, "order", 1))
 
     def _words(
         self,

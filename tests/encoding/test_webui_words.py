@@ -17,13 +17,18 @@ import pytest
 import seeded_checkpoint as seeded
 import seeded_pipeline
 import torch
+from live_lora.app.generator import Generator
+from live_lora.app.load_model import Checkpoint
+from live_lora.app.request import GenerationRequest, HiresFix
 from live_lora.encoding.encode import WordEncoder
 from live_lora.encoding.inversions import Vocabulary, WordVectors
 from live_lora.encoding.part_conds import PartConds, encode_parts, words_of
 from live_lora.encoding.settings import WordSettings
 from live_lora.encoding.text_model import text_models
+from live_lora.hosts import open_library
 from live_lora.prompt.words.parts import Part, parts_of
 from live_lora.records import Progress, Row
+from live_lora.session.session import Options
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -136,3 +141,28 @@ def test_latents_are_the_webuis(
                     output_type="latent",
                 ).images
                 assert distance(got, want) <= LATENTS
+
+
+def test_hires_fix_is_the_webuis(pipe: Any, family: str, recorded: Any, tmp_path: Path) -> None:
+    """The app's picture, after a second pass on latents twice as large: the same but for rounding.
+
+    With a LoRA, whose tag acts in both passes.
+    """
+    if family != "sd1":
+        pytest.skip("recorded for SD 1.x")
+    save_file(seeded.lora("sd1"), tmp_path / "seeded.safetensors")
+    generator = Generator(Checkpoint(pipe, "small"), open_library(tmp_path, Options()))
+    request = GenerationRequest(
+        ("a red fox <lora:seeded:0.5>",),
+        steps=8,
+        seed=1,
+        width=64,
+        height=64,
+        guidance=5.0,
+        sampler="Euler",
+        hires=HiresFix(2.0, 0.7, 5),
+    )
+    (image,) = generator.draw(request).images
+    assert image.size == (128, 128)
+    got = torch.from_numpy(np.asarray(image)[::4, ::4].astype(int))
+    assert int((got - recorded[1]["hires"].int()).abs().max()) <= 1

@@ -31,6 +31,14 @@ LATENTS: tuple[dict[str, Any], ...] = (
     },
 )
 
+HIRES = {
+    "enable_hr": True,
+    "hr_scale": 2,
+    "hr_upscaler": "Latent",
+    "denoising_strength": 0.7,
+    "hr_second_pass_steps": 5,
+}
+
 
 def record(folder: Path) -> None:
     models, data = folder / "models", folder / "data"
@@ -59,6 +67,9 @@ def record(folder: Path) -> None:
                     for k, v in request.items()
                 }
                 arrays[f"latents.{number}"] = webui.txt2img(steps=8, **request).samples
+            if family == "sd1":
+                drawn = webui.txt2img("a red fox <lora:seeded:0.5>", steps=8, **HIRES)
+                arrays["hires"] = drawn.pictures[0][::4, ::4].astype(np.uint8)
             np.savez_compressed(words.seeded.DATA / f"{family}.npz", **arrays)
             write(f"{family}.json", json.dumps(told).encode())
     write("latents.json", json.dumps(LATENTS, indent=1).encode())

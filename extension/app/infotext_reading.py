@@ -1,0 +1,127 @@
+"""A picture's text, as the webui or this app wrote it → the settings it was drawn with."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from ..encoding.settings import EMPHASIS_MODES
+from .latents import UPSCALERS
+from .request import GenerationRequest, HiresFix, RequestError
+from .samplers import sampler_named
+
+NEGATIVE = "Negative prompt:"
+_FACTS = re.compile(r"^\s*Steps:\s*\d+\s*,")
+_FACT = re.compile(r'\s*([A-Za-z][\w /-]*?):\s*("(?:\\.|[^"\\])*"|[^,]*)(?:,|$)')
+_SIZE = re.compile(r"(\d+)x(\d+)")
+# What has no meaning here, or says itself by being in the prompt.
+_SILENT = {"Model", "Model hash", "Lora hashes", "TI hashes", "Version", "VAE", "VAE hash", "RNG"}
+_MOST_STEPS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class ReadInfotext:
+    """The request, and what of the text it does not follow."""
+
+    request: GenerationRequest
+    notes: tuple[str, ...] = ()
+
+
+def read_infotext(text: str) -> ReadInfotext:
+    """Prompts and settings. RequestError where the text holds no settings."""
+    lines = text.replace("\r\n", "\n").strip().split("\n")
+    if not _FACTS.match(lines[-1]):
+        raise RequestError("no settings in this text: its last line would begin with Steps:")
+    prompt, _, negative = "\n".join(lines[:-1]).partition(f"\n{NEGATIVE}")
+    if prompt.startswith(NEGATIVE):
+        prompt, negative = "", prompt.removeprefix(NEGATIVE)
+    facts = {found[1]: _unquoted(found[2]) for found in _FACT.finditer(lines[-1])}
+    request = GenerationRequest((prompt.strip(),), negative.strip())
+    return _Following(facts, request).all()
+
+
+class _Following:
+    def __init__(self, facts: Mapping[str, str], request: GenerationRequest) -> None:
+        self.facts = dict(facts)
+        self.request = request
+        self.notes: list[str] = []
+
+    def all(self) -> ReadInfotext:
+        steps = int(self._number("Steps") or 20)
+        self.request = replace(
+            self.request,
+            steps=max(1, min(steps, _MOST_STEPS)),
+            guidance=self._number("CFG scale"),
+            clip_skip=max(1, int(self._number("Clip skip") or 1)),
+        )
+        seed = self.facts.pop("Seed", "")
+        if seed.isdecimal():
+            self.request = replace(self.request, seed=int(seed))
+        self._size()
+        self._sampler()
+        self._emphasis()
+        self._hires()
+        self.notes += [f"{name} is not followed" for name in self.facts if name not in _SILENT]
+        return ReadInfotext(self.request, tuple(self.notes))
+
+    def _number(self, name: str) -> float | None:
+        """A fact that is a number; anything else is told."""
+        text = self.facts.pop(name, None)
+        try:
+            number = None if text is None else float(text)
+        except ValueError:
+            self.notes.append(f"{name}: {text!r} is no number")
+            return None
+        return number if number is None or abs(number) < 1e6 else None
+
+    def _size(self) -> None:
+        if found := _SIZE.fullmatch(self.facts.pop("Size", "")):
+            width, height = (min(int(side), 1 << 14) for side in found.groups())
+            self.request = replace(self.request, width=width, height=height)
+
+    def _sampler(self) -> None:
+        name, kind = self.facts.pop("Sampler", ""), self.facts.pop("Schedule type", "")
+        if not name:
+            return
+        try:
+            sampler, schedule = sampler_named(name, kind)
+        except RequestError as error:
+            self.notes.append(str(error))
+        else:
+            self.request = replace(self.request, sampler=sampler.name, schedule=schedule)
+
+    def _emphasis(self) -> None:
+        mode = self.facts.pop("Emphasis", "Original")
+        known = {one: one for one in EMPHASIS_MODES}
+        if mode in known:
+            self.request = replace(self.request, emphasis=known[mode])
+        else:
+            self.notes.append(f"Emphasis: {mode!r} is unknown")
+
+    def _hires(self) -> None:
+        scale, strength = self._number("Hires upscale"), self._number("Denoising strength")
+        resize = _SIZE.fullmatch(self.facts.pop("Hires resize", ""))
+        steps, upscaler = self._number("Hires steps"), self.facts.pop("Hires upscaler", "Latent")
+        if scale is None and resize and self.request.width:
+            scale = int(resize[1]) / self.request.width
+        if scale is None:
+            if strength is not None:
+                self.notes.append("it was drawn from a picture, which is not in the text")
+            return
+        if upscaler not in UPSCALERS:
+            self.notes.append(f"the upscaler {upscaler!r} is not here: Lanczos takes its place")
+            upscaler = "Lanczos"
+        hires = HiresFix(min(scale, 8.0), strength or 0.7, int(steps) if steps else None, upscaler)
+        self.request = replace(self.request, hires=hires)
+
+
+def _unquoted(text: str) -> str:
+    text = text.strip()
+    if text.startswith('"') and text.endswith('"') and len(text) > 1:
+        try:
+            return str(json.loads(text))
+        except ValueError:
+            return text[1:-1]
+    return text

@@ -1,0 +1,89 @@
+"""The text of a picture, read and written as the webui does it."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from live_lora.app.infotext_reading import read_infotext
+from live_lora.app.png_parameters import infotext
+from live_lora.app.request import GenerationRequest, HiresFix, RequestError
+from live_lora.library.catalog import Catalog
+from live_lora.session.report import Report
+
+# Written by a real webui 1.10.1.
+REAL = """a red fox <lora:seeded:0.5>,
+second line
+Negative prompt: ugly, (bad:1.2)
+Steps: 8, Sampler: DPM++ 2M SDE, Schedule type: Exponential, CFG scale: 5.0, Seed: 12, \
+Size: 64x96, Model hash: 6667b9dfa2, Model: small-a, Denoising strength: 0.7, Clip skip: 2, \
+Hires upscale: 2.0, \
+Hires steps: 5, Hires upscaler: Latent, Lora hashes: "seeded: 09f5d8a2de63", \
+TI hashes: "threefold: ab12", Emphasis: No norm, Version: 1.10.1"""
+ITS = GenerationRequest(
+    ("a red fox <lora:seeded:0.5>,\nsecond line",),
+    "ugly, (bad:1.2)",
+    steps=8,
+    seed=12,
+    width=64,
+    height=96,
+    guidance=5.0,
+    sampler="DPM++ 2M SDE",
+    schedule="Exponential",
+    emphasis="No norm",
+    clip_skip=2,
+    hires=HiresFix(2.0, 0.7, 5, "Latent"),
+)
+
+
+def test_a_real_one() -> None:
+    read = read_infotext(REAL)
+    assert read.request == ITS
+    assert read.notes == ()
+
+
+class Named:
+    name = "small-a"
+    pipeline: Any = None
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        ITS,
+        replace(ITS, hires=None, emphasis="Original", clip_skip=1, negative=""),
+        replace(ITS, prompts=("",), hires=HiresFix(1.5, 0.4, None, "Lanczos")),
+    ],
+    ids=["all", "few", "no prompt"],
+)
+def test_there_and_back(request_: GenerationRequest, tmp_path: Path) -> None:
+    text = infotext(Named, Catalog([tmp_path]), request_, 0, Report(), {"three: x": "ab"})  # type: ignore[arg-type]
+    assert read_infotext(text).request == request_
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("DPM++ 2M SDE", "DPM fast"), "no sampler is called 'DPM fast'"),
+        (("Hires upscaler: Latent", "Hires upscaler: R-ESRGAN 4x+"), "Lanczos takes its place"),
+        (("Hires upscale: 2.0, ", ""), "drawn from a picture"),
+        (("Version", "ControlNet 0"), "ControlNet 0 is not followed"),
+        (("CFG scale: 5.0", "CFG scale: x"), "'x' is no number"),
+        (("No norm", "Loud"), "'Loud' is unknown"),
+    ],
+)
+def test_what_is_not_followed_is_told(change: tuple[str, str], said: str) -> None:
+    notes = read_infotext(REAL.replace(*change)).notes
+    assert any(said in note for note in notes), notes
+
+
+@given(st.text(max_size=80))
+def test_any_text(text: str) -> None:
+    with suppress(RequestError):
+        read_infotext(text)
+    read_infotext(f"{text}\nSteps: 20, {text.replace(chr(10), ' ').replace(chr(13), ' ')}")
