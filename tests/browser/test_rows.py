@@ -171,6 +171,7 @@ def test_points_are_dragged_and_that_is_one_step_of_undo(page: Page) -> None:
     expect(rows(page).get_by_text("text encoder", exact=False)).to_be_visible()
     plot = rows(page).locator(".live-lora-plot").bounding_box()
     assert plot is not None
+    assert plot["width"] > 500, "another style sheet has a say in it"
     page.mouse.move(plot["x"] + plot["width"] / 2, plot["y"])
     page.mouse.down()
     for part in (0.6, 0.7, 0.75):

@@ -31,7 +31,7 @@ export class BlockEditor {
     this.note = h("p", { class: "live-lora-help" });
     this.written = new FieldEditor("lbw", write);
     this.sets = h("div", { hidden: true }, this.blocks, this.heading(), this.elements);
-    const label = h("label", { class: "live-lora-field" }, "Preset", this.preset);
+    const label = h("label", { class: "live-lora-entry" }, "Preset", this.preset);
     const line = h("div", { class: "live-lora-line" }, label, this.written.element);
     this.element = h("div", { class: "live-lora-blocks" }, line, this.note, this.sets);
     fetchLanguage().then(

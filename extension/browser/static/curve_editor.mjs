@@ -213,7 +213,7 @@ export class CurveEditor {
 function number(name, step, write) {
   const commit = () => Number.isFinite(input.valueAsNumber) && write(input.valueAsNumber);
   const input = h("input", { type: "number", step, class: "live-lora-number", onChange: commit });
-  return { input, label: h("label", { class: "live-lora-field" }, name, input) };
+  return { input, label: h("label", { class: "live-lora-entry" }, name, input) };
 }
 
 function button(name, onClick) {

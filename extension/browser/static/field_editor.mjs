@@ -13,7 +13,7 @@ export class FieldEditor {
     Object.assign(this, { name, write, field: FIELDS[name] ?? UNKNOWN });
     this.input = this.makeInput();
     this.extra = this.makeExtra();
-    const label = h("label", { class: "live-lora-field" }, this.field.help, this.input);
+    const label = h("label", { class: "live-lora-entry" }, this.field.help, this.input);
     this.element = h("div", { class: "live-lora-line" }, label, this.extra?.element);
   }
 
@@ -24,7 +24,7 @@ export class FieldEditor {
     const type = whole
       ? { type: "number", min: 1, step: 1 }
       : { type: "text", spellcheck: "false" };
-    return h("input", { ...type, class: "live-lora-text", onChange: write });
+    return h("input", { ...type, class: "live-lora-value", onChange: write });
   }
 
   makeSelect(choices, write) {

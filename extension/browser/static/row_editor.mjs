@@ -23,7 +23,7 @@ export class RowEditor {
   constructor(row) {
     this.row = row;
     this.id = `live-lora-editor-${(made += 1)}`;
-    this.title = h("span", { class: "live-lora-editor-title" });
+    this.title = h("span", { class: "live-lora-row-editor-title" });
     this.remove = h(
       "button",
       { type: "button", class: "live-lora-button", onClick: () => row.remove() },
@@ -46,7 +46,7 @@ export class RowEditor {
       {
         role: "group",
         id: this.id,
-        class: "live-lora-editor",
+        class: "live-lora-row-editor",
         hidden: true,
         onKeydown: (event) => this.onKey(event),
       },
