@@ -45,10 +45,10 @@ def _was_built(algorithm: Algorithm, kind: Kind, shape: Shape) -> bool:
 
 
 def _demand_sound_tensors(algorithm: Algorithm) -> None:
-    for tensor in algorithm.used.values():
-        demand_finite(tensor, algorithm.used)
     if "alpha" in algorithm.used:
         _ = algorithm.alpha  # raises where it is no scale
+    for tensor in algorithm.used.values():
+        demand_finite(tensor, algorithm.used)
 
 
 def _own_shape(algorithm: Algorithm) -> tuple[Kind | None, Shape]:

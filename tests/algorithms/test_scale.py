@@ -53,6 +53,14 @@ def test_no_room_for_a_rotation_is_lycoris_word_for_any(layer: Layer) -> None:
         algorithm(made, Settings(format="kohya OFT")).delta(layer)
 
 
+def test_adalora_divides_by_the_rank_it_began_with() -> None:
+    made = tensors("adalora", SHAPE, rank=4) | {"alpha": torch.tensor(2.0)}
+    assert math.isclose(algorithm(made).scale, 2 / (4 + 1e-5))
+    assert math.isclose(algorithm(made, Settings(config={"init_r": 6})).scale, 2 / (6 + 1e-5))
+    known = made | {"ranknum": torch.tensor([9.0])}
+    assert math.isclose(algorithm(known, Settings(config={"init_r": 6})).scale, 2 / (9 + 1e-5))
+
+
 def test_whole_halves_of_lokr_have_scale_1_but_for_peft() -> None:
     made = tensors("lokr of whole halves", SHAPE)
     assert algorithm(made | {"alpha": torch.tensor(9.0)}).scale == 1.0

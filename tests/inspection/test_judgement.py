@@ -46,6 +46,8 @@ CASES: dict[str, tuple[dict[str, Tensor], str | None]] = {
     "lora with such an alpha": (made("lora", alpha=ENDLESS), "alpha"),
     "an alpha of 1e38": (made("lora", alpha=torch.tensor(1e38)), "too-large"),
     "an alpha of 0": (made("lora", alpha=torch.tensor(0.0)), "alpha"),
+    "a rotation's alpha below 0": (made("oft", alpha=torch.tensor(-1.0)), "alpha"),
+    "a rotation's alpha of NaN": (made("oft", alpha=torch.tensor(math.nan)), "alpha"),
     "NaN": (spoilt("lora", "down", math.nan), "nonfinite"),
     "infinite": (spoilt("loha", "hada_w2_a", math.inf), "nonfinite"),
     "a flipped bit": (spoilt("lora", "up", 1e37), "too-large"),

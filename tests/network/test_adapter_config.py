@@ -135,6 +135,11 @@ def test_kinds_of_lora_that_only_the_configuration_tells(tmp_path: Path, setting
     assert {item.code for item in found.unused} == {"other-algorithm"}
 
 
+def test_a_configuration_in_the_metadata_is_pefts(tmp_path: Path) -> None:
+    found = network.load(write(tmp_path / "x.safetensors", metadata=diffusers(r=4)))
+    assert {module.settings.writer for module in found.modules} == {"PEFT"}
+
+
 def test_what_onetrainer_wrote_is_not_pefts(tmp_path: Path) -> None:
     path = write(tmp_path / "fox.safetensors", metadata={"ot_branch": "master"})
     (tmp_path / "adapter_config.json").write_text(json.dumps({"r": 4, "lora_alpha": 8}))

@@ -321,3 +321,18 @@ def test_lengths_that_could_be_rows_or_columns_are_said_to_be_rows(
     found = network.load(write(tmp_path, lora(GOOD, *size, dora_scale=torch.ones(length))))
     assert bool(found.problems) == said
     assert all("lengths of their rows" in problem for problem in found.problems)
+
+
+def test_what_fits_every_encoder_stays_with_the_first(tmp_path: Path) -> None:
+    """One block for all inputs has no width of its own."""
+    key = "lora_te_text_model_encoder_layers_0_mlp_fc1.oft_R.weight"
+    (module,) = network.load(write(tmp_path, {key: torch.zeros(1, 28)})).modules
+    assert module.component == "text_encoder"
+
+
+def test_a_layer_that_no_unet_has_does_not_make_it_another_model(tmp_path: Path) -> None:
+    layer = "unet.down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_nothing"
+    text = lora("lora_te_text_model_encoder_layers_0_mlp_fc1", 3072, 768)
+    found = network.load(write(tmp_path, lora(layer) | text))
+    assert [module.component for module in found.modules] == ["text_encoder"]
+    assert {item.code for item in found.unused} == {"unknown-layer"}
