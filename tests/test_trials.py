@@ -107,6 +107,22 @@ MENDED = {
     "t3 the first example of a curve warns": (
         "prompt/test_diagnostics.py::test_curves_for_both_parts_need_no_warning"
     ),
+    "w2 cards write tags that cannot work": (
+        "browser/test_library.py::test_a_name_that_would_be_cut_is_written_with_its_hash"
+    ),
+    "w4 no details of a file": "browser/test_library.py::test_what_the_user_says_is_saved",
+    "t12 search finds only what is spelled right": (
+        "browser/test_library.py::test_the_keyboard_goes_from_the_search_into_the_results"
+    ),
+    "t13 contrast, and names that differ from what is shown": (
+        "browser/test_axe.py::test_the_library"
+    ),
+    "looks: unusable files can be put into a prompt": (
+        "browser/test_library.py::test_what_cannot_be_used_cannot_be_put_into_a_prompt"
+    ),
+    "looks: what differs in a name is cut off": (
+        "browser/test_library.py::test_the_ends_of_long_names_are_seen"
+    ),
     "T4 pages on other ports and hosts write, draw and stop": (
         "browser/test_app.py::test_other_pages_can_do_nothing"
     ),

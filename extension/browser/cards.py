@@ -35,6 +35,7 @@ def row(entry: LoraFile, model: str | None) -> dict[str, Any]:
     """What the list shows of one file, as far as it was read; see `Row` in `static/query.mjs`."""
     summary = entry.facts.known_summary(entry)
     brief = entry.facts.known_sidecar_summary(entry) or SidecarSummary()
+    hashes = entry.facts.known_hashes(entry)
     chosen = brief.sd_version if brief.sd_version != UNKNOWN else ""
     base = chosen or (summary.base if summary else UNKNOWN)
     optional = {
@@ -53,6 +54,7 @@ def row(entry: LoraFile, model: str | None) -> dict[str, Any]:
         "nsfw": brief.nsfw,
         "algorithm": summary and summary.algorithm,
         "unread": summary is None,
+        "hash": hashes and hashes.tensors[:12],
         "preview": preview.version(entry),
         "error": summary and summary.error,
         "misfit": misfit.by_name(base, model),

@@ -104,6 +104,7 @@ class Summaries:
             raise FileError("changed", entry.path, "it changed while it was read: refresh the list")
         self._hashes[entry.identity] = hashes
         self._keep("hashes", entry.identity, astuple(hashes))
+        self._learned(entry.id)
         return hashes
 
     def known_hashes(self, entry: LoraFile) -> Hashes | None:

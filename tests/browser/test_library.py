@@ -168,3 +168,43 @@ def test_nothing_is_wider_than_a_narrow_page(visit: Open, scheme: str) -> None:
     expect(tab.get_by_role("form", name="Your notes")).to_be_visible()
     wider = page.evaluate("document.documentElement.scrollWidth - innerWidth")
     assert wider <= 0
+
+
+def test_completion_at_the_caret(page: Page) -> None:
+    area = prompt(page)
+    area.press_sequentially("a fox <lora:ne", delay=20)
+    choices = page.get_by_role("listbox", name="Completion")
+    expect(choices.get_by_role("option")).to_have_count(3)
+    expect(choices.get_by_role("option").first).to_have_text("NneonSD1")
+    expect(area).to_be_focused()
+    area.press("Enter")
+    expect(area).to_have_value("a fox <lora:neon:1>")
+    expect(choices.first).to_be_hidden()
+    area.press("Control+z")
+    expect(area).to_have_value("a fox <lora:ne")
+
+
+def test_completion_closes_and_stays_away_where_another_is(page: Page) -> None:
+    area = prompt(page)
+    area.press_sequentially("<lora:", delay=20)
+    choices = page.get_by_role("listbox", name="Completion")
+    expect(choices).to_be_visible()
+    area.press("Escape")
+    expect(choices).to_be_hidden()
+    page.evaluate("globalThis.TAC_CFG = {}")
+    area.press_sequentially("n", delay=20)
+    page.wait_for_timeout(300)
+    expect(choices).to_be_hidden()
+
+
+def test_a_name_that_would_be_cut_is_written_with_its_hash(visit: Open) -> None:
+    page = visit([lora("#one__two", hash="abcdef123456"), lora("100% real")])
+    page.route("**/hash", lambda route: route.fulfill(json={"hash": "0123456789ab"}))
+    tab = library(page)
+    card(tab, "#one__two").click()
+    expect(prompt(page)).to_have_value("<lora:-one-two:1:hash=abcdef123456>")
+    expect(card(tab, "#one__two")).to_have_attribute("aria-pressed", "true")
+    card(tab, "#one__two").click()
+    expect(prompt(page)).to_have_value("")
+    card(tab, "100% real").click()  # nobody has hashed it yet
+    expect(prompt(page)).to_have_value("<lora:100- real:1:hash=0123456789ab>")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
@@ -303,6 +304,16 @@ def test_a_sidecar_that_leads_out_is_not_written(
     answer = client.post(f"file/{rows(client)['ink']['id']}", json={"notes": "x"})
     assert answer.status_code == 403
     assert outside.read_text() == "{}"
+
+
+def test_a_hash_is_computed_when_it_is_asked_for(client: TestClient, root: Path) -> None:
+    row = rows(client)["ink"]
+    assert "hash" not in row
+    answer = client.post(f"file/{row['id']}/hash", json={})
+    assert answer.json()["hash"] == hashlib.sha256(b"tensors.").hexdigest()[:12]
+    assert rows(client)["ink"]["hash"] == answer.json()["hash"]
+    assert client.post(f"file/{rows(client)['page']['id']}/hash", json={}).status_code == 422
+    assert client.post(f"file/{row['id']}/hash").status_code == 415
 
 
 def test_a_thumbnail_is_small_and_kept(client: TestClient, root: Path, tmp_path: Path) -> None:

@@ -34,6 +34,14 @@ def _add_reading(
         """Everything about one file."""
         return answer(request, cards.details(entry_of(catalog_of(), id), model_of()))
 
+    @routes.post("/file/{id}/hash", dependencies=[BODY])
+    def hash(request: Request, id: str) -> Response:
+        """The first 12 digits of its hash (AutoV3), computed now where it is not known yet."""
+        try:
+            return answer(request, {"hash": entry_of(catalog_of(), id).shorthash})
+        except FileError as error:
+            raise HTTPException(422, str(error), SAFE) from error
+
     @routes.get("/preview/{id}")
     def picture(request: Request, id: str, v: str = "", full: bool = False) -> Response:
         """The thumbnail, or with `full=1` the picture itself; `v` is its version."""

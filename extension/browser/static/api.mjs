@@ -28,6 +28,11 @@ export function fetchDetails(id) {
   return json(`file/${encodeURIComponent(id)}`);
 }
 
+/** The file's hash, computed now where it is not known. */
+export function fetchHash(id) {
+  return json(`file/${encodeURIComponent(id)}/hash`, written({}));
+}
+
 /** Writes fields of the sidecar; the file's new details. */
 export function saveDetails(id, changes) {
   return json(`file/${encodeURIComponent(id)}`, written(changes));

@@ -27,9 +27,19 @@ function writeName(name) {
   return NEEDS_QUOTES.test(name) ? `"${name.replace(/["\\]/g, "\\$&")}"` : name;
 }
 
-/** The tag that a click adds. */
-export function writeTag(name, value) {
-  return `<lora:${writeName(name)}:${formatNumber(value)}>`;
+// What the webui's comments, Dynamic Prompts and wildcards take out of a prompt (interpret.py).
+const TAKEN_OUT = /[#{}%]|\$\$|__/g;
+
+/** Whether others would cut a tag with this name, so that the file has to be told by its hash. */
+export function needsHash(name) {
+  return name.search(TAKEN_OUT) >= 0;
+}
+
+/** The tag that a click adds; with a hash, its name only says to people what it is. */
+export function writeTag(name, value, hash = "") {
+  const byHash = hash && needsHash(name);
+  const shown = byHash ? name.replace(TAKEN_OUT, "-").trim() : name;
+  return `<lora:${writeName(shown)}:${formatNumber(value)}${byHash ? `:hash=${hash}` : ""}>`;
 }
 
 /** @param {Weight} weight @returns {Edit} the number alone, the blanks around it stay */

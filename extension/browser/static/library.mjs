@@ -1,6 +1,6 @@
 /** The library as the page knows it: rows, names, and who wants to hear when they change. */
 
-import { fetchLibrary, refreshLibrary } from "./api.mjs";
+import { fetchHash, fetchLibrary, refreshLibrary } from "./api.mjs";
 import { Names } from "./names.mjs";
 import { Nearest } from "./nearest.mjs";
 import { complete } from "./rows.mjs";
@@ -8,6 +8,7 @@ import { addsWords } from "./settings.mjs";
 
 const WHILE_READING = 1000; // ms between two questions
 const AT_REST = 5000;
+const SHORTEST = 6; // digits of a hash in a tag
 
 export class Library {
   constructor() {
@@ -45,14 +46,28 @@ export class Library {
     return found.length === 1 ? { row: found[0] } : { candidates: found };
   }
 
+  /** What a tag leads to: by its hash where a file is known to have it, else by its name. */
+  find(tag) {
+    const written = tag.args.findLast(({ key }) => key === "hash")?.value.trim().toLowerCase() ?? "";
+    const hash = written.replace(/^0x/, "");
+    const known = (this.hashes.get(hash.slice(0, SHORTEST)) ?? []).find(
+      (row) => row.hash.startsWith(hash) || hash.startsWith(row.hash),
+    );
+    return known ? { row: known } : this.resolve(tag.name);
+  }
+
   /** The names that look most like `name`, or null until that is known: listeners then hear. */
   nearest(name) {
     return this.near.of(name);
   }
 
   /** The trigger words that go in and out of a prompt with this LoRA's tag; "" where none do. */
-  wordsToAdd(name) {
-    return addsWords() ? (this.resolve(name).row?.words ?? "") : "";
+  wordsOf(tag) {
+    return this.wordsToAdd(this.find(tag).row);
+  }
+
+  wordsToAdd(row) {
+    return addsWords() ? (row?.words ?? "") : "";
   }
 
   /** Asks for what changed, again and again while the page is in sight. */
@@ -106,6 +121,8 @@ export class Library {
     this.model = model;
     this.rows = loras.map((row) => complete(row, label));
     this.byId = new Map(this.rows.map((row) => [row.id, row]));
+    this.hashes = new Map();
+    for (const row of this.rows) this.keepHash(row);
     this.names = new Names(this.rows);
     this.near.forget(this.names);
   }
@@ -119,17 +136,30 @@ export class Library {
     if (gone.length || renamed) this.near.forget(this.names);
   }
 
+  /** Computed by the server: a name that would be cut in a prompt is written with it. */
+  async learnHash(row) {
+    row.hash = (await fetchHash(row.id)).hash;
+    this.keepHash(row);
+  }
+
+  keepHash(row) {
+    const key = row.hash?.slice(0, SHORTEST);
+    const others = (this.hashes.get(key) ?? []).filter(({ id }) => id !== row.id);
+    if (key) this.hashes.set(key, [...others, row]);
+  }
+
   /** True where the row is new, or answers to other names than before. */
   put(row) {
     const known = this.byId.get(row.id);
     if (known && known.alias === row.alias && known.name === row.name) {
-      Object.assign(known, row);
+      this.keepHash(Object.assign(known, row));
       return false;
     }
     if (known) this.names.remove(known);
     const kept = known ? Object.assign(known, row) : row;
     this.names.add(kept);
     this.byId.set(row.id, kept);
+    this.keepHash(kept);
     return true;
   }
 

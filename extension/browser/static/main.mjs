@@ -1,6 +1,8 @@
 /** Starts the page: one library, the prompts wherever they appear, rows under them, and the tab. */
 
+import { fetchLanguage } from "./api.mjs";
 import { arrange } from "./comments.mjs";
+import { Completion } from "./complete.mjs";
 import { h } from "./dom.mjs";
 import { Drawer } from "./drawer.mjs";
 import { listen } from "./keys.mjs";
@@ -48,8 +50,10 @@ function attach(box, block, library, drawerOf) {
   const panel = new ActivePanel(box, library);
   place(drawerOf().attach(box), block);
   place(panel.element, block);
+  const completion = new Completion(box, library, () => fetchLanguage().then((l) => l.presets));
   return () => {
     panel.end();
+    completion.end();
     drawerOf().detach(box);
   };
 }
@@ -57,7 +61,7 @@ function attach(box, block, library, drawerOf) {
 /** The ids of the files that somebody sees: cards on the screen, and names in prompts. */
 function inSight(tab, targets, library) {
   const named = targets.boxes.flatMap(({ tags }) =>
-    tags.map(({ name }) => library.resolve(name).row?.id),
+    tags.map((tag) => library.find(tag).row?.id),
   );
   const ids = [...named, ...tab.visibleIds()].filter(Boolean);
   return [...new Set(ids)].slice(0, MOST_IN_SIGHT);

@@ -82,7 +82,7 @@ export class ActiveRow {
   }
 
   remove() {
-    this.edit(remove(this.box.text, this.tag, this.library.wordsToAdd(this.tag.name)));
+    this.edit(remove(this.box.text, this.tag, this.library.wordsOf(this.tag)));
   }
 
   /** Shows the tag in its prompt. */
@@ -106,7 +106,7 @@ export class ActiveRow {
     say(this.name, tag.name || "(no name)");
     this.label(tag.name);
     this.renderArguments(tag);
-    this.renderFile(this.library.resolve(tag.name));
+    this.renderFile(this.library.find(tag));
   }
 
   label(name) {

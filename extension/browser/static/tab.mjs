@@ -5,7 +5,7 @@ import { Card } from "./card.mjs";
 import { choice, offerOptions } from "./controls.mjs";
 import { Details } from "./details.mjs";
 import { h, say, set } from "./dom.mjs";
-import { join, remove, replaceWith, setWeight, writeTag } from "./edits.mjs";
+import { join, needsHash, remove, replaceWith, setWeight, writeTag } from "./edits.mjs";
 import { VirtualGrid } from "./grid.mjs";
 import { ordered, shuffle } from "./orders.mjs";
 import { ActivePanel } from "./panel.mjs";
@@ -145,7 +145,7 @@ export class Tab {
       return this.found.byId;
     const byId = new Map();
     for (const tag of box?.tags ?? []) {
-      const { row } = this.library.resolve(tag.name);
+      const { row } = this.library.find(tag);
       if (row) byId.set(row.id, [...(byId.get(row.id) ?? []), tag]);
     }
     this.found = { tags: box?.tags, rows: this.library.rows, byId };
@@ -177,15 +177,17 @@ export class Tab {
   }
 
   /** In, or out with whatever arguments; `replace` takes every other tag out in the same step. */
-  toggle(row, replace) {
+  async toggle(row, replace) {
+    if (needsHash(row.name) && !row.hash && !this.tagsOf(row).length)
+      await this.library.learnHash(row).catch((error) => this.say(error.message));
     const box = this.targets.current;
     if (!box) return;
     const tags = this.tagsOf(row);
     const out = replace ? box.tags : tags;
-    const removals = out.map((tag) => remove(box.text, tag, this.library.wordsToAdd(tag.name)));
-    if (tags.length && !replace) return box.apply(join(box.text, removals));
-    const tag = writeTag(row.name, this.weightOf(row));
-    box.apply(replaceWith(box.text, removals, tag, this.library.wordsToAdd(row.name)));
+    const removals = out.map((tag) => remove(box.text, tag, this.library.wordsOf(tag)));
+    if (tags.length && !replace) return void box.apply(join(box.text, removals));
+    const tag = writeTag(row.name, this.weightOf(row), row.hash);
+    box.apply(replaceWith(box.text, removals, tag, this.library.wordsToAdd(row)));
   }
 
   weigh(row, value) {
@@ -220,7 +222,7 @@ export class Tab {
   }
 
   panelOf(box) {
-    const find = (tag) => this.toolbar.seek(this.library.resolve(tag.name).row?.name ?? tag.name);
+    const find = (tag) => this.toolbar.seek(this.library.find(tag).row?.name ?? tag.name);
     if (!this.panels.has(box))
       this.panels.set(box, new ActivePanel(box, this.library, find).element);
     return this.panels.get(box);
