@@ -165,7 +165,7 @@ def test_a_sweep_draws_a_picture_for_each_value(app: Page) -> None:
     drawn = [pixels(app.request.get(urljoin(app.url, one)).body()) for one in sources]
     assert not np.array_equal(drawn[0], drawn[1])
     assert not np.array_equal(drawn[1], drawn[2])
-    assert {re.search(r"-(\d+)(-\d)?\.png$", one)[1] for one in sources} == {"7"}  # type: ignore[index]
+    assert {re.search(r"-\d{6}-(\d+)(-\d+)?\.png$", one)[1] for one in sources} == {"7"}  # type: ignore[index]
 
 
 def test_what_was_lost_is_seen_first_and_what_ran_is_folded(app: Page) -> None:

@@ -430,7 +430,7 @@ def test_explains_prompts(client: TestClient) -> None:
         {"text": "<lora:z:only=cond>", "negative": True},
     ]
     first, second = client.post("explain", json={"prompts": prompts}).json()["prompts"]
-    assert first["tags"][0]["arguments"][0]["words"] == "first 8 ranks only"
+    assert first["tags"][-1]["arguments"][0]["words"] == "first 8 ranks only"
     assert first["problems"][0]["fix"] == {"span": [19, 22], "text": "0.4"}
     assert second["problems"][0]["code"] == "never-on"
 
