@@ -138,6 +138,9 @@ MENDED = {
     "T3 changes inside a file are never noticed": (
         "browser/test_routes.py::test_only_what_changed_is_sent"
     ),
+    "T4 in a webui: our routes, its CORS options, proxies": (
+        "hosts/test_webui_other_sites.py::test_who_may_ask"
+    ),
     "T4 the guard, case by case": "app/test_guard.py::test_who_may_ask",
     "T5 previews fill the disk": "browser/test_app.py::test_previews_leave_nothing_on_the_disk",
     "T5 a full disk costs the picture": (

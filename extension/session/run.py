@@ -182,8 +182,8 @@ class Run:
         several = "picture 1's LoRAs acted on all pictures"
         one = "the positive prompt's LoRAs acted on both sides, the negative's on none"
         return [
-            f"something else called the model with {seen} rows at a time in place of {said}, as "
-            f"reference control does: there {several if self.pictures > 1 else one}"
+            f"something like reference control called the model in a way of its own ({seen} at a "
+            f"time in place of {said}): there {several if self.pictures > 1 else one}"
             for seen, said in sorted(self.weights.mismatches)
         ]
 

@@ -412,6 +412,19 @@ def test_the_api_argument_prompts(host: StandIn) -> None:
     assert p.all_prompts == ["a", "b", "c", "a"]
 
 
+def test_prompts_that_another_extension_made_one_of_are_each_pictures_own(host: StandIn) -> None:
+    """Dynamic prompts makes all prompts out of the first."""
+
+    class Dynamic(scripts.Script):
+        def process(self, p: Any, *_: Any) -> None:
+            p.all_prompts = [p.all_prompts[0]] * len(p.all_prompts)
+
+    p = host.process(["a", "b", "c"], batch_size=3)
+    p.scripts.scripts = (*p.scripts.scripts, Dynamic())
+    processing.process_images(p)
+    assert p.all_prompts == ["a", "b", "c"]
+
+
 @pytest.mark.parametrize(
     ("given", "prompts"),
     [(None, []), ("", []), (["a"], ["a"]), ('["a", "b"]', ["a", "b"])],
@@ -440,7 +453,7 @@ def test_extra_calls_of_the_unet_are_told(host: StandIn) -> None:
 
     script_callbacks.on_cfg_denoiser(tile)
     made = host.generate(["a <lora:a:1>", "a <lora:b:1>"])
-    assert "called the model with" in comments(made.p)
+    assert "called the model in a way of its own" in comments(made.p)
 
 
 class TestPaste:

@@ -25,7 +25,7 @@ from .files import add_files
 from .index import add_index
 from .prompts import add_prompts
 from .sets import add_sets
-from .writing import ClosedCallback, demand_open
+from .writing import ClosedCallback, StrangerCallback, demand_open, demand_own_page
 
 
 def router(
@@ -37,6 +37,7 @@ def router(
     guard: Callable[..., Any] | None = None,
     data: Path | None = None,
     closed_of: ClosedCallback = lambda: None,
+    stranger_of: StrangerCallback = lambda headers: None,
 ) -> APIRouter:
     """The routes under `live-lora/`.
 
@@ -50,8 +51,10 @@ def router(
         data: the folder of the user's own data; None leaves out what needs one: sets, Civitai,
             work on many files.
         closed_of: why nothing may be changed here, where strangers may reach the page.
+        stranger_of: why a request with such headers is refused, where another site has sent it.
     """
-    guarded = APIRouter(dependencies=[Depends(guard)] if guard else None)
+    guards = [demand_own_page(stranger_of), *([guard] if guard else [])]
+    guarded = APIRouter(dependencies=[Depends(one) for one in guards])
     add_index(guarded, catalog_of, model_of)
     writing = APIRouter(dependencies=[Depends(demand_open(closed_of))])
     add_files(guarded, writing, catalog_of, model_of)
@@ -64,6 +67,10 @@ def router(
         add_bulk(guarded, writing, catalog_of)
         add_sets(guarded, writing, catalog_of, SetStore(data))
     guarded.include_router(writing)
+    return _with_static(guarded)
+
+
+def _with_static(guarded: APIRouter) -> APIRouter:
     routes = APIRouter()
     routes.include_router(guarded)
     routes.add_api_route("/static/{path:path}", static, methods=["GET"], include_in_schema=False)

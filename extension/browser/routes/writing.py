@@ -18,6 +18,7 @@ MOST_IDS = 50_000
 LARGEST_PICTURE = 16 << 20  # bytes
 PICTURES = ("image/png", "image/jpeg", "image/webp", "image/gif", "image/avif")
 ClosedCallback = Callable[[], str | None]
+StrangerCallback = Callable[[Mapping[str, str]], str | None]  # of a request's headers
 
 
 def demand_open(closed_of: ClosedCallback) -> Callable[[], None]:
@@ -25,6 +26,16 @@ def demand_open(closed_of: ClosedCallback) -> Callable[[], None]:
 
     def check() -> None:
         if reason := closed_of():
+            raise HTTPException(403, reason, SAFE)
+
+    return check
+
+
+def demand_own_page(stranger_of: StrangerCallback) -> Callable[[Request], None]:
+    """A dependency: 403 with the reason for requests that another site's page has sent."""
+
+    def check(request: Request) -> None:
+        if reason := stranger_of(request.headers):
             raise HTTPException(403, reason, SAFE)
 
     return check

@@ -3,10 +3,11 @@
 Imported by scripts/live_lora.py alone, inside the webui: only there is a `modules` to import.
 
 At every start and Reload UI, `start` below registers the settings (options.py), the routes of the
-LoRA tab (tab_routes.py), the axes of the plot script (xyz.py) and what is done to pasted infotexts
-(paste.py). As long as the process lives, state.py keeps the library, and the core on the
-checkpoint that models.py finds. What kind of object that is, is for `backends/` to know: Forge,
-reForge and Forge Neo keep other ones than the webui they come from, and call us in the same order.
+LoRA tab (tab_routes.py) for its own page alone (other_sites.py), the axes of the plot script
+(xyz.py) and what is done to pasted infotexts (paste.py). As long as the process lives, state.py
+keeps the library, and the core on the checkpoint that models.py finds. What kind of object that is,
+is for `backends/` to know: Forge, reForge and Forge Neo keep other ones than the webui they come
+from, and call us in the same order.
 Of models that are none of SD 1, SD 2 and SDXL, the program's own Lora gets the tags (handover.py).
 
 One generation is one call of the webui's process_images(p). This is what it calls, in its order.

@@ -32,7 +32,7 @@ class Job:
         self.p = p
         self.first: Pass | None = None
         self.hires: Pass | None = None
-        self.hires_follow = False  # whether the hires prompts are each picture's own
+        self.asked = job_options.PromptList()
         self.parsed = False  # whether the prompts with their tags went through our hands
         self._acting: Pass | None = None
         self._refusal: Exception | None = None
@@ -44,7 +44,7 @@ class Job:
         """The last moment before seeds are used, after every script's `process`."""
         if self._refusal is not None:
             raise self._refusal
-        job_options.prepare(self.p, self.hires_follow)
+        job_options.prepare(self.p, self.asked)
         return host(self.p.all_prompts, self.p.all_seeds, self.p.all_subseeds)
 
     def parse_extra_network_prompts(self, host: Callable[..., Any]) -> Any:

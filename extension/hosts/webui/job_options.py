@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from modules import shared
@@ -41,30 +42,43 @@ def prompts_of(given: Any) -> list[str]:
     return given
 
 
-def ask(p: Any, prompts: Sequence[str]) -> bool:
+@dataclass(frozen=True, slots=True)
+class PromptList:
+    """The prompts of all pictures, where the API gave some; and whether hires prompts follow."""
+
+    prompts: tuple[str, ...] = ()
+    hires_follow: bool = False
+
+
+def ask(p: Any, prompts: Sequence[str]) -> PromptList:
     """Makes the job one picture for every prompt, or as many as were asked for, repeating.
 
-    Batches are filled up: the webui makes noise for whole batches. Returns whether the hires
-    prompts are to follow these: left empty, the webui would make the list one prompt for hires
-    fix, which its own scripts take for a text.
+    Batches are filled up: the webui makes noise for whole batches. Hires prompts follow where they
+    are left empty: the webui would make the list one prompt for hires fix, which its own scripts
+    take for a text.
     """
     if not prompts:
-        return False
+        return PromptList()
     pictures = max(len(prompts), p.batch_size * p.n_iter)
     p.n_iter = math.ceil(pictures / p.batch_size)
     p.prompt = [prompts[i % len(prompts)] for i in range(p.n_iter * p.batch_size)]
     follow = bool(getattr(p, "enable_hr", False)) and not p.hr_prompt
     if follow:
         p.hr_prompt = " "
-    return follow
+    return PromptList(tuple(p.prompt), follow)
 
 
-def prepare(p: Any, hires_follow: bool) -> None:
-    """The last word on all prompts and seeds of the job, after every script's `process`."""
+def prepare(p: Any, asked: PromptList) -> None:
+    """The last word on all prompts and seeds of the job, after every script's `process`.
+
+    Dynamic prompts makes all of them out of the first.
+    """
+    if len(set(p.all_prompts)) == 1 < len(set(asked.prompts)):
+        p.all_prompts = list(asked.prompts)
     for name in ("all_prompts", "all_hr_prompts"):
         if getattr(p, name, None):
             setattr(p, name, [with_default(one) for one in getattr(p, name)])
-    if hires_follow:
+    if asked.hires_follow:
         p.all_hr_prompts = list(p.all_prompts)
     every = (*p.all_prompts, *p.all_negative_prompts)
     if any(sweeps.same_seed(LIVE.parse(one)) for one in dict.fromkeys(every)):

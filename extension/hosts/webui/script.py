@@ -36,7 +36,7 @@ class LiveLoraScript(scripts.Script):  # type: ignore[misc]
     def before_process(self, p: Any, prompts: Any = None, *_: Any) -> None:
         job = install(p)
         try:
-            job.hires_follow = job_options.ask(p, job_options.prompts_of(prompts))
+            job.asked = job_options.ask(p, job_options.prompts_of(prompts))
         except job_options.BadRequest as error:
             job.refuse(error)
 

@@ -9,6 +9,7 @@ from typing import Any
 from modules import paths, shared
 
 from ...browser import routes
+from . import other_sites
 from .state import LIVE
 
 PREFIX = "/live-lora"
@@ -34,6 +35,7 @@ def mount(app: Any) -> None:
         guard=guard,
         data=Path(paths.data_path, DATA),
         closed_of=lambda: None if has_login(app) else open_to_strangers(),
+        stranger_of=other_sites.refusal,
     )
     app.include_router(router, prefix=PREFIX)
 

@@ -6,14 +6,20 @@ repository, and what they import is in the webui's environment. Each module says
 
 from __future__ import annotations
 
+import base64
+import io
 import os
+import subprocess
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from ..programs import A1111
 from ..server import Picture, Webui
 
 ALL = (
@@ -81,3 +87,23 @@ def halves(one: Picture, other: Picture) -> tuple[float, float]:
     change = np.abs(one.pictures[0] - other.pictures[0])
     middle = change.shape[1] // 2
     return float(change[:, :middle].mean()), float(change[:, middle:].mean())
+
+
+def first(one: Picture, other: Picture) -> int:
+    """The largest difference of the first pictures, of 255; some extensions add others."""
+    return int(np.abs(one.pictures[0] - other.pictures[0]).max())
+
+
+@cache
+def portrait() -> np.ndarray:
+    """A face, 256²: of scikit-image's data, which every webui has."""
+    program = "import sys; from skimage import data; sys.stdout.buffer.write(data.astronaut())"
+    found = subprocess.run([A1111.python, "-c", program], check=True, capture_output=True).stdout
+    return np.frombuffer(found, np.uint8).reshape(512, 512, 3)[:256, 100:356].astype(int)
+
+
+def png(picture: np.ndarray) -> str:
+    """As the API takes pictures."""
+    stream = io.BytesIO()
+    Image.fromarray(picture.astype(np.uint8)).save(stream, "PNG")
+    return base64.b64encode(stream.getvalue()).decode()
