@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from ..deltas import Delta, Layer
-from .costs import Costs, measured
+from .costs import Costs, known
 from .folding import Fold, unfoldable
 from .layers import Site
 from .terms import Term
@@ -45,9 +45,10 @@ class Choice:
         executor: Executor,
         table: WeightTable,
         roots: Sequence[nn.Module],
-        costs: Costs | None = None,
+        costs_file: Path | None = None,
     ) -> None:
-        self.executor, self.table, self.costs = executor, table, costs
+        self.executor, self.table, self.costs_file = executor, table, costs_file
+        self.costs: Costs | None = None  # measured where it is needed
         self.how: dict[Foldable, str] = {}
         self.refused: set[str] = set()  # layers that a compiled graph has no place for
         self.full = False  # whether a layer was not folded for want of memory
@@ -96,7 +97,7 @@ class Choice:
         calls = 1 if varies else left  # a spare with varying weights is made anew for each step
         if left < 2:
             return False
-        costs = self.costs or measured(x.device, x.dtype)
+        costs = self.costs or known(x.device, x.dtype, self.costs_file)
         hooked, folded = 0.0, 0.0
         for delta in deltas:
             at_call, once = costs.of(delta, patch.layer, _positions(patch.layer, x))

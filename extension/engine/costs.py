@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass
 from functools import cache
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch.nn import functional as F
@@ -47,8 +51,35 @@ class Costs:
 
 
 @cache
+def known(device: torch.device, dtype: torch.dtype, file: Path | None = None) -> Costs:
+    """Those of this device for layers of this dtype; measured once, and then kept in `file`.
+
+    Kept, so that the choice, and with it the last bits of a picture, is the same at every start.
+    """
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+    key = f"{name}, {torch.get_num_threads()} threads, {dtype}, torch {torch.__version__}"
+    kept = _read(file)
+    try:
+        return Costs(**kept[key])
+    except (KeyError, TypeError):
+        made = measured(device, dtype)
+    if file is not None:
+        with suppress(OSError):  # a full or read-only disk costs the next start a moment
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(json.dumps({**kept, key: asdict(made)}, indent=1), encoding="utf-8")
+    return made
+
+
+def _read(file: Path | None) -> dict[str, Any]:
+    try:
+        found = json.loads(file.read_text(encoding="utf-8")) if file is not None else {}
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
 def measured(device: torch.device, dtype: torch.dtype) -> Costs:
-    """On this device, for layers of this dtype; once in a process."""
+    """Measures them: 0.1 s on a CPU."""
     with torch.no_grad(), torch.inference_mode(False):
         x = torch.randn(TOKENS, WIDTH, device=device).to(dtype)
         down, up_t = (torch.randn(RANK, WIDTH, device=device).to(dtype) for _ in range(2))

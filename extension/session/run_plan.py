@@ -6,6 +6,7 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 
 from ..engine.choice import Choice, Executor
 from ..engine.hooks import hooked
@@ -90,6 +91,7 @@ class RunPlan:
         active: Sequence[ActiveNetwork],
         model: HostModel,
         executor: Executor = "automatic",
+        costs_file: Path | None = None,
     ) -> None:
         """The deltas of `active` are built already; targets whose delta failed are left out."""
         self.active = list(active)
@@ -108,7 +110,7 @@ class RunPlan:
         }
         find_siblings(self.patches.values())
         modules = list(model.components.values())
-        self.choice = Choice(executor, self.weights, modules)
+        self.choice = Choice(executor, self.weights, modules, costs_file)
         for patch in self.patches.values():
             patch.choice = self.choice
         self.compiled = model.compiled

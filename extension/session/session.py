@@ -86,6 +86,11 @@ class Core:
         self.model, self.released = HostModel({}, self.model), True
 
     @property
+    def costs_file(self) -> Path | None:
+        """Where is kept what was measured for the automatic choice of an executor."""
+        return None if self.catalog.cache is None else self.catalog.cache / "costs.json"
+
+    @property
     def running(self) -> Run | None:
         """The run whose hooks are on."""
         return self.turn.run
@@ -102,7 +107,7 @@ class Core:
         networks = self._networks(uses, diagnostics)
         active = [ActiveNetwork(bound, uses) for bound, uses in networks.items()]
         built = [one for one in active if self._built(one, diagnostics)]
-        plan = RunPlan(built, self.model, self.options.executor)
+        plan = RunPlan(built, self.model, self.options.executor, self.costs_file)
         if self.options.strict:
             _demand_no_errors(diagnostics)
         self.cache.trim(keep=networks.keys())

@@ -14,12 +14,13 @@ from accelerate.hooks import remove_hook_from_submodules
 from algorithms.samples import PAIRS, algorithm, batch, tensors
 from algorithms.samples import module as sample_module
 from delta_formulas import Scale, deltas
-from diffusers.hooks import apply_group_offloading
+from diffusers.hooks import apply_group_offloading, apply_layerwise_casting
 from engine_run import applied, run, varying
 from live_lora.algorithms import Settings
 from live_lora.deltas import Delta, LowRank
 from live_lora.engine import choice as choosing
-from live_lora.engine.costs import Costs, measured
+from live_lora.engine import costs
+from live_lora.engine.costs import Costs
 from live_lora.engine.layers import find_sites
 from live_lora.records import Progress
 from torch import Tensor, nn
@@ -279,6 +280,24 @@ def test_what_is_offloaded_is_hooked_whatever_was_asked_for(
     back()
 
 
+def test_weights_stored_in_8_bits_are_hooked() -> None:
+    """Layerwise casting: the layer has its dtype for the time of a call only."""
+    net, found, x = model(), all_deltas(model()), image()
+    stored = {"storage_dtype": torch.float8_e4m3fn, "compute_dtype": torch.float32}
+    apply_layerwise_casting(net, **stored, skip_modules_classes=(nn.GroupNorm,))
+    rounded = model()
+    for layer in (rounded.conv, rounded.circular, rounded.linear, rounded.plain):
+        for one in layer.parameters():
+            one.data = one.to(torch.float8_e4m3fn).float()
+    low = {path: many[:2] for path, many in found.items() if path != "norm"}
+    want = run(rounded, low, 0.5, x)
+    with torch.no_grad(), applied(net, low, 0.5, executor="folded") as on:
+        got = net(x)
+        assert set(on.choice.how.values()) == {"hooked"}
+    assert (got - want).abs().max() <= 1e-5 * want.abs().max()
+    assert net.linear.weight.dtype == torch.float8_e4m3fn
+
+
 class Tied(nn.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -350,9 +369,25 @@ def test_the_choice_is_by_cost(
     assert list(on.choice.how.values()) == ["folded" if folds else "hooked"]
 
 
-def test_costs_are_measured_and_plausible() -> None:
-    made = measured(torch.device("cpu"), torch.float32)
-    assert measured(torch.device("cpu"), torch.float32) is made
+def test_costs_are_measured_once_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cpu, file = torch.device("cpu"), tmp_path / "new" / "costs.json"
+    counted: list[torch.dtype] = []
+    monkeypatch.setattr(costs, "measured", lambda device, dtype: counted.append(dtype) or COSTS)
+    for _ in range(2):  # as two starts of a program
+        costs.known.cache_clear()
+        assert costs.known(cpu, torch.float32, file) == COSTS
+    costs.known(cpu, torch.bfloat16, file)
+    assert counted == [torch.float32, torch.bfloat16]
+    for broken in ("{", "[]", file.read_text().replace("hook", "hock")):
+        file.write_text(broken)
+        costs.known.cache_clear()
+        assert costs.known(cpu, torch.float32, file) == COSTS
+    assert len(counted) == 5
+    costs.known.cache_clear()
+
+
+def test_costs_are_plausible() -> None:
+    made = costs.measured(torch.device("cpu"), torch.float32)
     assert 0 < made.hook < 1e-2
     assert 0 < made.fold < 1e-2
     assert 0 < made.flop < 1e-6
