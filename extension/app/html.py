@@ -69,9 +69,9 @@ def status(inner: str) -> str:
 
 def report(ran: Report) -> str:
     """What was lost, apart and first; then what to know; what ran folds."""
-    problems = {diagnostic.problem: problem(diagnostic) for diagnostic in ran.problems}
-    errors = [text for one, text in problems.items() if one.severity == "error"]
-    warnings = [text for one, text in problems.items() if one.severity != "error"]
+    told = each_once(ran.problems)
+    errors = [problem(one) for one in told if one.problem.severity == "error"]
+    warnings = [problem(one) for one in told if one.problem.severity != "error"]
     errors += [f'<p class="live-lora-problem">{escape(line)}</p>' for line in ran.lost_lines()]
     parts = [
         apart("Left out of the picture", errors, "live-lora-lost"),
@@ -79,6 +79,16 @@ def report(ran: Report) -> str:
         folded(ran.networks) if ran.networks else "",
     ]
     return "".join(parts) or "<p>No LoRA in the prompt.</p>"
+
+
+def each_once(problems: Iterable[PromptDiagnostic]) -> list[PromptDiagnostic]:
+    """The pictures of a sweep have prompts of their own, and the same mistakes in them."""
+    found: dict[tuple[str, str], PromptDiagnostic] = {}
+    for one in problems:
+        span = one.problem.span
+        place = one.source[span.start : span.end] if span else ""
+        found.setdefault((one.problem.reason or one.problem.message, place), one)
+    return list(found.values())
 
 
 def apart(heading: str, paragraphs: Iterable[str], kind: str = "live-lora-told") -> str:

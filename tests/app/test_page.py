@@ -90,6 +90,17 @@ def test_what_was_lost_stands_before_what_ran() -> None:
     assert "section" not in Tags(html.report(Report([network()], [], []))).names
 
 
+def test_the_same_mistake_in_each_picture_of_a_sweep_is_told_once() -> None:
+    def told(source: str, name: str) -> PromptDiagnostic:
+        at = source.index(name)
+        span = Span(at, at + len(name))
+        return PromptDiagnostic(Diagnostic("no LoRA", span, reason="no LoRA"), source=source)
+
+    texts = ("<lora:a:0> <lora:x> <lora:y>", "<lora:a:0.5> <lora:x> <lora:y>")
+    problems = [told(text, name) for text in texts for name in ("<lora:x>", "<lora:y>")]
+    assert Tags(html.report(Report([], problems, []))).text.count("No LoRA") == 2
+
+
 def test_a_long_prompt_is_cut_around_the_place() -> None:
     prompt = "first line\n" + "a " * 100 + "<lora:x:y>" + " b" * 100
     span = Span(prompt.index("<"), prompt.index(">") + 1)
