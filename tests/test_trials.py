@@ -101,6 +101,10 @@ MENDED = {
     "w5 row notes that nobody understands": (
         "hosts/test_webui_rows.py::test_lines_that_nobody_can_tell"
     ),
+    "w4 no look-up at Civitai": "browser/test_tools.py::test_lookup_and_download",
+    "w4 no delete, rename and move": (
+        "browser/test_tools.py::test_the_shown_files_are_tagged_renamed_and_deleted"
+    ),
     "w7 one wrong argument drops the LoRA": (
         "prompt/test_fixes.py::test_what_was_plainly_meant_is_done_unless_it_is_a_weight"
     ),

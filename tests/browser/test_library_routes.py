@@ -281,7 +281,8 @@ def test_every_write_is_in_the_list_above(client: TestClient) -> None:
         address, methods = route
         if "post" in methods:
             found.add(address.removeprefix("/live-lora/").replace("{id}", "0123456789abcdef"))
-    others = {"refresh", "explain", "file/0123456789abcdef", "sets/0123456789abcdef/picture"}
+    id = "0123456789abcdef"
+    others = {"refresh", "explain", f"file/{id}/hash", f"file/{id}", f"sets/{id}/picture"}
     assert "bulk/move" in found
     assert found <= set(WRITES) | others
 

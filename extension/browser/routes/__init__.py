@@ -15,6 +15,7 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from ...library.catalog import Catalog
 from ...library.civitai.service import CivitaiService
+from ...library.errands import Errands
 from ...library.sets.set_store import SetStore
 from ...prompt import DEFAULT, Language
 from .answers import answer, static
@@ -38,6 +39,7 @@ def router(
     data: Path | None = None,
     closed_of: ClosedCallback = lambda: None,
     stranger_of: StrangerCallback = lambda headers: None,
+    errands: Errands | None = None,
 ) -> APIRouter:
     """The routes under `live-lora/`.
 
@@ -46,12 +48,11 @@ def router(
         model_of: the loaded model's base ("SD1", "SDXL", …), to mark files that do not fit.
         report_of: what the last generation did, as JSON (`GET report`).
         language_of: what prompts are read with: the user's own presets.
-        guard: a FastAPI dependency that raises HTTPException(401) where a login is missing;
-            it stands before all but the static files.
-        data: the folder of the user's own data; None leaves out what needs one: sets, Civitai,
-            work on many files.
+        guard: a dependency that raises HTTPException(401) without a login, but for static files.
+        data: the folder of the user's own data; None leaves out sets, Civitai, and bulk work.
         closed_of: why nothing may be changed here, where strangers may reach the page.
         stranger_of: why a request with such headers is refused, where another site has sent it.
+        errands: what is under way, where that lives longer than the router.
     """
     guards = [demand_own_page(stranger_of), *([guard] if guard else [])]
     guarded = APIRouter(dependencies=[Depends(one) for one in guards])
@@ -63,14 +64,21 @@ def router(
     add_by_hash(guarded, catalog_of, model_of)
     if data is not None:
         service = CivitaiService(catalog_of, data)
-        add_civitai(guarded, writing, catalog_of, service, closed_of)
-        add_bulk(guarded, writing, catalog_of)
-        add_sets(guarded, writing, catalog_of, SetStore(data))
+        add_civitai(guarded, writing, catalog_of, service, errands or Errands(), closed_of)
+        _add_owned(guarded, writing, catalog_of, data)
+    return _with_static(guarded, writing)
+
+
+def _add_owned(
+    guarded: APIRouter, writing: APIRouter, catalog_of: Callable[[], Catalog], data: Path
+) -> None:
+    """What changes the user's files and sets."""
+    add_bulk(guarded, writing, catalog_of)
+    add_sets(guarded, writing, catalog_of, SetStore(data))
+
+
+def _with_static(guarded: APIRouter, writing: APIRouter) -> APIRouter:
     guarded.include_router(writing)
-    return _with_static(guarded)
-
-
-def _with_static(guarded: APIRouter) -> APIRouter:
     routes = APIRouter()
     routes.include_router(guarded)
     routes.add_api_route("/static/{path:path}", static, methods=["GET"], include_in_schema=False)

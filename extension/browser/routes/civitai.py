@@ -29,10 +29,10 @@ def add_civitai(
     writing: APIRouter,
     catalog_of: Callable[[], Catalog],
     service: CivitaiService,
+    errands: Errands,
     closed_of: ClosedCallback,
 ) -> None:
     """One errand at a time; `GET errand` tells of it."""
-    errands = Errands()
     _add_state(reading, writing, errands, service, closed_of)
     _add_asking(writing, errands, catalog_of, service)
     _add_download(writing, errands, catalog_of, service)

@@ -12,6 +12,7 @@ from ... import prompt
 from ...library.background import Background
 from ...library.bulk.moves import recover
 from ...library.catalog import Catalog
+from ...library.errands import Errands
 from ...network.glance import glance
 from ...prompt import Prompt
 from ...session.host_model import HostModel
@@ -26,6 +27,7 @@ class LiveLora:
     def __init__(self) -> None:
         self.language = prompt.DEFAULT
         self.report: Report | None = None
+        self.errands = Errands()
         self._catalog: Catalog | None = None
         self._core: Core | None = None
         self._background: Background | None = None

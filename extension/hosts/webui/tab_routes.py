@@ -36,6 +36,7 @@ def mount(app: Any) -> None:
         data=Path(paths.data_path, DATA),
         closed_of=lambda: None if has_login(app) else open_to_strangers(),
         stranger_of=other_sites.refusal,
+        errands=LIVE.errands,
     )
     app.include_router(router, prefix=PREFIX)
 

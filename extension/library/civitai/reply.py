@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from html.parser import HTMLParser
 from typing import Any
 
+from ..site_facts import dictionary as dictionary
+
 HEX = re.compile(r"[0-9A-Fa-f]{8,64}")
 LONGEST_TEXT = 20_000  # characters of a description
 NOTHING = "e3b0c44298fc"  # the hash of no bytes at all: older trainers wrote it into every file
@@ -42,11 +44,6 @@ class RemoteFile:
 def dictionaries(value: Any) -> list[dict[str, Any]]:
     """The JSON objects of a list."""
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
-
-
-def dictionary(value: Any) -> dict[str, Any]:
-    """A JSON object, or an empty one."""
-    return value if isinstance(value, dict) else {}
 
 
 def positive(value: Any) -> int | None:
