@@ -13,6 +13,7 @@ from ..errors import LiveLoraError
 from ..hosts import attach
 from ..library.catalog import Catalog
 from ..prompt import sweeps
+from ..prompt.words.word_lines import most_tokens, word_lines
 from ..session.report import Report, StrictError
 from .drawing_passes import DrawingPasses
 from .load_model import Checkpoint
@@ -41,6 +42,7 @@ class Generator:
         self.drawn = drawn
         self.live = attach(checkpoint.pipeline, library=catalog, **options)
         self._one_at_a_time = Lock()
+        self._chunking = self.live.chunking()
 
     def draw(
         self,
@@ -79,6 +81,10 @@ class Generator:
         except LiveLoraError:
             return prompt.text.strip()
         return prompt.source
+
+    def tokens(self, text: str) -> tuple[int, int]:
+        """How many tokens a prompt has (its longest text), and how many would be as cheap."""
+        return most_tokens(word_lines(language.parse(text).text, 20, chunking=self._chunking))
 
     def is_drawing(self) -> bool:
         """At this moment."""

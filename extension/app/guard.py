@@ -14,10 +14,10 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-# Nothing on the page uploads (gradio's routes would fill the disk without a limit), and nothing
-# needs a description of the routes, a recording, or another site's files through this machine.
+# Nothing needs a description of the routes, a recording, or another site's files through this
+# machine. What is uploaded has a limit, and is gone after an hour (server.py, page.py).
 CLOSED = re.compile(
-    r"(/gradio_api)?/(upload|process_recording|proxy=|docs|redoc|openapi\.json)", re.IGNORECASE
+    r"(/gradio_api)?/(process_recording|proxy=|docs|redoc|openapi\.json)|/upload", re.IGNORECASE
 )
 HEADERS = {
     "X-Frame-Options": "DENY",

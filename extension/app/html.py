@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
+from ..encoding.inversion_files import InversionFile
 from ..library.lora_file import UNKNOWN
 from ..records import Span
 from ..session.report import NetworkReport, PromptDiagnostic, Report
@@ -40,9 +41,29 @@ def done(result: GenerationResult, problem: str | None = None) -> str:
     """What was drawn; `problem` is what went wrong afterwards."""
     request = result.request
     ended = "Stopped early" if result.stopped else "Done"
-    size = f"{request.width}×{request.height}"
+    sizes = [image.size for image in result.images]
+    width, height = sizes[0] if sizes else (request.width, request.height)
+    size = f"{width}×{height}"
     said = status(f"{ended}: {size}, {request.steps} steps, seed {request.seed}")
     return said if problem is None else said + failed(problem)
+
+
+def tokens(counts: Iterable[tuple[int, int]]) -> str:
+    """Under the prompts: how many tokens each has, and up to how many it is as cheap."""
+    shown = (f"{count}/{room}" for count, room in counts)
+    return f'<p class="live-lora-tokens">{" · ".join(shown)} tokens</p>'
+
+
+def inversions(files: Iterable[InversionFile], unfit: Mapping[str, str]) -> str:
+    """The embeddings, and which of them this model cannot use."""
+
+    def line(file: InversionFile) -> str:
+        problem = file.problem or unfit.get(file.name, "")
+        kind = f"{file.base or 'unknown'}, {file.count} vectors" if file.count else ""
+        said = f": {problem}" if problem else ""
+        return f"{file.name} ({kind}){said}" if kind else f"{file.name}{said}"
+
+    return f"<ul>{''.join(f'<li>{escape(line(file))}</li>' for file in files)}</ul>"
 
 
 def gallery(pictures: Iterable[ShownPicture]) -> str:

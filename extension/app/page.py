@@ -15,12 +15,21 @@ from . import html
 from .generation_thread import GenerationThread
 from .generator import Generator
 from .orders import Orders
+from .page_drawing import (
+    DrawingForm,
+    connect_counting,
+    connect_reading,
+    extended,
+    remembered,
+)
 from .pictures import Pictures, previews
 from .request import GenerationRequest, RequestError, StepPreview
+from .samplers import name_of
 
 LOG = logging.getLogger(__name__)
 MOST_PICTURES = 16
 MOST_STEPS = 150
+FORGOTTEN = (600, 3600)  # every ten minutes, what was uploaded more than an hour ago
 # The default theme fetches its fonts from a server.
 FONTS = {"font": ["system-ui", "sans-serif"], "font_mono": ["ui-monospace", "monospace"]}
 
@@ -65,11 +74,17 @@ class Page:
         self.negative = gr.Textbox(
             label="Negative prompt", lines=2, elem_id="negative_prompt", elem_classes=["prompt"]
         )
+        self.tokens = gr.HTML(elem_id="tokens")
 
     def buttons(self) -> None:
         with gr.Row():
             self.generate = gr.Button("Generate", variant="primary", elem_id="generate")
             self.stop = gr.Button("Stop", elem_id="stop")
+        with gr.Row():
+            self.read = gr.Button("Settings from the prompt's text", size="sm", elem_id="read")
+            self.upload = gr.UploadButton(
+                "Settings from a picture", size="sm", file_types=["image", "text"], elem_id="upload"
+            )
 
     def settings(self) -> None:
         width, height = self.generator.checkpoint.size
@@ -83,6 +98,10 @@ class Page:
         with gr.Row():
             self.seed = gr.Number(-1, precision=0, label="Seed", info="-1: another one each time")
             self.count = gr.Slider(1, MOST_PICTURES, 1, step=1, label="Pictures")
+        self.drawing = DrawingForm(name_of(self.generator.checkpoint.pipeline.scheduler))
+        if files := self.generator.live.embeddings.scan():
+            with gr.Accordion("Textual inversions", open=False, elem_id="inversions"):
+                gr.HTML(html.inversions(files, self.generator.live.unfit_embeddings()))
 
     def results(self) -> None:
         self.status = gr.HTML(html.ready(), elem_id="status")
@@ -93,7 +112,8 @@ class Page:
     def form(self) -> list[gr.components.Component]:
         """What a request is made of, in the order of `draw`'s parameters."""
         sizes = [self.steps, self.guidance, self.width, self.height]
-        return [self.prompt, self.negative, *sizes, self.seed, self.count]
+        first = [self.prompt, self.negative, *sizes, self.seed, self.count]
+        return [*first, *self.drawing.components]
 
     def connect(self) -> None:
         """Generate by the button or Shift+Enter; Stop ends this page's drawing, or its waiting."""
@@ -112,13 +132,15 @@ class Page:
             show_progress="hidden",  # the status shows it
         )
         self.stop.click(self.end, queue=False)
+        connect_reading(self)
+        connect_counting(self)
 
     def place(self, page: gr.Request, memory: Any, *form: Any) -> tuple[str, Any]:
         """The order stands; the form is remembered from now on."""
         self.orders.place(page.session_hash or "")
         busy = self.generator.is_drawing()
         text = "Waiting for the drawing before this one …" if busy else "Reading the LoRAs …"
-        return html.working(text), {"form": list(form), "pictures": _pictures_of(memory)}
+        return html.working(text), {"form": remembered(form), "pictures": _pictures_of(memory)}
 
     def end(self, page: gr.Request) -> None:
         """Stop, or the page was closed."""
@@ -154,7 +176,7 @@ class Page:
             LOG.exception("a picture could not be drawn")
             return html.failed(f"{type(error).__name__}: {error}"), gr.skip(), "", gr.skip()
         shown, problem = self.pictures.keep(result)
-        memory = {"form": list(form), "pictures": [one.source for one in shown if one.kept]}
+        memory = {"form": remembered(form), "pictures": [one.source for one in shown if one.kept]}
         return (
             html.done(result, problem),
             html.gallery(shown),
@@ -179,6 +201,7 @@ def request_of(
     height: float,
     seed: float | None,
     count: float,
+    *drawing: Any,
 ) -> GenerationRequest:
     """The form as a request; a sweep says how many pictures there are, all with one seed."""
     swept = max(sweeps.picture_count(parse(text)) for text in (prompt, negative))
@@ -186,7 +209,7 @@ def request_of(
         raise RequestError(
             f"a sweep of {swept} values: the page draws at most {MOST_PICTURES} pictures at once"
         )
-    return GenerationRequest(
+    request = GenerationRequest(
         prompts=(prompt,) * (swept if swept > 1 else int(count)),
         negative=negative,
         steps=int(steps),
@@ -196,6 +219,7 @@ def request_of(
         guidance=guidance,
         same_seed=swept > 1,
     )
+    return extended(request, drawing) if drawing else request
 
 
 def _pictures_of(memory: Any) -> list[str]:
@@ -206,7 +230,9 @@ def _pictures_of(memory: Any) -> list[str]:
 
 def build(generator: Generator, pictures: Pictures) -> gr.Blocks:
     """The whole page."""
-    blocks: gr.Blocks = gr.Blocks(title="Live LoRA", analytics_enabled=False)
+    blocks: gr.Blocks = gr.Blocks(
+        title="Live LoRA", analytics_enabled=False, delete_cache=FORGOTTEN
+    )
     with blocks:
         page = Page(generator, pictures)
         blocks.load(page.restore, [page.memory], [*page.form, page.gallery], queue=False)

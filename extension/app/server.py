@@ -32,6 +32,7 @@ from .pictures import router as pictures_router
 HOST = "127.0.0.1"
 PORT = 7860
 TRIES = 20
+LARGEST_UPLOAD = "64mb"  # a picture to begin with, or to read settings from
 HEAD = '<script type="module" src="live-lora/static/main.mjs"></script>'
 CSS = """
 #library { position: sticky; top: 0; align-self: flex-start }
@@ -105,6 +106,7 @@ def application(generator: Generator, pictures: Pictures) -> FastAPI:
         theme=gr.themes.Default(**page.FONTS),
         css=CSS,
         head=HEAD,
+        max_file_size=LARGEST_UPLOAD,
     )
     return app
 

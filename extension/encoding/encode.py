@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -75,7 +75,8 @@ class WordEncoder:
         model = model or self.models[0]
         whole = self.settings.emphasis == "None"
         runs = [EmphasisRun(text)] if whole else emphasis_of(text)
-        return model.chunking(self.settings.backtrack).chunks(runs, self.vocabulary.find)
+        chunking = model.chunking(self.settings.backtrack)
+        return replace(chunking, find=self.vocabulary.find).chunks(runs)
 
     def count(self, text: str) -> tuple[int, int]:
         """Its tokens, and how many would be as cheap."""

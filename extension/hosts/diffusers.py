@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -17,7 +19,8 @@ from ..encoding.inversions import WordVectors
 from ..encoding.known_words import KnownWords
 from ..encoding.part_conds import PartConds
 from ..encoding.settings import EmphasisMode, WordSettings
-from ..encoding.text_model import text_models
+from ..encoding.text_model import TextModel, text_models
+from ..prompt.words.chunks import BACKTRACK, Chunking
 from ..records import COMPONENTS, Component, Progress, Row
 from ..session.run import Run, Text
 from ..session.session import Options
@@ -112,6 +115,20 @@ class PipelineLive(Live):
         with calls.following():
             run.result = self.pipeline(**{**words.options, **_embeds(positive, negative)})
         run.called("unet")
+
+    def chunking(self) -> Chunking | None:
+        """How texts are divided, with embeddings: a copy, safe beside a call. None: no encoder."""
+        models = text_models(self.pipeline)
+        if not models:
+            return None
+        first = models[0]
+        own = TextModel(first.component, first.module, deepcopy(first.tokenizer), penultimate=False)
+        found = KnownWords(models, self.embeddings).vocabulary().find
+        return replace(own.chunking(BACKTRACK), find=found)
+
+    def unfit_embeddings(self) -> dict[str, str]:
+        """Names of embeddings that are for other models, with reasons."""
+        return dict(KnownWords(text_models(self.pipeline), self.embeddings).unfit)
 
     @contextmanager
     def drawing_with(self, pipeline: Any) -> Iterator[None]:

@@ -11,6 +11,8 @@ from .diagnostics import caret
 from .parse import parse
 from .samples import TEXT, labels, samples
 from .tags import Argument, Prompt, Tag
+from .words.chunks import Chunking
+from .words.word_lines import PartLine, shown, word_lines
 
 _BARS = " ▁▂▃▄▅▆▇█"
 _WIDEST = 50  # columns of a chart
@@ -30,12 +32,14 @@ class Explanation:
 
     prompt: Prompt
     steps: int
+    words: tuple[PartLine, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON: text, steps, tags (with `lines` of weights by step), problems."""
+        """For JSON: text, steps, parts, tags (with `lines` of weights by step), problems."""
         return {
             "text": self.prompt.text,
             "steps": self.steps,
+            "parts": [part.as_dict() for part in self.words],
             "tags": [self._tag(tag) for tag in self.prompt.tags],
             "problems": [_record(problem) for problem in self.prompt.problems],
         }
@@ -43,6 +47,7 @@ class Explanation:
     def lines(self) -> Iterator[str]:
         """For a terminal: the clean text, each tag with its chart, problems with carets."""
         yield f"text  {self.prompt.text!r}"
+        yield from shown(self.words)
         for tag in self.prompt.tags:
             yield ""
             yield f"{tag.source}  {_facts(tag)}".rstrip()
@@ -74,9 +79,16 @@ def _record(item: Argument | TagLine | Diagnostic) -> dict[str, Any]:
     return asdict(item) | ({"span": span._asdict()} if span else {})
 
 
-def explain(prompt: str, steps: int = 30, *, negative: bool = False) -> Explanation:
-    """What the prompt means in a pass of so many steps, and in a hires pass of as many."""
-    return Explanation(parse(prompt, negative=negative), max(1, steps))
+def explain(
+    prompt: str, steps: int = 30, *, negative: bool = False, chunking: Chunking | None = None
+) -> Explanation:
+    """What the prompt means in a pass of so many steps, and in a hires pass of as many.
+
+    With a tokenizer (`chunking`), tokens are counted.
+    """
+    read, steps = parse(prompt, negative=negative), max(1, steps)
+    words = word_lines(read.text, steps, negative=negative, chunking=chunking)
+    return Explanation(read, steps, tuple(words))
 
 
 def weights(tag: Tag, steps: int) -> list[TagLine]:

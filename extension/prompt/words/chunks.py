@@ -51,10 +51,11 @@ class Chunking:
     comma: int | None
     length: int = LENGTH
     backtrack: int = BACKTRACK
+    find: Find = lambda ids, at: None
 
-    def chunks(self, runs: Sequence[EmphasisRun], find: Find = lambda ids, at: None) -> list[Chunk]:
+    def chunks(self, runs: Sequence[EmphasisRun]) -> list[Chunk]:
         """All chunks of a text, at least one."""
-        filling = _Filling(self, find)
+        filling = _Filling(self)
         for run, ids in zip(runs, self.tokenize([run.text for run in runs]), strict=True):
             if run.breaks:
                 filling.end()
@@ -66,8 +67,8 @@ class Chunking:
 
 
 class _Filling:
-    def __init__(self, chunking: Chunking, find: Find) -> None:
-        self.of, self.find = chunking, find
+    def __init__(self, chunking: Chunking) -> None:
+        self.of = chunking
         self.chunks: list[Chunk] = []
         self.chunk = Chunk()
         self.comma: int | None = None  # the last one's place in this chunk
@@ -82,7 +83,7 @@ class _Filling:
         position = 0
         while position < len(ids):
             self.make_room(ids[position])
-            found = self.find(ids, position)
+            found = self.of.find(ids, position)
             if found is None:
                 self.chunk.ids.append(ids[position])
                 self.chunk.weights.append(weight)

@@ -1,0 +1,151 @@
+"""The page's further settings: sampler, words, hires fix, a picture to begin with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from html import escape
+from pathlib import Path
+from typing import Any, Protocol
+
+import gradio as gr
+
+from ..encoding.settings import EMPHASIS_MODES
+from ..errors import LiveLoraError
+from . import html
+from .drawing_options import infotext_of
+from .generator import Generator
+from .infotext_reading import ReadInfotext, read_infotext
+from .latents import UPSCALERS
+from .request import GenerationRequest, HiresFix, StartingPicture
+from .samplers import SAMPLERS, SCHEDULES
+
+OWN = "Model's own"
+
+
+class DrawingForm:
+    """The components, and what a request says with them; `components` is their order."""
+
+    def __init__(self, own_sampler: str) -> None:
+        with gr.Row():
+            label = f"{OWN} ({own_sampler})"
+            samplers = [(label, ""), *((name, name) for name in SAMPLERS)]
+            self.sampler = gr.Dropdown(samplers, value="", label="Sampler", elem_id="sampler")
+            kinds = list(SCHEDULES)[:-1]  # DDIM's own goes without saying
+            self.schedule = gr.Dropdown(kinds, value=kinds[0], label="Schedule type")
+        with gr.Accordion("Hires fix", open=False, elem_id="hires"):
+            self.hires = gr.Checkbox(False, label="Draw a second time, larger")
+            with gr.Row():
+                self.scale = gr.Slider(1, 4, 2, step=0.05, label="Upscale by")
+                self.hires_strength = gr.Slider(0, 1, 0.7, step=0.01, label="Hires strength")
+            with gr.Row():
+                self.hires_steps = gr.Slider(0, 150, 0, step=1, label="Hires steps (0: the same)")
+                self.upscaler = gr.Dropdown(list(UPSCALERS), value="Latent", label="Upscaler")
+        with gr.Accordion("Begin with a picture", open=False, elem_id="start"):
+            with gr.Row():
+                self.image = gr.Image(type="pil", label="Picture", elem_id="start_image")
+                self.mask = gr.Image(type="pil", label="Mask: white is drawn anew")
+            self.strength = gr.Slider(0, 1, 0.75, step=0.01, label="Denoising strength")
+        with gr.Accordion("Words", open=False, elem_id="words"), gr.Row():
+            modes = list(EMPHASIS_MODES)
+            self.emphasis = gr.Dropdown(modes, value="Original", label="Emphasis")
+            self.clip_skip = gr.Slider(1, 12, 1, step=1, label="Clip skip")
+
+    @property
+    def components(self) -> list[gr.components.Component]:
+        return [
+            *(self.sampler, self.schedule, self.emphasis, self.clip_skip),
+            *(self.hires, self.scale, self.hires_strength, self.hires_steps, self.upscaler),
+            *(self.strength, self.image, self.mask),
+        ]
+
+
+def remembered(values: Sequence[Any]) -> list[Any]:
+    """A form's values as a browser can keep them: all but its pictures."""
+    return [one if isinstance(one, (str, int, float, bool)) else None for one in values]
+
+
+def extended(request: GenerationRequest, values: Sequence[Any]) -> GenerationRequest:
+    """The request with the values of `DrawingForm.components`."""
+    sampler, schedule, emphasis, clip_skip, hires, scale, again, steps, upscaler, *start = values
+    strength, image, mask = start
+    return replace(
+        request,
+        sampler=sampler or "",
+        schedule=schedule if sampler else "",
+        emphasis=emphasis,
+        clip_skip=int(clip_skip),
+        hires=HiresFix(scale, again, int(steps) or None, upscaler) if hires else None,
+        start=None if image is None else StartingPicture(image, mask, strength),
+    )
+
+
+class ReadablePage(Protocol):
+    """What of the page is needed to read settings and to count tokens."""
+
+    generator: Generator
+    prompt: gr.Textbox
+    negative: gr.Textbox
+    status: gr.HTML
+    tokens: gr.HTML
+    read: gr.Button
+    upload: gr.UploadButton
+
+    @property
+    def form(self) -> list[gr.components.Component]: ...
+
+
+def connect_reading(page: ReadablePage) -> None:
+    """The buttons that take settings from the prompt's text, or from a picture."""
+    count, guidance = len(page.form), page.generator.checkpoint.guidance
+
+    def settings_of(read: Callable[[], ReadInfotext]) -> list[Any]:
+        try:
+            found = read()
+        except (LiveLoraError, OSError) as error:
+            return [html.failed(str(error)), *[gr.skip()] * count]
+        return [told(found), *form_of(found, guidance)]
+
+    told_to: Any = {"outputs": [page.status, *page.form], "queue": False}
+    page.read.click(lambda text: settings_of(lambda: read_infotext(text)), [page.prompt], **told_to)
+    page.upload.upload(
+        lambda path: settings_of(lambda: ReadInfotext(*infotext_of(Path(path)))),
+        [page.upload],
+        **told_to,
+    )
+
+
+def connect_counting(page: ReadablePage) -> None:
+    """The numbers of tokens under the prompts, whenever these change."""
+    texts = [page.prompt, page.negative]
+    gr.on(
+        [text.change for text in texts],
+        lambda *texts: html.tokens(map(page.generator.tokens, texts)),
+        texts,
+        [page.tokens],
+        queue=False,
+        show_progress="hidden",
+        trigger_mode="always_last",
+    )
+
+
+def form_of(read: ReadInfotext, guidance: float) -> list[Any]:
+    """The whole page's values for a request that was read; `guidance` is the model's own."""
+    request = read.request
+    hires = request.hires
+    shown = hires or HiresFix()
+    return [
+        *(request.prompts[0], request.negative, request.steps),
+        guidance if request.guidance is None else request.guidance,
+        *(request.width or gr.skip(), request.height or gr.skip()),
+        *(-1 if request.seed is None else request.seed, 1),
+        *(request.sampler, request.schedule or "Automatic", request.emphasis, request.clip_skip),
+        *(hires is not None, shown.scale, shown.strength, shown.steps or 0, shown.upscaler),
+        *(gr.skip(), gr.skip(), gr.skip()),
+    ]
+
+
+def told(read: ReadInfotext) -> str:
+    """What the status says."""
+    notes = f": {'; '.join(read.notes)}" if read.notes else ""
+    return html.status(escape(f"Settings read{notes}."))
