@@ -10,6 +10,7 @@ from modules import extra_networks
 from ...prompt import Tag
 from .sampling_pass import Pass
 
+MARK = "live-lora"
 Texts = tuple[list[str], list[str]]  # prompts, negatives
 
 
@@ -68,9 +69,14 @@ def mark(data: Any, part: Pass) -> None:
     if part.run is None:
         return
     items = [_items(tag) for tag in part.prompts[0].tags]
-    items = items or [["live-lora"]]  # tags in other pictures' prompts, or in negatives
-    items[0].append(f"live-lora={part.fingerprint}")
+    items = items or [[MARK]]  # tags in other pictures' prompts, or in negatives
+    items[0].append(f"{MARK}={part.fingerprint}")
     data["lora"] = [extra_networks.ExtraNetworkParams(items=one) for one in items]
+
+
+def is_marked(params_list: Sequence[Any]) -> bool:
+    """Whether these are the tags that `mark` left, not another extension's own."""
+    return any(str(item).startswith(MARK) for one in params_list for item in one.items)
 
 
 def _items(tag: Tag) -> list[str]:

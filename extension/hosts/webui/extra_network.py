@@ -7,7 +7,7 @@ from typing import Any
 
 from modules import extra_networks
 
-from . import fallback, handover, models
+from . import batch_tags, fallback, handover, models
 from .wrapping import job_of
 
 ALIAS = "lyco"
@@ -31,6 +31,8 @@ class LiveNetwork(extra_networks.ExtraNetwork):  # type: ignore[misc]
         job = job_of(p)
         if job is None or not job.parsed:
             fallback.read(p, params_list)
+        elif params_list and not batch_tags.is_marked(params_list):
+            job.overhear(params_list)
 
     def deactivate(self, p: Any) -> None:
         """Of ours nothing is left to undo: hooks are off, whether or not the webui gets here."""

@@ -6,7 +6,7 @@ exception nor a callback that is not called can leave one behind.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -170,6 +170,12 @@ class Job:
         if part is not None:
             part.enter()
             self._acting = part
+
+    def overhear(self, params_list: Sequence[Any]) -> None:
+        """Another extension activates tags of its own in the middle of sampling: for a region."""
+        names = ", ".join(sorted({str(one.items[0]) for one in params_list}))
+        if self.first is not None:
+            self.first.unread.add(f"not used: {names}, which another extension gave a region alone")
 
     def finish(self) -> None:
         """After a batch, however it ended: the report."""

@@ -36,6 +36,7 @@ class Pass:
         self._unet: nn.Module | None = None
         self._earlier: list[Report] = []
         self.rows: RowSource | None = None
+        self.unread: set[str] = set()  # what other extensions asked for in its course
         self._stack = ExitStack()
 
     @property
@@ -126,8 +127,11 @@ class Pass:
     def reports(self) -> list[Report]:
         """What was done, on one checkpoint after the other."""
         reports = [*self._earlier, *([] if self.run is None else [self.run.report])]
-        if reports and self.rows is not None and self.regions is None:
-            reports[-1].lost += sorted(self.rows.notes)
+        if self.unread and not reports:
+            reports = [Report()]
+        if reports:
+            moved = () if self.rows is None or self.regions is not None else self.rows.notes
+            reports[-1].lost += sorted({*self.unread, *moved})
         return reports
 
 
