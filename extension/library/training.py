@@ -10,12 +10,16 @@ from .summaries import COVER
 
 MOST_TAGS = 24
 LONGEST = 2000  # characters of one value
+MOST_PARSED = 8 << 20  # characters of tag counts: real ones have some hundred thousand at most
 
 
 def top_tags(metadata: Mapping[str, str]) -> list[tuple[str, int]]:
     """The captions' most frequent tags over all data sets of `ss_tag_frequency`, with counts."""
+    written = metadata.get("ss_tag_frequency", "{}")
+    if len(written) > MOST_PARSED:
+        return []
     try:
-        sets = json.loads(metadata.get("ss_tag_frequency", "{}"))
+        sets = json.loads(written)
     except (ValueError, RecursionError):
         return []
     counts: Counter[str] = Counter()

@@ -208,3 +208,25 @@ def test_a_name_that_would_be_cut_is_written_with_its_hash(visit: Open) -> None:
     expect(prompt(page)).to_have_value("")
     card(tab, "100% real").click()  # nobody has hashed it yet
     expect(prompt(page)).to_have_value("<lora:100- real:1:hash=0123456789ab>")
+
+
+EVIL = '"><img src=x onerror="globalThis.ran = true"><script>globalThis.ran = true</script>'
+
+
+def test_html_in_every_field_neither_runs_nor_breaks(visit: Open) -> None:
+    texts = ("alias", "folder", "base", "words", "kind", "algorithm", "misfit", "notes", "negative")
+    row = lora(EVIL, **dict.fromkeys(texts, EVIL), triggers=[EVIL], tags=[EVIL])
+    facts = {"model": EVIL, "creator": EVIL, "licence": EVIL, "tags": [EVIL], "url": EVIL}
+    row |= {"description": EVIL, "metadata": {EVIL: EVIL}, "civitai": facts, "problems": [EVIL]}
+    page = visit([row | {"relative": f"{EVIL}.safetensors", "training_tags": [[EVIL, 2]]}])
+    tab = library(page)
+    tab.get_by_text("Filters").click()
+    tab.get_by_role("gridcell").get_by_role("button").first.click()
+    tab.get_by_role("button", name="Details of").click()
+    expect(tab.get_by_role("form", name="Your notes")).to_be_visible()
+    tab.get_by_text("Metadata (1)").click()
+    open_tab(page, "txt2img")
+    prompt(page).fill("<lora:x")
+    page.wait_for_timeout(500)
+    assert page.evaluate("globalThis.ran") is None
+    assert page.locator(".live-lora script, .live-lora img[src=x]").count() == 0

@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -314,6 +315,19 @@ def test_a_hash_is_computed_when_it_is_asked_for(client: TestClient, root: Path)
     assert rows(client)["ink"]["hash"] == answer.json()["hash"]
     assert client.post(f"file/{rows(client)['page']['id']}/hash", json={}).status_code == 422
     assert client.post(f"file/{row['id']}/hash").status_code == 415
+
+
+def test_tag_counts_of_fifty_megabytes_do_no_harm(visit: Visit, tmp_path: Path) -> None:
+    tags = json.dumps({"set": {f"tag {n} {'x' * 80}": n for n in range(500_000)}})
+    assert len(tags) > 45_000_000
+    lora(tmp_path / "large" / "x.safetensors", ss_tag_frequency=tags, other="y" * 5000)
+    client = visit(tmp_path / "large")
+    began = time.process_time()
+    (row,) = rows(client).values()
+    found = client.get(f"file/{row['id']}")
+    assert time.process_time() - began < 10
+    assert len(found.content) < 5000
+    assert found.json()["training_tags"] == []
 
 
 def test_a_thumbnail_is_small_and_kept(client: TestClient, root: Path, tmp_path: Path) -> None:
