@@ -88,7 +88,7 @@ export class Card {
       h("i", {}, "i"),
     );
     this.controls.push(star, more);
-    return h("div", { class: "live-lora-tools" }, star, more);
+    return h("div", { class: "live-lora-corner" }, star, more);
   }
 
   /** What cannot be used is not put into a prompt; its reason is shown instead. */
