@@ -202,6 +202,8 @@ def serve(route: Route, loras: list[dict[str, Any]]) -> None:
         route.fulfill(json={"prompts": [describe(prompt) for prompt in read]})
     elif address.endswith("/live-lora/language"):
         route.fulfill(json=vocabulary())
+    elif address.endswith("/hash"):
+        route.fulfill(json={"hash": address.split("/")[-2][:12]})
     elif "/live-lora/file/" in address:
         serve_file(route, loras)
     elif "/live-lora/preview/" in address:
