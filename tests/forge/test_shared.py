@@ -18,6 +18,10 @@ from webui.test_infotext import (  # noqa: F401
     test_info_is_json,
     test_no_hashes_where_the_option_says_so,
 )
+from webui.test_page import (  # noqa: F401
+    page,
+    test_a_pasted_infotext_makes_the_same_picture,
+)
 from webui.test_pictures import (  # noqa: F401
     test_a_changed_te_weight_is_not_hidden_by_the_cond_cache,
     test_after_20_generations_a_run_without_tags_changes_no_bit,

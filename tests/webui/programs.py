@@ -53,7 +53,7 @@ A1111 = Program(
 )
 FORGE = Program(
     "FORGE_ROOT",
-    f"{COMMON} {FORGE_ONLY} --all-in-fp32 --gradio-allowed-path .",
+    f"{COMMON} {FORGE_ONLY} --all-in-fp32 --clip-in-fp32 --gradio-allowed-path .",
     lora="sd_forge_lora",
     hires=LATENT | SAME_MODULES,
 )

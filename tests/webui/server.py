@@ -27,7 +27,7 @@ from .programs import A1111, Program
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).parent
 EXTENSION = ("extension", "scripts", "javascript", "metadata.ini", "install.py", "style.css")
-PATIENCE = 300  # seconds for a start
+PATIENCE = 600  # seconds for a start, on a busy machine
 SETTINGS = {
     "sd_model_checkpoint": "small-a.safetensors",
     "sd_vae": "None",

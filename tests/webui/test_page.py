@@ -16,6 +16,8 @@ from .server import PATIENCE, Webui
 playwright = pytest.importorskip("playwright.sync_api")
 
 WAIT = PATIENCE * 1000  # ms
+# In gradio 4 a tab's button has a name; in gradio 3 it has its place and its text.
+TAB = "#tab_live_lora-button, #tabs > .tab-nav > button:text-is('LoRA')"
 
 
 @pytest.fixture
@@ -55,5 +57,5 @@ def test_a_pasted_infotext_makes_the_same_picture(webui: Webui, page: Any) -> No
     )
     assert (generated(page) == made.pictures[0]).all()
     assert "a: added to" in page.inner_text("#html_log_txt2img", timeout=WAIT)
-    page.click("#tabs > .tab-nav button:has-text('LoRA') >> nth=0")
+    page.click(f"{TAB} >> nth=0")
     page.wait_for_selector("#live-lora-tab [role=gridcell]", timeout=WAIT)
