@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -463,6 +464,15 @@ class TestPaste:
     def hashes(self, host: StandIn) -> dict[str, str]:
         entries = webui.LIVE.catalog().entries
         return {entry.stem: entry.shorthash for entry in entries}
+
+    def test_a_hash_of_the_whole_file_is_understood(
+        self, host: StandIn, hashes: dict[str, str]
+    ) -> None:
+        """Forge's and Forge Neo's own."""
+        assert hashes
+        whole = hashlib.sha256((host.library / "b.safetensors").read_bytes()).hexdigest()[:12]
+        assert self.pasted("<lora:gone:1>", f"gone: {whole}") == "<lora:b:1>"
+        assert self.pasted("<lora:b:1>", f"b: {whole}") == "<lora:b:1>"
 
     def pasted(self, prompt: str, hashes: str, builtin: str | None = None) -> str:
         infotext = f'{prompt}\nSteps: 3, Seed: 1, Lora hashes: "{hashes}"'

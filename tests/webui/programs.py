@@ -60,7 +60,8 @@ FORGE = Program(
 REFORGE = Program("REFORGE_ROOT", f"{COMMON} {FORGE_ONLY} --use-cpu all --no-half --precision full")
 NEO = Program(
     "NEO_ROOT",
-    f"{COMMON} --cpu --fp32-text-enc",  # else its own merge rounds to 16 bits
+    # Its own merge would round a text encoder in 16 bits; and serve none of its scripts.
+    f"{COMMON} --cpu --fp32-text-enc --gradio-allowed-path .",
     models_flag="--model-ref",
     lora="sd_forge_lora",
     settings={"VERSION_UID": "PY313"},  # else it waits for Enter where its Python is another

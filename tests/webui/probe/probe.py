@@ -82,6 +82,15 @@ def routes(_, app):
         script_callbacks.infotext_pasted_callback(body["infotext"], params)
         return params
 
+    @app.post("/probe/hand_over")
+    def hand_over(body: dict):
+        """As if the checkpoint were none of ours: the program's own LoRA applies the tags."""
+        handover = sys.modules["live_lora.hosts.webui.handover"]
+        Probe.decides = getattr(Probe, "decides", handover.wanted)
+        decides = Probe.decides
+        handover.wanted = (lambda: True) if body["always"] else decides
+        return {}
+
     @app.post("/probe/interrupt_after")
     def interrupt_after(body: dict):
         calls = body["calls"]
