@@ -32,7 +32,7 @@ def started(models: Path, data: Path, storage: str) -> Webui:
     if FORGE.root is None:
         pytest.skip("needs a real Forge: set FORGE_ROOT")
     return Webui(
-        models, data, builtin=True, program=FORGE, settings={"forge_unet_storage_dtype": storage}
+        models, data, builtin=True, program=FORGE, options={"forge_unet_storage_dtype": storage}
     )
 
 

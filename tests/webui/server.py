@@ -131,7 +131,6 @@ class Webui:
             shutil.copytree(folder, extensions / folder.name, ignore=shutil.ignore_patterns(".git"))
         disabled = [] if self.builtin else [self.program.lora]
         settings = {**SETTINGS, **self.program.settings, "disabled_extensions": disabled}
-        settings |= self.own_settings
         settings |= self.options
         (self.data / "config.json").write_text(json.dumps(settings))
 
