@@ -12,18 +12,17 @@ from typing import Any
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from .server import HERE, Webui, python
+from .programs import A1111
+from .server import HERE, Webui
 
 sys.path.append(str(HERE.parent))
 import seeded_checkpoint as seeded
-
-ROOT = HERE.parent
 
 
 def make(folder: Path, webui: str) -> dict[str, dict[str, list[int]]]:
     """The checkpoints that make_checkpoints.py describes, with seeded numbers; their shapes."""
     models = folder / "Stable-diffusion"
-    command = [python(), str(HERE / "make_checkpoints.py"), str(models)]
+    command = [A1111.python, str(HERE / "make_checkpoints.py"), str(models)]
     subprocess.run(command, cwd=webui, check=True, capture_output=True)
     found = {}
     for family, name in seeded.CHECKPOINTS.items():
