@@ -67,7 +67,11 @@ class Choice:
     def _folds(
         self, patch: Foldable, acting: Sequence[Term], key: Sequence[CellShape], x: Tensor
     ) -> bool:
-        if self.executor == "hooked" or any(isinstance(shape, tuple) for shape in key):
+        if (
+            self.executor == "hooked"
+            or being_traced()
+            or any(isinstance(shape, tuple) for shape in key)
+        ):
             return False
         deltas = [term.cached.delta for term in acting]
         if self.executor == "automatic" and not self._cheaper(patch, deltas, None in key, x):
@@ -110,6 +114,12 @@ class Choice:
         parts = [f"{count} layers {how}" for how, count in sorted(counts.items())]
         text = f"{self.executor}: {', '.join(parts) or 'nothing to do'}"
         return f"{text}; no memory was left to fold more" if self.full else text
+
+
+def being_traced() -> bool:
+    """Is this call of a layer one of torch.compile's, which would trace all that is done here?"""
+    asked = getattr(torch.compiler, "is_compiling", None)  # since torch 2.3
+    return asked is not None and bool(asked())
 
 
 def _positions(layer: Layer, x: Tensor) -> int:

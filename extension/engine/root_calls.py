@@ -47,8 +47,8 @@ class RootCalls:
             around.append(getattr(around[-1], name, around[-1]))
         if any(map(is_compiled, around)):
             return "compiled", (
-                "this model was compiled before, and its graph has no place for LoRAs: use "
-                "live.compile(), or call torch.compiler.reset() and compile inside the run"
+                "this model was compiled before, and its graph has no place for LoRAs: compile a "
+                "pipeline with live.compile(), or call torch.compiler.reset() and do not compile"
             )
         if any(getattr(module, "fused_projections", False) for module in around):
             return "bypassed", (

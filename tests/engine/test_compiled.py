@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import torch
 from delta_formulas import deltas
-from engine_run import Applied, Deltas, Weight, patches_of, run, varying
+from engine_run import Applied, Deltas, Weight, applied, patches_of, run, varying
 from live_lora.deltas import LowRank
-from live_lora.engine.choice import Executor
+from live_lora.engine.choice import EXECUTORS, Executor
 from live_lora.engine.compiled import CompiledSlots
 from live_lora.engine.layers import find_sites
 from live_lora.records import Progress
@@ -230,3 +230,19 @@ def test_the_slots_leave_nothing_when_they_go() -> None:
     assert set(dir(net.one)) == before
     assert not any(module._forward_hooks for module in net.modules())
     assert torch.equal(net(image()), eager(image()))
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+@pytest.mark.parametrize("weights", [[0.7], [0.7, 0.2], [curve(0.1)]], ids=["one", "two", "curve"])
+def test_a_model_that_is_compiled_inside_a_run_is_right(executor: Any, weights: Any) -> None:
+    net, eager = nets()
+    x, found = image(), loras(len(weights), 4, 2)
+    with torch.no_grad(), applied(net, found, weights, executor=executor) as on:
+        net.compile(backend="eager")
+        for step in range(3):
+            on.move(Progress(step, 20))
+            now = [one(None, Progress(step, 20)) if callable(one) else one for one in weights]
+            want = run(eager, found, now, x)
+            assert (net(x) - want).abs().max() <= 1e-5 * want.abs().max()
+        assert all(all(on.ran(path)) for path in PATHS)
+    assert not any(module._forward_hooks for module in net.modules())
