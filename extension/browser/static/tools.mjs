@@ -17,7 +17,7 @@ export function tools(library, targets, shown) {
   const panels = [new CivitaiPanel(shown, changed), new SetsPanel(targets), files];
   const element = h(
     "details",
-    { class: "live-lora-tools" },
+    { class: "live-lora-desk" },
     h("summary", {}, "Civitai, sets, many files"),
     ...panels.map((panel) => panel.element),
   );
