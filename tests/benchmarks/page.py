@@ -145,7 +145,7 @@ def measure(page: Page) -> None:
             f"search {text!r} to the next frame", [page.evaluate(SEARCH, [search, text, "input"])]
         )
     page.evaluate(SEARCH, [search, "", "input"])
-    for key in ("newest", "size", "name"):
+    for key in ("date", "size", "name"):
         report(f"order {key!r} to the next frame", [page.evaluate(SEARCH, [order, key, "change"])])
     found: dict[str, Any] = page.evaluate(SCROLL)
     print(f"{'scrolling: long tasks, ms':40} {found['long']}; {found['cards']} elements")

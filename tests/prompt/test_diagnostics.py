@@ -180,8 +180,9 @@ def test_explain_draws_each_tag() -> None:
         "\n"
     )
     assert lines[0] == "text  'a [:b:0.5]  '"
-    assert lines[2] == "<lora:x:0.5>"
-    assert lines[3].split() == ["unet", "0.5", "→", "0", "██████"]
+    assert lines[2:4] == ["  steps 1–6  'a '", "  steps 7–10  'a b'"]
+    first = lines.index("<lora:x:0.5>")
+    assert lines[first + 1].split() == ["unet", "0.5", "→", "0", "██████"]
     text = "\n".join(lines)
     assert "te    0\n" in text
     assert " ▁▂▃▄▄▅▆▇█" in text

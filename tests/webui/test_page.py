@@ -56,6 +56,7 @@ def test_a_pasted_infotext_makes_the_same_picture(webui: Webui, page: Any) -> No
         timeout=WAIT,
     )
     assert (generated(page) == made.pictures[0]).all()
+    page.click("#html_log_txt2img >> text='What ran: a, unet-b'", timeout=WAIT)
     assert "a: added to" in page.inner_text("#html_log_txt2img", timeout=WAIT)
     page.click(f"{TAB} >> nth=0")
     page.wait_for_selector("#live-lora-tab [role=gridcell]", timeout=WAIT)
