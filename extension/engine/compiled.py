@@ -7,7 +7,7 @@ every LoRA whose ranks fit the same bucket, and every layer of the same shape.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -94,12 +94,12 @@ class CompiledSlots:
         patches: Sequence[LayerPatch],
         table: WeightTable,
         choice: Choice,
-        heard: Callable[[], Set[int]] | None = None,
+        heard: Set[int] | None = None,
     ) -> Iterator[None]:
         """The patches act inside this context: in slots, or folded.
 
-        `heard` gives the columns that had a weight when the model was called, where somebody
-        listens: a graph counts its slots, but not that it reads a folded weight.
+        `heard` comes to hold the columns that had a weight when the model was called, where
+        somebody listens: a graph counts its slots, but not that it reads a folded weight.
         """
         acting = CompiledRun(self, patches, table, choice, heard)
         table.changed.append(acting.settle)
@@ -121,7 +121,7 @@ class CompiledRun:
         patches: Sequence[LayerPatch],
         table: WeightTable,
         choice: Choice,
-        heard: Callable[[], Set[int]] | None,
+        heard: Set[int] | None,
     ) -> None:
         self.slots, self.patches, self.table, self.choice = slots, patches, table, choice
         self.heard = heard
@@ -181,7 +181,7 @@ class CompiledRun:
             if count:
                 patch.remember(self.acted)
         for patch in self.folded:
-            patch.remember(self.acted if self.heard is None else self.heard())
+            patch.remember(self.acted if self.heard is None else self.heard)
 
     def _foldable(self, patch: LayerPatch) -> bool:
         deltas = [term.cached.delta for term in patch.terms]

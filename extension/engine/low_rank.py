@@ -2,7 +2,8 @@
 
 Each function here makes an `Add`. All of them say the same, out += (m ∘ (x Aᵀ)) Bᵀ, for weights m
 that are one number, one for each rank, or for each row and rank. The one condition in an `Add`
-sends what it was not settled for (another dtype, device or stride, gradients) to `otherwise`.
+sends what it was not settled for (another dtype, device or stride, gradients) to `otherwise`. It
+is written out in each: a function for it would be one more Python call for every layer and step.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ class RootCalls:
         self.root = root
         self.columns = frozenset(columns)
         self.weights = weights
-        self.acted: set[int] = set()
+        self.acted: set[int] = set()  # the same object throughout: others look into it
 
     def install(self, stack: ExitStack) -> None:
         """Listens until the stack is closed."""

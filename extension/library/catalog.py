@@ -74,10 +74,6 @@ class Catalog:
         with self._lock:
             return self._take(scan(self.folders, self._models, self.facts))
 
-    def scan_if_changed(self) -> Snapshot:
-        """Scans only if files may have been added or removed, as far as the folders tell."""
-        return self.snapshot if self.snapshot.is_current() else self.scan()
-
     def notice(self, ids: Sequence[str]) -> None:
         """Looks whether these files, or those beside them, are still as the last scan saw them.
 
@@ -167,12 +163,6 @@ class Catalog:
         while go_on() and self.read_next():
             pass
         self.facts.flush()
-
-    @property
-    def unchecked(self) -> tuple[LoraFile, ...]:
-        """The files of which only the outline was looked at."""
-        known = self.facts.known_summary
-        return tuple(e for e in self.entries if not ((found := known(e)) and found.checked))
 
     @property
     def unhashed(self) -> tuple[LoraFile, ...]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 from ..engine.choice import Choice, Executor
@@ -122,9 +121,8 @@ class RunPlan:
         stack.enter_context(hooked(hooks))
         for component, slots in self.compiled.items():
             inside = [patch for key, patch in self.patches.items() if key[0] == component]
-            root = self.roots[component]
-            running = slots.running(inside, self.weights, self.choice, partial(_acted, root))
-            stack.enter_context(running)
+            heard = self.roots[component].acted
+            stack.enter_context(slots.running(inside, self.weights, self.choice, heard))
         for root in self.roots.values():
             root.install(stack)
 
@@ -141,10 +139,6 @@ class RunPlan:
                 yield Unused(patch.site.path, "compiled", NO_PLACE)
             elif term.column in root.acted and not patch.called:
                 yield Unused(patch.site.path, *root.why_not(patch.site.path))
-
-
-def _acted(root: RootCalls) -> set[int]:
-    return root.acted
 
 
 def _roots(

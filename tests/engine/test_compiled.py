@@ -182,7 +182,7 @@ def test_a_fold_is_said_to_have_run_only_where_the_model_was_heard() -> None:
     for heard, ran in ((set(), False), ({0}, True)):
         made = patches_of(net, {"one": loras(1, 4, 2)["one"]}, 0.5, executor="folded")
         patches = list(made.patches.values())
-        with slots.running(patches, made.table, made.choice, lambda heard=heard: heard):
+        with slots.running(patches, made.table, made.choice, heard):
             pass
         assert made.ran("one") == [ran]
         assert made.patches["one"].called == ran

@@ -12,7 +12,6 @@ from live_lora.prompt.words.chunks import (
     BACKTRACK,
     LENGTH,
     Chunking,
-    all_ids,
     room_for,
     token_count,
 )
@@ -133,7 +132,9 @@ CHUNKING = Chunking(letters, ord(","))
 def test_chunks_join_to_the_same_tokens(text: str) -> None:
     runs = emphasis_of(text)
     chunks = CHUNKING.chunks(runs)
-    assert list(all_ids(chunks)) == [ord(c) for run in runs for c in run.text]
+    assert [one for chunk in chunks for one in chunk.ids] == [
+        ord(c) for run in runs for c in run.text
+    ]
     assert all(len(chunk.ids) == len(chunk.weights) <= LENGTH for chunk in chunks)
     for chunk in chunks[:-1]:
         short = len(chunk.ids) < LENGTH

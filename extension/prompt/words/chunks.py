@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -126,9 +126,3 @@ def token_count(chunks: Sequence[Chunk], length: int = LENGTH) -> int:
 def room_for(count: int, length: int = LENGTH) -> int:
     """75, 150, …: up to how many tokens the text could grow without another chunk."""
     return -(-max(count, 1) // length) * length
-
-
-def all_ids(chunks: Sequence[Chunk]) -> Iterator[int]:
-    """The tokens of all chunks, one after the other."""
-    for chunk in chunks:
-        yield from chunk.ids
