@@ -9,10 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from library.civitai.site import Site, running
+from library.civitai.site import Site, in_place_of_civitai
 from library.files import lora
 from live_lora.app import cli, library_command, library_options
-from live_lora.library.civitai.pacing import Pace
 from live_lora.library.civitai.storing import info_of
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
@@ -20,10 +19,7 @@ from PIL.PngImagePlugin import PngInfo
 
 @pytest.fixture
 def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    with running() as site:
-        monkeypatch.setenv("LIVE_LORA_CIVITAI_HOST", site.url)
-        monkeypatch.setenv("LIVE_LORA_CIVITAI_FALLBACK", "")
-        monkeypatch.setattr("live_lora.library.civitai.service.Pace", lambda: Pace(0))
+    with in_place_of_civitai(monkeypatch) as site:
         yield site
 
 

@@ -11,11 +11,10 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from library.civitai.site import PNG, Site, running
+from library.civitai.site import PNG, Site, in_place_of_civitai
 from library.files import lora
 from live_lora.browser import routes
 from live_lora.library.catalog import Catalog
-from live_lora.library.civitai.pacing import Pace
 
 KEY = "abcdef0123456789"
 Visit = Callable[..., TestClient]
@@ -53,11 +52,8 @@ def client(visit: Visit) -> TestClient:
 
 @pytest.fixture
 def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    with running() as site:
-        monkeypatch.setenv("LIVE_LORA_CIVITAI_HOST", site.url)
-        monkeypatch.setenv("LIVE_LORA_CIVITAI_FALLBACK", "")
-        monkeypatch.setenv("LIVE_LORA_CIVITAI_KEY", KEY)
-        monkeypatch.setattr("live_lora.library.civitai.service.Pace", lambda: Pace(0))
+    monkeypatch.setenv("LIVE_LORA_CIVITAI_KEY", KEY)
+    with in_place_of_civitai(monkeypatch) as site:
         yield site
 
 

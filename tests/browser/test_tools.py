@@ -10,11 +10,10 @@ from urllib.parse import urlsplit
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from library.civitai.site import Site, running
+from library.civitai.site import Site, in_place_of_civitai
 from library.files import lora
 from live_lora.browser import routes
 from live_lora.library.catalog import Catalog
-from live_lora.library.civitai.pacing import Pace
 from live_lora.library.civitai.storing import info_of
 
 from .conftest import Open, missing
@@ -37,10 +36,7 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def civitai(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    with running() as site:
-        monkeypatch.setenv("LIVE_LORA_CIVITAI_HOST", site.url)
-        monkeypatch.setenv("LIVE_LORA_CIVITAI_FALLBACK", "")
-        monkeypatch.setattr("live_lora.library.civitai.service.Pace", lambda: Pace(0))
+    with in_place_of_civitai(monkeypatch) as site:
         yield site
 
 

@@ -17,6 +17,7 @@ import pytest
 import seeded_checkpoint as seeded
 import seeded_pipeline
 import torch
+from distances import distance
 from live_lora.app.generator import Generator
 from live_lora.app.load_model import Checkpoint
 from live_lora.app.request import GenerationRequest, HiresFix
@@ -86,10 +87,6 @@ def encoded(pipe: Any, family: str, prompt: dict[str, Any]) -> list[PartConds]:
     words = words_of([parts] * len(encoder.models), Row(), (), None)
     moment = Progress(steps=10, calls=10)
     return encode_parts(encoder, words, moment, lambda rows, moments: nullcontext())
-
-
-def distance(a: Tensor, b: Tensor) -> float:
-    return float((a - b).norm() / b.norm())
 
 
 @pytest.mark.parametrize("number", range(len(PROMPTS)))

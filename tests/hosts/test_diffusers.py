@@ -12,6 +12,7 @@ import pytest
 import tiny_models as tiny
 import torch
 from diffusers import HeunDiscreteScheduler, StableDiffusionImg2ImgPipeline
+from distances import distance
 from live_lora.session.report import StrictError
 from torch import Tensor
 
@@ -29,10 +30,6 @@ def latents(pipe: Any, call: Any = None, **options: Any) -> Tensor:
         "output_type": "latent",
     } | options
     return (call or pipe)(generator=generator, **options).images
-
-
-def distance(a: Tensor, b: Tensor) -> float:
-    return float((a - b).norm() / b.norm())
 
 
 @pytest.fixture(scope="module", params=["sd15", "sdxl"])

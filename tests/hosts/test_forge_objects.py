@@ -16,27 +16,18 @@ from live_lora.hosts import webui
 from live_lora.hosts.webui.backends import backend_of
 from live_lora.hosts.webui.call_rows import CallRows
 from live_lora.records import Row
-from modules import extra_networks, processing, sd_models
+from modules import extra_networks, sd_models
 from safetensors.torch import load_file, save_file
-from standin_host import StandIn, make_library
+from standin_host import StandIn
 from webui_rules import CLOSE, difference
 from webui_rules import Rules as WebuiRules
 
 
-@pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_library(tmp_path_factory.mktemp("Lora"))
-
-
 @pytest.fixture
-def host(library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
-    monkeypatch.setattr("modules.paths.data_path", str(tmp_path))
-    for name in ("cached_c", "cached_uc", "cached_hr_c", "cached_hr_uc"):
-        monkeypatch.setattr(processing.Processing, name, [None, None])
-    host = StandIn(library, ForgeCheckpoint)
+def host(fresh_webui: Path) -> StandIn:
+    host = StandIn(fresh_webui, ForgeCheckpoint)
     host.even_parts = True
-    yield host
-    webui.stop()
+    return host
 
 
 class TestRules(WebuiRules):
@@ -197,10 +188,10 @@ def test_room_is_asked_for_on_a_patcher_of_the_pass(host: StandIn) -> None:
     assert p.sampler is not None
 
 
-def test_words_of_a_lora_file_are_known_to_the_text_engine(host: StandIn, library: Path) -> None:
-    tensors = load_file(library / "a.safetensors")
+def test_words_of_a_lora_file_are_known_to_the_text_engine(host: StandIn) -> None:
+    tensors = load_file(host.library / "a.safetensors")
     tensors["bundle_emb.zzz.string_to_param.*"] = torch.ones(2, 16)
-    save_file(tensors, library / "bundle.safetensors")
+    save_file(tensors, host.library / "bundle.safetensors")
     database = host.model.text_processing_engine.embeddings
     seen: list[list[str]] = []
     encode = host.model.get_learned_conditioning

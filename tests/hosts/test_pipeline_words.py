@@ -10,6 +10,7 @@ import live_lora
 import pytest
 import tiny_models as tiny
 import torch
+from distances import distance
 from live_lora.records import Row
 from torch import Tensor
 
@@ -46,10 +47,6 @@ def draw(call: Any, prompt: Any = None, **options: Any) -> Tensor:
     } | options
     found: Tensor = call(prompt, generator=torch.Generator().manual_seed(7), **options).images
     return found
-
-
-def distance(a: Tensor, b: Tensor) -> float:
-    return float((a - b).norm() / b.norm())
 
 
 def test_a_batch_equals_single_runs(live: Any) -> None:

@@ -27,23 +27,14 @@ from modules import (
     shared,
 )
 from safetensors.torch import load_file, save_file
-from standin_host import StandIn, changed, make_library
+from standin_host import StandIn, changed
 from webui_rules import Rules as WebuiRules
 from webui_rules import difference
 
 
-@pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_library(tmp_path_factory.mktemp("Lora"))
-
-
 @pytest.fixture
-def host(library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
-    monkeypatch.setattr("modules.paths.data_path", str(tmp_path))
-    for name in ("cached_c", "cached_uc", "cached_hr_c", "cached_hr_uc"):
-        monkeypatch.setattr(processing.Processing, name, [None, None])
-    yield StandIn(library)
-    webui.stop()
+def host(fresh_webui: Path) -> StandIn:
+    return StandIn(fresh_webui)
 
 
 class TestRules(WebuiRules):

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from live_lora import parse
-from live_lora.hosts import webui
 from live_lora.hosts.webui.regional_prompter import Regions, regions_of
 from live_lora.records import Progress, Row, Target
 from modules import processing, scripts
-from standin_host import StandIn, make_library
+from standin_host import StandIn
 from webui_rules import difference
 
 UNET = Target("unet", "conv_in", "", "conv", (1, 1, 1, 1))
@@ -36,13 +34,8 @@ class RegionalPrompter(scripts.Script):
 
 
 @pytest.fixture
-def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
-    monkeypatch.setattr("modules.paths.data_path", str(tmp_path))
-    for name in ("cached_c", "cached_uc"):
-        monkeypatch.setattr(processing.Processing, name, [None, None])
-    (tmp_path / "Lora").mkdir()
-    yield StandIn(make_library(tmp_path / "Lora"))
-    webui.stop()
+def host(fresh_webui: Path) -> StandIn:
+    return StandIn(fresh_webui)
 
 
 def beside(host: StandIn, prompt: str, **settings: Any) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import traceback
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from live_lora.hosts import webui
 from live_lora.hosts.webui.row_matching import match
 from live_lora.records import Row
 from modules import extra_networks, processing, script_callbacks
-from standin_host import StandIn, make_library
+from standin_host import StandIn
 from torch.utils._python_dispatch import TorchDispatchMode
 from webui_rules import CLOSE, difference
 
@@ -23,18 +22,9 @@ TWO = ["a fox <lora:unet-a:1> AND a cat", "a bird AND a dog <lora:unet-b:0.7:onl
 SIDES = "a fox <lora:unet-a:1:only=cond>"
 
 
-@pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_library(tmp_path_factory.mktemp("Lora"))
-
-
 @pytest.fixture
-def host(library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
-    monkeypatch.setattr("modules.paths.data_path", str(tmp_path))
-    for name in ("cached_c", "cached_uc", "cached_hr_c", "cached_hr_uc"):
-        monkeypatch.setattr(processing.Processing, name, [None, None])
-    yield StandIn(library)
-    webui.stop()
+def host(fresh_webui: Path) -> StandIn:
+    return StandIn(fresh_webui)
 
 
 def transpose(pictures: int) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import pytest
 from live_lora.library.civitai.access import Access
 from live_lora.library.civitai.addresses import Origin
 from live_lora.library.civitai.client import CivitaiClient
@@ -189,6 +190,16 @@ def running() -> Iterator[Site]:
         finally:
             server.shutdown()
             thread.join()
+
+
+@contextmanager
+def in_place_of_civitai(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    """The site is what settings name, nothing is asked elsewhere, and it may be asked at once."""
+    with running() as site:
+        monkeypatch.setenv("LIVE_LORA_CIVITAI_HOST", site.url)
+        monkeypatch.setenv("LIVE_LORA_CIVITAI_FALLBACK", "")
+        monkeypatch.setattr("live_lora.library.civitai.service.Pace", lambda: Pace(0))
+        yield site
 
 
 def loras(folder: Path, count: int) -> list[Path]:
