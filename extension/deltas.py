@@ -189,11 +189,12 @@ class LowRank(Delta):
     mid: Tensor | None = None
 
     def __call__(self, layer: Layer, x: Tensor, wx: Tensor | None = None) -> Tensor:
-        if self.mid is not None:
-            h = layer.apply(layer.pointwise(x, self.down), self.mid)  # (rows, r, h', w')
-        else:
-            h = layer.apply(x, self.down)  # (rows, …, r) or (rows, r, h', w')
-        return layer.pointwise(h, self.up)
+        return layer.pointwise(self.hidden(layer, x), self.up)
+
+    def hidden(self, layer: Layer, x: Tensor) -> Tensor:
+        """What `up` is applied to: (rows, …, r), or (rows, r, h', w') on a convolution."""
+        inner = self.down if self.mid is None else self.mid
+        return layer.apply(x if self.mid is None else layer.pointwise(x, self.down), inner)
 
     def delta_weight(self, layer: Layer) -> Tensor:
         """B A; with a core Σ_pq up[o, p] mid[p, q, kl] down[q, i]."""
@@ -234,7 +235,6 @@ class InputMap(Delta):
     The first part costs no second base product: the engine runs W on x + m(shift(x) − x), with
     m for the rows of the input. `inner` is a delta on the changed input, where there is one (DoRA
     with lengths of the inputs: shift = x ∘ d/‖V‖, inner = s·B·A); its `bias` is not used.
-    Subclasses override `shift`.
     """
 
     reads: ClassVar[Literal["x", "wx", "input"]] = "input"

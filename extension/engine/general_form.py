@@ -32,7 +32,7 @@ class GeneralForm:
 
         x itself where none of them acts.
         """
-        rows = self._rows_first(x)
+        rows = self.rows_first(x)
         acting = list(active(self.maps, self.table, rows.shape[0]))
         if not acting:
             return x
@@ -59,8 +59,8 @@ class GeneralForm:
             out: its output for that, (…, o) or (n, o, h, w), with the same rows.
         """
         if self.maps:
-            x = self._original(x)
-        rows = self._rows_first(x)
+            x = self.original(x)
+        rows = self.rows_first(x)
         acting = list(active(self.terms, self.table, rows.shape[0]))
         if not acting:
             return out
@@ -68,12 +68,12 @@ class GeneralForm:
             out = out.clone()
         if rows.dtype != out.dtype:
             rows = rows.to(out.dtype)
-        self._add_each(rows, self._rows_first(out), acting)
+        self._add_each(rows, self.rows_first(out), acting)
         for term, _, _ in acting:
             term.ran = True
         return out
 
-    def _original(self, x: Tensor) -> Tensor:
+    def original(self, x: Tensor) -> Tensor:
         """The input as it was given to `before`; other runs' patches may have changed it since."""
         changed: Tensor = x
         while (left := getattr(changed, ORIGINAL, None)) is not None:
@@ -82,7 +82,8 @@ class GeneralForm:
                 return changed
         return x
 
-    def _rows_first(self, x: Tensor) -> Tensor:
+    def rows_first(self, x: Tensor) -> Tensor:
+        """A view of an input or output, with the dimension that counts the batch in front."""
         return x.movedim(self.site.row_dim, 0) if self.site.row_dim and x.dim() > 2 else x
 
     def _scale(self, term: Term, part: slice, weight: RowWeights, like: Tensor) -> float | Tensor:

@@ -36,12 +36,13 @@ class CachedDelta:
 class Term:
     """One network's share of a patch: m · D, with m from a column of the table.
 
-    `ran` is set once a forward has really added it.
+    `ran` is set once a forward has really added it. `network` counts the run's files.
     """
 
     cached: CachedDelta
     column: int
     ran: bool = False
+    network: int = 0
 
     @property
     def factored(self) -> bool:

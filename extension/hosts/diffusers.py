@@ -20,6 +20,7 @@ from ..encoding.known_words import KnownWords
 from ..encoding.part_conds import PartConds
 from ..encoding.settings import EmphasisMode, WordSettings
 from ..encoding.text_model import TextModel, text_models
+from ..engine.observing import Observer
 from ..prompt.words.chunks import BACKTRACK, Chunking
 from ..records import COMPONENTS, Component, Progress, Row
 from ..session.run import Run, Text
@@ -76,6 +77,7 @@ class PipelineLive(Live):
         emphasis: EmphasisMode = "Original",
         calls: int | None = None,
         first_calls: int | None = None,
+        observe: Sequence[Observer] = (),
         **options: Any,
     ) -> Any:
         """The pipeline's output for prompts with tags; `report` says afterwards what ran.
@@ -91,6 +93,7 @@ class PipelineLive(Live):
             emphasis: how `(word:1.2)` weighs: "Original", "No norm", "Ignore" or "None".
             calls: UNet calls that schedules count with; else those of `num_inference_steps`.
             first_calls: in a second, "hires" pass: how many UNet calls the first one had.
+            observe: what is told of every call of a layer (`engine/observing.py`).
             options: the pipeline's own (`negative_prompt`, `num_images_per_prompt`, …).
         Raises:
             StrictError: in strict mode, where a tag cannot be used; where only the run has shown
@@ -99,7 +102,7 @@ class PipelineLive(Live):
         settings = WordSettings(emphasis, clip_skip=options.pop("clip_skip", None))
         written = [f"{one}{lora}" for one in _prompts(prompt, options)]
         texts, options = _texts(*spread_over_pictures(written, options))
-        run = self._open(texts.joined("cond"), texts.joined("uncond"))
+        run = self._open(texts.joined("cond"), texts.joined("uncond"), observe)
         calls = calls or self._usual_calls(options)
         hires = first_calls is not None
         moment = Progress(steps=calls, calls=calls, hires=hires, first_calls=first_calls)

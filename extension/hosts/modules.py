@@ -8,6 +8,7 @@ from typing import Any, cast
 from torch import nn
 
 from .. import prompt as language
+from ..engine.observing import Observer
 from ..errors import StateError
 from ..library.catalog import Catalog
 from ..prompt import Prompt
@@ -36,12 +37,15 @@ class Live:
         """The model's modules by component."""
         return cast("Mapping[Component, nn.Module]", model)
 
-    def prompt(self, text: Text, negative: Text | None = None) -> Run:
+    def prompt(
+        self, text: Text, negative: Text | None = None, *, observe: Sequence[Observer] = ()
+    ) -> Run:
         """Reads prompts and prepares their LoRAs; hooks are on inside the `with` of the result.
 
         Args:
             text: one prompt, or one per picture of the batch.
             negative: one negative prompt for all pictures, or one per picture.
+            observe: what is told of every call of a layer (`engine/observing.py`).
         Raises:
             StateError: after `detach`, or while another run is open.
             ValueError: as many negatives as prompts are needed, or one.
@@ -49,7 +53,7 @@ class Live:
         """
         prompts = [language.parse(one) for one in listed(text)]
         negatives = negatives_of(negative, len(prompts))
-        run = self._open(prompts, negatives)
+        run = self._open(prompts, negatives, observe)
         run.text = _shaped(text, [one.text for one in prompts])
         run.negative = None
         if negative is not None:
@@ -66,8 +70,13 @@ class Live:
         """
         self._idle_core().rebind(self.components(self._model))
 
-    def _open(self, prompts: Sequence[Prompt], negatives: Sequence[Prompt]) -> Run:
-        self._last = self._idle_core().open(prompts, negatives)
+    def _open(
+        self,
+        prompts: Sequence[Prompt],
+        negatives: Sequence[Prompt],
+        observers: Sequence[Observer] = (),
+    ) -> Run:
+        self._last = self._idle_core().open(prompts, negatives, observers)
         return self._last
 
     def _idle_core(self) -> Core:

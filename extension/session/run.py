@@ -188,6 +188,7 @@ class Run:
         ]
 
     def _notes(self) -> list[str]:
+        notes = [f"not observed: {one} is compiled" for one in self.plan.unseen]
         if second := sum(patch.second_products for patch in self.plan.patches.values()):
-            return [f"{second} base products were computed twice (input and output side meet)"]
-        return []
+            notes.append(f"{second} base products were computed twice (input and output side meet)")
+        return notes

@@ -10,6 +10,8 @@ from pathlib import Path
 from ..engine.choice import Choice, Executor
 from ..engine.hooks import hooked
 from ..engine.layer_patch import LayerPatch
+from ..engine.layers import Patch
+from ..engine.observing import ObservedPatch, Observer
 from ..engine.root_calls import RootCalls
 from ..engine.shared_input import find_siblings
 from ..engine.terms import Term
@@ -91,17 +93,22 @@ class RunPlan:
         model: HostModel,
         executor: Executor = "automatic",
         costs_file: Path | None = None,
+        observers: Sequence[Observer] = (),
     ) -> None:
-        """The deltas of `active` are built already; targets whose delta failed are left out."""
+        """The deltas of `active` are built already; targets whose delta failed are left out.
+
+        With `observers` all is hooked: what is folded is not there to be seen apart.
+        """
         self.active = list(active)
+        self.observers = tuple(observers)
         columns: list[Column] = []
         terms: dict[TargetKey, list[Term]] = {}
-        for one in self.active:
+        for number, one in enumerate(self.active):
             for group in one.groups:
                 columns.append(Column(group.weight, group.constant))
                 for key in group.targets:
                     if (delta := one.bound.deltas.get(key)) is not None:
-                        term = one.terms[key] = Term(delta, len(columns) - 1)
+                        term = one.terms[key] = Term(delta, len(columns) - 1, network=number)
                         terms.setdefault(key, []).append(term)
         self.weights = WeightTable(columns)
         self.patches = {
@@ -109,7 +116,8 @@ class RunPlan:
         }
         find_siblings(self.patches.values())
         modules = list(model.components.values())
-        self.choice = Choice(executor, self.weights, modules, costs_file)
+        how: Executor = "hooked" if observers else executor
+        self.choice = Choice(how, self.weights, modules, costs_file)
         for patch in self.patches.values():
             patch.choice = self.choice
         self.compiled = model.compiled
@@ -117,14 +125,24 @@ class RunPlan:
 
     def enter(self, stack: ExitStack) -> None:
         """The patches act until the stack is closed."""
-        hooks = [patch for key, patch in self.patches.items() if key[0] not in self.compiled]
-        stack.enter_context(hooked(hooks))
+        outside = [key for key in self.patches if key[0] not in self.compiled]
+        stack.enter_context(hooked(map(self._hooked, outside)))
         for component, slots in self.compiled.items():
             inside = [patch for key, patch in self.patches.items() if key[0] == component]
             heard = self.roots[component].acted
             stack.enter_context(slots.running(inside, self.weights, self.choice, heard))
         for root in self.roots.values():
             root.install(stack)
+
+    def _hooked(self, key: TargetKey) -> Patch:
+        """What the hooks of a layer call."""
+        patch = self.patches[key]
+        return ObservedPatch(patch, key, self.observers) if self.observers else patch
+
+    @property
+    def unseen(self) -> list[str]:
+        """The components in whose layers observers cannot look, as they are compiled."""
+        return sorted({key[0] for key in self.patches} & {*self.compiled}) if self.observers else []
 
     @property
     def size(self) -> int:

@@ -13,6 +13,7 @@ from pathlib import Path
 from torch import nn
 
 from ..engine.choice import Executor
+from ..engine.observing import Observer
 from ..errors import InternalError, LiveLoraError
 from ..library.catalog import Catalog
 from ..library.header import Header
@@ -95,11 +96,16 @@ class Core:
         """The run whose hooks are on."""
         return self.turn.run
 
-    def open(self, prompts: Sequence[Prompt], negatives: Sequence[Prompt | None] = ()) -> Run:
+    def open(
+        self,
+        prompts: Sequence[Prompt],
+        negatives: Sequence[Prompt | None] = (),
+        observers: Sequence[Observer] = (),
+    ) -> Run:
         """The run of one generation; picture i has prompts[i] and negatives[i].
 
         A tag that cannot be used is left out and stands in the run's report; in strict mode
-        StrictError is raised.
+        StrictError is raised. `observers` are told of every layer's call; all is hooked then.
         """
         read = placed(prompts, negatives)
         diagnostics = [problem for one in read for problem in one.diagnostics()]
@@ -107,7 +113,7 @@ class Core:
         networks = self._networks(uses, diagnostics)
         active = [ActiveNetwork(bound, uses) for bound, uses in networks.items()]
         built = [one for one in active if self._built(one, diagnostics)]
-        plan = RunPlan(built, self.model, self.options.executor, self.costs_file)
+        plan = RunPlan(built, self.model, self.options.executor, self.costs_file, observers)
         if self.options.strict:
             _demand_no_errors(diagnostics)
         self.cache.trim(keep=networks.keys())

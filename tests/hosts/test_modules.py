@@ -183,3 +183,26 @@ def test_a_file_that_goes_while_it_is_read_costs_only_itself(
         assert "owl" in told.problem.message
         assert told.problem.span is not None
         assert told.source[slice(*told.problem.span)] == "<lora:owl>"
+
+
+def test_observers_are_told_of_each_layer_and_the_picture_is_the_same(pipe: Any, live: Any) -> None:
+    seen: list[tuple[Any, ...]] = []
+
+    class Watching:
+        def called(self, call: Any) -> None:
+            shares = [(share.network, share.up is not None) for share in call.shares]
+            seen.append((call.target, call.progress[0].step, tuple(shares)))
+
+    cond = encode(pipe, ["a fox"])
+    text = "<lora:fox:0.8><lora:owl:0.3>"
+    with live.prompt(text) as run:
+        run.progress(step=3, steps=20)
+        plain = denoise(pipe, cond)
+    with live.prompt(text, observe=[Watching()]) as run:
+        run.progress(step=3, steps=20)
+        out = denoise(pipe, cond)
+    assert torch.allclose(out, plain, atol=1e-5)  # some were folded
+    assert [file.name for file, _ in run.files] == ["fox", "owl"]
+    assert len({target for target, *_ in seen}) == len(seen) == 128
+    assert all(step == 3 and shares == ((0, True), (1, True)) for _, step, shares in seen)
+    assert run.report.execution == "hooked: 128 layers hooked"

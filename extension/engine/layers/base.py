@@ -26,8 +26,10 @@ class Patch(Protocol):
     def acts(self, x: Tensor) -> bool:
         """Whether any weight is other than 0 for a call with this input."""
 
-    # False once there is nothing to be done at a call for the present shape of the weights
-    hooked: bool
+    @property
+    def hooked(self) -> bool:
+        """False once there is nothing to be done at a call for the present shape of the weights."""
+
     # Called when that shape changes: `choose` is to be asked at the next call.
     unsettled: Callable[[], None]
 
