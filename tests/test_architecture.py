@@ -38,6 +38,7 @@ ARROWS = {
     "encoding": {"prompt", "network"},
     "hosts": {"session", "browser", "encoding"},
     "app": {"hosts"},
+    "serving": {"app"},  # the app's command line names it by a string, as it does its own commands
     "__init__": {"app"},
 }
 # Packages that not everyone has, or that cost a second to import, and the only places for them.
@@ -45,14 +46,17 @@ OUTSIDE = {
     "torch": (
         *("deltas.py", "algorithms/", "engine/", "network/", "session/", "hosts/", "app/"),
         "encoding/",
+        "serving/mixed_drawing.py",
+        "serving/device_memory.py",
         "inspection/examine.py",
     ),
     "lark": ("prompt/",),
-    "PIL": ("library/preview.py", "app/"),
+    "PIL": ("library/preview.py", "app/", "serving/"),
     "gradio": ("browser/tab.py", "app/", "hosts/webui/"),
-    "fastapi": ("browser/routes/", "app/", "hosts/webui/"),
-    "starlette": ("app/", "hosts/webui/"),
-    "uvicorn": ("app/",),
+    "fastapi": ("browser/routes/", "app/", "hosts/webui/", "serving/"),
+    "starlette": ("app/", "hosts/webui/", "serving/"),
+    "uvicorn": ("app/", "serving/"),
+    "ray": ("serving/",),
     "diffusers": ("hosts/diffusers.py", "app/"),
     "transformers": ("app/",),
     "peft": (),
@@ -223,6 +227,7 @@ IMPORTS = {
     "live_lora.library.catalog": {"torch", "gradio", "fastapi", "diffusers"},
     "live_lora.hosts": {"gradio", "fastapi", "diffusers", "transformers"},
     "live_lora.app.cli": {"torch", "gradio", "fastapi", "diffusers"},
+    "live_lora.serving.picture_queue": {"torch", "gradio", "fastapi", "diffusers"},
 }
 
 

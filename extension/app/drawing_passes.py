@@ -104,7 +104,7 @@ class DrawingPasses:
         request = self.request
         skips = request.clip_skip > 1 and not hasattr(self.pipeline, "text_encoder_2")
         options = {
-            "negative_prompt": [request.negative] * len(request.prompts),
+            "negative_prompt": list(request.negatives),
             "guidance_scale": request.guidance,
             # Noise from the CPU's generator is the same on every device.
             "generator": [torch.Generator().manual_seed(seed) for seed in request.seeds],

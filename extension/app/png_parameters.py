@@ -26,8 +26,8 @@ def infotext(
     `inversions` are the embeddings that were used, with their hashes.
     """
     lines = [request.prompts[index]]
-    if request.negative:
-        lines.append(f"Negative prompt: {request.negative}")
+    if negative := request.negatives[index]:
+        lines.append(f"Negative prompt: {negative}")
     facts = {
         "Steps": request.steps,
         "Sampler": request.sampler or name_of(checkpoint.pipeline.scheduler),
@@ -63,7 +63,7 @@ def _passes(request: GenerationRequest) -> Iterator[tuple[str, object]]:
 
 def _weighted(request: GenerationRequest) -> bool:
     """Whether the way of weighting matters, and is not the usual one."""
-    texts = (*request.prompts, request.negative)
+    texts = (*request.prompts, *request.negatives)
     return request.emphasis != "Original" and any("(" in text or "[" in text for text in texts)
 
 
@@ -73,8 +73,9 @@ def hashes(catalog: Catalog, report: Report) -> str:
     for network in report.networks:
         if network.ran_total:
             try:
-                found[network.name] = catalog.find(network.name).shorthash
-            except LiveLoraError:  # removed while the picture was drawn
+                entry = network.entry or catalog.find(network.name)
+                found[network.name] = entry.shorthash
+            except LiveLoraError:  # removed, or replaced, while the picture was drawn
                 continue
     return _listed(found)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from PIL.Image import Image
 
@@ -38,6 +38,9 @@ class StartingPicture:
 class GenerationRequest:
     """What to draw: one picture per prompt; picture i has the seed `seed` + i, or all have one.
 
+    `own_seeds` and `own_negatives`, one for each prompt, come before that seed and `negative`: so
+    several people's pictures are drawn at once.
+
     Width and height are pixels; without them, and without guidance, the model's own. `sampler` and
     `schedule` have the webui's names; without a sampler the model's own. `clip_skip` counts as the
     webui's: 1 skips nothing.
@@ -59,12 +62,31 @@ class GenerationRequest:
     clip_skip: int = 1
     hires: HiresFix | None = None
     start: StartingPicture | None = None
+    own_seeds: tuple[int, ...] = ()
+    own_negatives: tuple[str, ...] = ()
 
     @property
     def seeds(self) -> tuple[int, ...]:
         """Picture by picture."""
+        if self.own_seeds:
+            return self.own_seeds
         first = self.seed or 0
         return tuple(first + i * (not self.same_seed) for i in range(len(self.prompts)))
+
+    @property
+    def negatives(self) -> tuple[str, ...]:
+        """Picture by picture."""
+        return self.own_negatives or (self.negative,) * len(self.prompts)
+
+    def of_picture(self, picture: int) -> GenerationRequest:
+        """One of the pictures, asked for by itself."""
+        return replace(
+            self,
+            prompts=self.prompts[picture : picture + 1],
+            differences=self.differences[picture : picture + 1],
+            own_seeds=self.seeds[picture : picture + 1],
+            own_negatives=self.negatives[picture : picture + 1],
+        )
 
     def caption(self, picture: int) -> str:
         """What tells the picture from the others."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+import threading
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 
 import torch
 
+from ..deltas import Layer
 from ..engine.layers import Site
 from ..engine.terms import CachedDelta
 from ..errors import ModuleError
@@ -20,6 +23,23 @@ FileKey = tuple[str, int, int, int | None]  # path, size, mtime, rank asked for
 
 # Told (file, modules done, modules in all) while deltas are built that take long.
 ProgressCallback = Callable[[str, int, int], None]
+
+
+class _BaseNeeded(Exception):
+    """A delta is made from the base weights, at a moment when nobody may read them."""
+
+
+@dataclass(slots=True)
+class _Gate:
+    """Before the weights of a layer, while its delta is built."""
+
+    layer: Layer
+    closed: bool
+
+    def read(self) -> torch.Tensor:
+        if self.closed:
+            raise _BaseNeeded
+        return self.layer.read()
 
 
 @dataclass(slots=True, eq=False)
@@ -37,17 +57,21 @@ class BoundNetwork:
     @property
     def size(self) -> int:
         """Bytes of its deltas."""
-        return sum(cached.size for cached in self.deltas.values())
+        return sum(cached.size for cached in list(self.deltas.values()))  # it may be growing
 
     def build(
         self,
         sites: Mapping[TargetKey, Site],
         wanted: Collection[TargetKey],
         watch: ProgressCallback,
+        *,
+        beside_a_run: bool = False,
     ) -> None:
         """Makes the deltas of the `wanted` targets that are not there yet. LiveLoraError.
 
         The file's own tensors are not kept: only what the hooks need stays in memory.
+        `beside_a_run`: the weights of the model may be others meanwhile (folded), and are not read;
+        what is made from them is left for later.
         """
         missing = [
             (target, module)
@@ -59,7 +83,8 @@ class BoundNetwork:
         with self.network.open() as read:
             for done, (target, module) in enumerate(missing):
                 watch(self.file.name, done, len(missing))
-                self._build_one(sites, target, module, read)
+                with suppress(_BaseNeeded):
+                    self._build_one(sites, target, module, read, beside_a_run)
         watch(self.file.name, len(missing), len(missing))
 
     def _build_one(
@@ -68,14 +93,19 @@ class BoundNetwork:
         target: Target,
         module: Module,
         read: Read,
+        beside_a_run: bool,
     ) -> None:
         layer = sites[target.id].layer()
+        gate = _Gate(layer, closed=beside_a_run)
+        layer = replace(layer, read=gate.read)
         try:
             algorithm = module.build(read, rank=self.rank)
             delta = algorithm.runtime(layer, dtype=working_dtype(layer.dtype), device=layer.device)
         except ModuleError as error:
             self.failed[target.id] = Unused.because(module.prefix, error)
             return
+        finally:
+            gate.closed = False
         self.deltas[target.id] = CachedDelta(delta, *_where(delta.tensors()))
         if delta.from_base:
             self.of_base.add(target.id)
@@ -91,35 +121,58 @@ class BoundNetwork:
 class NetworkCache:
     """The networks of the files in use, for one model.
 
-    Beyond `limit` bytes of deltas the least recently used ones go.
+    Beyond `limit` bytes of deltas the least recently used ones go, but for those that are `pinned`.
+    Files may be read on several threads at once.
     """
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.targets: Mapping[TargetKey, Target] = {}
+        self.pinned: Counter[BoundNetwork] = Counter()
         self._bound: OrderedDict[FileKey, BoundNetwork] = OrderedDict()
+        self._lock = threading.RLock()
 
     def get(self, file: LoraFile, rank: int | None, *, allow_pickle: bool = False) -> BoundNetwork:
         """The file on this model, read again if it changed on disk. Raises FileError."""
         key = (*file.identity, rank)
-        bound = self._bound.get(key)
+        bound = self.known(file, rank)
         if bound is None:
-            self._drop_older(key)
             network = load(file.path, allow_pickle=allow_pickle)
-            match = network.match(self.targets)
-            bound = self._bound[key] = BoundNetwork(file, network, match, rank)
-        self._bound.move_to_end(key)
-        return bound
+            bound = BoundNetwork(file, network, network.match(self.targets), rank)
+        with self._lock:
+            if key not in self._bound:  # else another thread was faster
+                self._drop_older(key)
+            bound = self._bound.setdefault(key, bound)
+            self._bound.move_to_end(key)
+            return bound
+
+    def known(self, file: LoraFile, rank: int | None) -> BoundNetwork | None:
+        """The file as it is now, where it is here already."""
+        with self._lock:
+            return self._bound.get((*file.identity, rank))
+
+    def pin(self, bound: BoundNetwork) -> None:
+        """Keeps it, until it is let go as often."""
+        with self._lock:
+            self.pinned[bound] += 1
+
+    def let_go(self, bound: BoundNetwork) -> None:
+        """The other way round."""
+        with self._lock:
+            self.pinned[bound] -= 1
+            if self.pinned[bound] <= 0:
+                del self.pinned[bound]
 
     def trim(self, keep: Collection[BoundNetwork]) -> None:
         """Makes room, never dropping what is in `keep`."""
-        total = sum(bound.size for bound in self)
-        for key, bound in list(self._bound.items()):
-            if total <= self.limit:
-                return
-            if bound not in keep:
-                total -= bound.size
-                del self._bound[key]
+        with self._lock:
+            total = sum(bound.size for bound in self)
+            for key, bound in list(self._bound.items()):
+                if total <= self.limit:
+                    return
+                if bound not in keep and bound not in self.pinned:
+                    total -= bound.size
+                    del self._bound[key]
 
     def rebind(self, targets: Mapping[TargetKey, Target], *, same_weights: bool = False) -> None:
         """Another checkpoint: where its targets are the same, only what its weights decide goes."""
@@ -133,7 +186,8 @@ class NetworkCache:
                 bound.match = bound.network.match(targets)
 
     def __iter__(self) -> Iterator[BoundNetwork]:
-        return iter(self._bound.values())
+        with self._lock:
+            return iter(tuple(self._bound.values()))
 
     def _drop_older(self, key: FileKey) -> None:
         """The same file as it was before it changed on disk."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..errors import LiveLoraError
+from ..library.lora_file import LoraFile
 from ..network import Unused
 from ..records import Diagnostic
 
@@ -59,6 +60,8 @@ class StrictError(LiveLoraError):
 class NetworkReport:
     """One file in one run. `ran` counts, per component, the targets a delta was really added to.
 
+    `pictures` are those whose prompts named it with a weight other than 0.
+
     `bypassed` are those that had a weight while their model was called, and were not called.
     """
 
@@ -74,6 +77,8 @@ class NetworkReport:
     unused: tuple[Unused, ...] = ()
     bypassed: tuple[Unused, ...] = ()
     misfit: str | None = None
+    pictures: tuple[int, ...] = ()
+    entry: LoraFile | None = None  # the file as it was when it was read
 
     @property
     def ran_total(self) -> int:
@@ -139,6 +144,16 @@ class Report:
     notes: list[str] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
     execution: str = ""  # how many layers were hooked, and how many folded
+
+    def of_picture(self, picture: int) -> Report:
+        """What of it is about one picture, as if that had been drawn alone."""
+        return Report(
+            [one for one in self.networks if picture in one.pictures],
+            [replace(one, picture=0) for one in self.problems if one.picture == picture],
+            list(self.notes),
+            list(self.lost),
+            self.execution,
+        )
 
     @property
     def ok(self) -> bool:

@@ -175,6 +175,8 @@ class Run:
             misfit=by_modules(
                 network.base, self._base, len(bound.match.unmatched), len(network.modules)
             ),
+            pictures=one.pictures,
+            entry=bound.file,
         )
 
     def _lost(self) -> list[str]:

@@ -77,6 +77,20 @@ class ActiveNetwork:
         """The targets whose deltas the run needs."""
         return {key for group in self.groups for key in group.targets}
 
+    @property
+    def pictures(self) -> tuple[int, ...]:
+        """Those on which any of its tags may act."""
+        return tuple(
+            sorted(
+                {
+                    use.picture
+                    for group in self.groups
+                    for use in group.uses
+                    if TargetGroup(group.sample, [use]).may_act
+                }
+            )
+        )
+
 
 NO_PLACE = (
     "a compiled model takes, where pictures differ, plain low rank only, and elsewhere what can be "

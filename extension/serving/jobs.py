@@ -1,0 +1,134 @@
+"""What a client has asked for: a job, and its tasks, which are single pictures."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from ..errors import LiveLoraError
+
+DRAWING_LIMIT = 3600.0  # seconds; a job without a time limit of its own has this one
+
+
+class TaskState(Enum):
+    """Where one picture stands; the last four are ends."""
+
+    LOADING = "loading"  # a LoRA of its job is being read
+    READY = "ready"
+    DRAWING = "drawing"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+    @property
+    def over(self) -> bool:
+        """Nothing happens to it any more."""
+        return self in _ENDS
+
+
+_ENDS = frozenset({TaskState.DONE, TaskState.FAILED, TaskState.CANCELLED, TaskState.EXPIRED})
+
+
+class JobFailed(LiveLoraError):
+    """A job has no pictures to give: `state` says how it ended."""
+
+    def __init__(self, state: TaskState, reason: str) -> None:
+        self.state = state
+        super().__init__(reason)
+
+
+@dataclass(slots=True, eq=False)
+class Task:
+    """One picture of a job.
+
+    `kind` is what pictures of one batch have in common (size, steps, sampler, …); `pixels` how many
+    of its pixels are computed at once at most, `work` what it costs in pixels times steps.
+    """
+
+    job: DrawingJob
+    index: int
+    kind: Hashable
+    pixels: int
+    work: float
+    state: TaskState = TaskState.LOADING
+    step: int = 0
+    steps: int = 0
+    preview: Any = None
+    result: Any = None
+    error: str = ""
+    stop: bool = False  # the drawer ends it after its present step, with what there is
+
+
+@dataclass(slots=True, eq=False)
+class DrawingJob:
+    """What one user has asked for at once.
+
+    `request` is whatever the drawer draws from; `priority` is greater for what comes first;
+    `deadline` is in seconds of `time.monotonic()`.
+    """
+
+    user: str
+    request: Any = None
+    priority: int = 0
+    deadline: float = 0.0
+    id: str = field(default_factory=lambda: secrets.token_urlsafe(12))
+    tasks: list[Task] = field(default_factory=list)
+    created: float = field(default_factory=time.monotonic)
+    started: float | None = None
+    ended: float | None = None
+    number: int = 0  # in the order of arrival
+    listeners: list[Callable[[DrawingJob], None]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.deadline = self.deadline or self.created + DRAWING_LIMIT
+
+    def add(self, kind: Hashable, pixels: int, work: float) -> Task:
+        """One more picture."""
+        task = Task(self, len(self.tasks), kind, pixels, work)
+        self.tasks.append(task)
+        return task
+
+    @property
+    def over(self) -> bool:
+        """Every picture has come to its end."""
+        return all(task.state.over for task in self.tasks)
+
+    @property
+    def state(self) -> TaskState:
+        """That of the picture that is furthest from done; a failed one decides at the end."""
+        states = {task.state for task in self.tasks}
+        running = (TaskState.DRAWING, TaskState.READY, TaskState.LOADING)
+        bad = (TaskState.FAILED, TaskState.EXPIRED, TaskState.CANCELLED)
+        return next((one for one in (*running, *bad) if one in states), TaskState.DONE)
+
+    @property
+    def results(self) -> Sequence[Any]:
+        """What came of the pictures that are done, in order."""
+        return [task.result for task in self.tasks if task.state is TaskState.DONE]
+
+    @property
+    def progress(self) -> float:
+        """0 to 1, over all its pictures."""
+        done = sum(
+            1.0 if task.state.over else task.step / task.steps if task.steps else 0.0
+            for task in self.tasks
+        )
+        return done / len(self.tasks) if self.tasks else 1.0
+
+    def demand(self) -> Sequence[Any]:
+        """The results. Raises JobFailed where a picture failed, or its time was over."""
+        for state in (TaskState.FAILED, TaskState.EXPIRED):
+            for task in self.tasks:
+                if task.state is state:
+                    raise JobFailed(state, task.error)
+        return self.results
+
+    def changed(self) -> None:
+        """Tells who watches."""
+        for listener in tuple(self.listeners):
+            listener(self)
