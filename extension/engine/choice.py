@@ -74,7 +74,8 @@ class Choice:
         ):
             return False
         deltas = [term.cached.delta for term in acting]
-        if self.executor == "automatic" and not self._cheaper(patch, deltas, None in key, x):
+        varying = [shape is None for shape in key if shape != 0.0]
+        if self.executor == "automatic" and not self._cheaper(patch, deltas, varying, x):
             return False
         return self.possible(patch) and patch.fold is not None and patch.fold.fits(deltas)
 
@@ -96,16 +97,20 @@ class Choice:
         self._room[device], patch.fold = room - fold.nbytes, fold
         return True
 
-    def _cheaper(self, patch: Foldable, deltas: Sequence[Delta], varies: bool, x: Tensor) -> bool:
+    def _cheaper(
+        self, patch: Foldable, deltas: Sequence[Delta], varying: Sequence[bool], x: Tensor
+    ) -> bool:
         left = self.table.progress[0].steps - self.table.progress[0].step
-        calls = 1 if varies else left  # a spare with varying weights is made anew for each step
+        calls = 1 if any(varying) else left  # a spare with varying weights is for one step
         if left < 2:
             return False
         costs = self.costs or known(x.device, x.dtype, self.costs_file)
         hooked, folded = 0.0, 0.0
-        for delta in deltas:
+        for delta, varies in zip(deltas, varying, strict=True):
             at_call, once = costs.of(delta, patch.layer, _positions(patch.layer, x))
-            hooked, folded = hooked + at_call, folded + once
+            # Beside varying ones, what stays the same is folded at every second step.
+            again = 1.0 if varies or not any(varying) else 0.5
+            hooked, folded = hooked + at_call, folded + again * once
         return costs.folding(patch.layer) + folded < calls * (costs.hook + hooked)
 
     def __str__(self) -> str:

@@ -26,12 +26,13 @@ class Standing:
     parameter: nn.Parameter
     original: Tensor
     version: int
+    dtype: torch.dtype
 
     @classmethod
     def at(cls, parameter: nn.Parameter, spare: Tensor) -> Standing:
         """From now on the parameter has the values of `spare`."""
         original, parameter.data = parameter.data, spare
-        return cls(parameter, original, _version(parameter))
+        return cls(parameter, original, _version(parameter), spare.dtype)
 
     @property
     def overwritten(self) -> bool:
@@ -48,6 +49,9 @@ class Standing:
             now.data = self.original.to(now.device, now.dtype)
 
 
+Parts = Sequence[tuple[Delta, float]]  # with their weights, always the same in the same order
+
+
 class Fold:
     """One layer's weight and bias, and what stands in their place."""
 
@@ -56,6 +60,8 @@ class Fold:
         self.parameters = (weight, bias)
         self._weight: Standing | None = None
         self._bias: Standing | None = None
+        self._numbers: list[float] = []  # the weights in the spare that was made of the original
+        self.differences = 0  # spares made of another spare
 
     @property
     def on(self) -> bool:
@@ -72,12 +78,25 @@ class Fold:
         return self.parameters[1] is not None or all(delta.bias is None for delta in deltas)
 
     @torch.no_grad()
-    def write(self, parts: Sequence[tuple[Delta, float]]) -> None:
-        """W + Σ m ΔW and b + Σ m Δb take their places, computed from the originals in 32 bits."""
+    def write(self, parts: Parts) -> None:
+        """W + Σ m ΔW and b + Σ m Δb take their places, computed from the originals in 32 bits.
+
+        Where some weights are as before and others not, W + Σ m ΔW is computed from the spare and
+        the difference, if the spare was made of the original: two roundings of half a unit in the
+        last place are one whole, more would add up.
+        """
         with torch.inference_mode(False):  # the run may go on, or end, outside of inference mode
             weight, bias = self.parameters
-            self._weight = _stood(weight, self._weight, lambda w: self._folded(w, parts))
-            added = [(delta.bias, m) for delta, m in parts if delta.bias is not None]
+            changes = self._changes(parts)
+            if changes and self._weight is not None:
+                original = self._weight.original.to(weight.device, weight.dtype)
+                weight.data.copy_(self._sum(weight.data, changes, original))
+                self.differences += 1
+                self._numbers = []
+            else:
+                self._weight = _stood(weight, self._weight, lambda w: self._sum(w, parts, w))
+                self._numbers = [m for _, m in parts]
+            added = [(delta.bias, m) for delta, m in parts if m and delta.bias is not None]
             if bias is not None and (added or self._bias is not None):
                 self._bias = _stood(bias, self._bias, lambda b: _summed(b, added))
 
@@ -87,22 +106,34 @@ class Fold:
             if standing is not None:
                 standing.undo()
         self._weight = self._bias = None
+        self._numbers = []
 
-    def _folded(self, original: Tensor, parts: Sequence[tuple[Delta, float]]) -> Tensor:
-        """W + Σ m ΔW: all low ranks by one product, Σ (m B) A, the others one after the other."""
-        wide = torch.promote_types(original.dtype, torch.float32)
-        moved = [(delta.to(original.device, wide), m) for delta, m in parts]
+    def _changes(self, parts: Parts) -> Parts:
+        """The parts with the differences of their weights; empty where it is to be made anew."""
+        standing = self._weight
+        if standing is None or standing.overwritten or len(self._numbers) != len(parts):
+            return []
+        if standing.dtype is not self.parameters[0].dtype:  # cast meanwhile, so rounded once more
+            return []
+        pairs = list(zip(parts, self._numbers, strict=True))
+        changes = [(delta, m - before) for (delta, m), before in pairs if m != before]
+        return changes if len(changes) < sum(m != 0.0 for _, m in parts) else []
+
+    def _sum(self, start: Tensor, parts: Parts, original: Tensor) -> Tensor:
+        """start + Σ m ΔW: all low ranks by one product, Σ (m B) A, the others one by one."""
+        wide = torch.promote_types(start.dtype, torch.float32)
+        moved = [(delta.to(start.device, wide), m) for delta, m in parts if m]
         lows = [(d, m) for d, m in moved if isinstance(d, LowRank) and d.mid is None]
-        whole = base = original.to(wide)
+        whole = start.to(wide)
         if lows:
             up = torch.cat([low.up * m for low, m in lows], dim=1)
             down = torch.cat([low.down.flatten(1) for low, _ in lows])
-            whole = torch.addmm(base.flatten(1), up, down).view(base.shape)
-        layer = self._plain(base)
+            whole = torch.addmm(whole.flatten(1), up, down).view(whole.shape)
+        layer = self._plain(original.to(wide))
         for delta, m in moved:
             if not (isinstance(delta, LowRank) and delta.mid is None):
                 whole = whole + m * delta.delta_weight(layer)
-        return whole.to(original.dtype)
+        return whole.to(start.dtype)
 
     def _plain(self, weight: Tensor) -> Layer:
         """The layer with these values as its weights."""
@@ -119,6 +150,7 @@ def _stood(
         return Standing.at(parameter, made_of(parameter.data))
     original = standing.original.to(parameter.device, parameter.dtype)
     parameter.data = made_of(original)
+    standing.dtype = parameter.dtype
     return standing
 
 

@@ -89,8 +89,7 @@ class LayerPatch:
         """The present weights, folded from the original; before a call, or between two."""
         assert self.fold is not None
         numbers = self.table.numbers
-        acting = [(term, numbers[term.column]) for term in self.terms if numbers[term.column]]
-        self.fold.write([(term.cached.delta, number) for term, number in acting])
+        self.fold.write([(term.cached.delta, numbers[term.column]) for term in self.terms])
 
     def remember(self, columns: Set[int]) -> None:
         """The layer was called, and these columns had a weight."""
