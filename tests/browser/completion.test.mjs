@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import "./english.mjs";
 import { choicesFor, contextAt } from "../../extension/browser/static/completion.mjs";
 import { Library } from "../../extension/browser/static/library.mjs";
 

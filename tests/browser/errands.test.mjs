@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import "./english.mjs";
 import { sentences } from "../../extension/browser/static/civitai_panel.mjs";
 
 const looked = { found: 3, total: 5, missing: 1, problems: [], ended: "" };

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import "./english.mjs";
 import { inUnits, Readings } from "../../extension/browser/static/reading.mjs";
 import { scan } from "../../extension/browser/static/tags.mjs";
 

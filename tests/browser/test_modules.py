@@ -45,9 +45,10 @@ def test_the_description_of_rows_names_what_can_be_added(node: str) -> None:
     """And a tag works with each of them as it is added."""
     script = "import(fields).then(m => console.log(JSON.stringify(m.FIELDS)))"
     fields = {name: one for name, one in run(node, script).items() if "add" in one}
+    english = json.loads((STATIC / "languages" / "en.json").read_text("utf-8"))
     told = " ".join((ROOT / "docs" / "rows.md").read_text("utf-8").split())
     assert set(re.findall(r"\*([A-Z][a-z ]+)\*[,.]", told.partition("- **Problems")[0])) == {
-        one["add"] for one in fields.values()
+        english[one["add"]] for one in fields.values()
     }
     for name, one in fields.items():
         assert parse(f"<lora:x:{name}={one['initial']}>").tags, name

@@ -35,6 +35,7 @@ def router(
     model_of: Callable[[], str | None] = lambda: None,
     report_of: Callable[[], dict[str, Any] | None] = lambda: None,
     language_of: Callable[[], Language] = lambda: DEFAULT,
+    interface_of: Callable[[], str] = lambda: "",
     guard: Callable[..., Any] | None = None,
     data: Path | None = None,
     closed_of: ClosedCallback = lambda: None,
@@ -48,25 +49,29 @@ def router(
         model_of: the loaded model's base ("SD1", "SDXL", …), to mark files that do not fit.
         report_of: what the last generation did, as JSON (`GET report`).
         language_of: what prompts are read with: the user's own presets.
+        interface_of: the language that the page itself speaks ("zh_CN", "ja"); "": the browser's.
         guard: a dependency that raises HTTPException(401) without a login, but for static files.
         data: the folder of the user's own data; None leaves out sets, Civitai, and bulk work.
         closed_of: why nothing may be changed here, where strangers may reach the page.
         stranger_of: why a request with such headers is refused, where another site has sent it.
         errands: what is under way, where that lives longer than the router.
     """
-    guards = [demand_own_page(stranger_of), *([guard] if guard else [])]
-    guarded = APIRouter(dependencies=[Depends(one) for one in guards])
+    guarded = _guarded(demand_own_page(stranger_of), guard)
     add_index(guarded, catalog_of, model_of)
     writing = APIRouter(dependencies=[Depends(demand_open(closed_of))])
     add_files(guarded, writing, catalog_of, model_of)
     add_prompts(guarded, language_of)
-    _add_report(guarded, report_of)
+    _add_told(guarded, report_of, interface_of)
     add_by_hash(guarded, catalog_of, model_of)
     if data is not None:
-        service = CivitaiService(catalog_of, data)
-        add_civitai(guarded, writing, catalog_of, service, errands or Errands(), closed_of)
+        civitai = CivitaiService(catalog_of, data)
+        add_civitai(guarded, writing, catalog_of, civitai, errands or Errands(), closed_of)
         _add_owned(guarded, writing, catalog_of, data)
     return _with_static(guarded, writing)
+
+
+def _guarded(*guards: Callable[..., Any] | None) -> APIRouter:
+    return APIRouter(dependencies=[Depends(one) for one in guards if one])
 
 
 def _add_owned(
@@ -85,8 +90,17 @@ def _with_static(guarded: APIRouter, writing: APIRouter) -> APIRouter:
     return routes
 
 
-def _add_report(routes: APIRouter, report_of: Callable[[], dict[str, Any] | None]) -> None:
+def _add_told(
+    routes: APIRouter,
+    report_of: Callable[[], dict[str, Any] | None],
+    interface_of: Callable[[], str],
+) -> None:
     @routes.get("/report")
     def report(request: Request) -> Response:
         """What the last generation did; {} before the first."""
         return answer(request, report_of() or {})
+
+    @routes.get("/interface")
+    def interface(request: Request) -> Response:
+        """Which of `static/languages/` the program would have the page speak."""
+        return answer(request, {"language": interface_of()})

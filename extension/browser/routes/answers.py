@@ -16,7 +16,12 @@ from ...library.walk import is_within
 from ..listing import text
 
 STATIC = Path(__file__).parent.parent / "static"
-KINDS = {".mjs": "text/javascript", ".js": "text/javascript", ".css": "text/css"}
+KINDS = {
+    ".mjs": "text/javascript",
+    ".js": "text/javascript",
+    ".css": "text/css",
+    ".json": "application/json",
+}
 ASK_EACH_TIME = "no-cache"
 FOR_EVER = "private, max-age=31536000, immutable"  # the address holds the version
 SAFE = {"X-Content-Type-Options": "nosniff", "Cross-Origin-Resource-Policy": "same-origin"}

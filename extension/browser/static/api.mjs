@@ -1,5 +1,7 @@
 /** The server's side of the page: JSON by ids, addresses relative to this very file. */
 
+import { t } from "./language.mjs";
+
 const ROOT = new URL("../", import.meta.url);
 
 let language = null;
@@ -71,19 +73,18 @@ export function previewAddress({ id, preview }, full = false) {
 /** A request's JSON. @throws {Error} with a sentence for the user */
 export async function json(path, options) {
   const answer = await fetch(address(path), options).catch((cause) => {
-    throw new Error("The server is not responding. Is the program still running?", { cause });
+    throw new Error(t("server.silent"), { cause });
   });
   if (!answer.ok) throw new Error(await reason(answer));
   return answer.json();
 }
 
 async function reason(answer) {
-  if (answer.status === 401) return "You are logged out. Reload the page to log in again.";
+  if (answer.status === 401) return t("server.logged_out");
   const detail = await answer.json().then(
     (body) => body.detail,
     () => null,
   );
-  return typeof detail === "string"
-    ? detail
-    : `The server answered ${answer.status} ${answer.statusText}.`;
+  if (typeof detail === "string") return detail;
+  return t("server.status", { status: String(answer.status), words: answer.statusText });
 }

@@ -4,16 +4,17 @@ import { fetchLanguage } from "./api.mjs";
 import { presetOf, writeBlocks } from "./blocks.mjs";
 import { h, set } from "./dom.mjs";
 import { FieldEditor } from "./field_editor.mjs";
+import { t } from "./language.mjs";
 import { WeightControl } from "./weight.mjs";
 
-const NAMES = { BASE: "Text", M00: "Mid" };
+const NAMES = { BASE: "block.BASE", M00: "block.M00" };
 const ELEMENTS = {
-  attn: "attention",
-  self: "self-attention",
-  cross: "cross-attention",
-  ff: "feed-forward",
-  proj: "projections",
-  conv: "convolutions",
+  attn: "element.attn",
+  self: "element.self",
+  cross: "element.cross",
+  ff: "element.ff",
+  proj: "element.proj",
+  conv: "element.conv",
 };
 const RANGE = { low: 0, high: 1 };
 
@@ -22,16 +23,16 @@ export class BlockEditor {
   constructor(write, baseOf) {
     Object.assign(this, { write, baseOf, sliders: new Map(), text: null, state: null });
     this.preset = h("select", { class: "live-lora-select", onChange: () => this.take() });
-    this.blocks = h("div", { role: "group", "aria-label": "Blocks", class: "live-lora-sliders" });
+    this.blocks = h("div", { role: "group", "aria-label": t("blocks.blocks"), class: "live-lora-sliders" });
     this.elements = h("div", {
       role: "group",
-      "aria-label": "Elements",
+      "aria-label": t("blocks.elements"),
       class: "live-lora-sliders",
     });
     this.note = h("p", { class: "live-lora-help" });
     this.written = new FieldEditor("lbw", write);
     this.sets = h("div", { hidden: true }, this.blocks, this.heading(), this.elements);
-    const label = h("label", { class: "live-lora-entry" }, "Preset", this.preset);
+    const label = h("label", { class: "live-lora-entry" }, t("blocks.preset"), this.preset);
     const line = h("div", { class: "live-lora-line" }, label, this.written.element);
     this.element = h("div", { class: "live-lora-blocks" }, line, this.note, this.sets);
     fetchLanguage().then(
@@ -41,22 +42,18 @@ export class BlockEditor {
   }
 
   heading() {
-    return h(
-      "p",
-      { class: "live-lora-help" },
-      "Kinds of layers, in all blocks; − leaves them to their block",
-    );
+    return h("p", { class: "live-lora-help" }, t("blocks.kinds"));
   }
 
   learn(language) {
     this.language = language;
     const names = Object.keys(language.presets);
     this.preset.replaceChildren(
-      h("option", { value: "" }, "your own"),
+      h("option", { value: "" }, t("blocks.own")),
       ...names.map((value) => h("option", { value }, value)),
     );
     this.shown = language.blocks[this.baseOf()] ?? language.blocks[""];
-    this.shown.forEach((name) => this.addSlider(this.blocks, name, NAMES[name] ?? name));
+    this.shown.forEach((name) => this.addSlider(this.blocks, name, nameOf(NAMES, name)));
     language.elements.forEach((name) => this.addElement(name));
     if (this.latest) this.render(this.latest);
   }
@@ -73,7 +70,7 @@ export class BlockEditor {
 
   /** An element has a weight of its own only where it is said. */
   addElement(name) {
-    const label = ELEMENTS[name] ?? name;
+    const label = nameOf(ELEMENTS, name);
     const element = this.addSlider(this.elements, name, label);
     const toggle = h("button", {
       type: "button",
@@ -99,7 +96,7 @@ export class BlockEditor {
   draw() {
     const { state } = this;
     this.sets.hidden = state === null;
-    this.say(state ? "" : "Finer than sliders can show: edit the text.");
+    this.say(state ? "" : t("blocks.too_fine"));
     if (!state) return;
     const { presets } = this.language;
     const named = this.text in presets ? this.text : presetOf(state.weights, this.shown, presets);
@@ -114,7 +111,8 @@ export class BlockEditor {
     control.range.hidden = control.number.hidden = !said;
     if (said) control.show(weight);
     control.toggle.textContent = said ? "−" : "+";
-    const label = said ? `Leave ${control.label} to its block` : `Set ${control.label}`;
+    const named = { name: control.label };
+    const label = said ? t("blocks.leave", named) : t("blocks.set", named);
     set(control.toggle, "aria-label", label);
     set(control.toggle, "title", label);
   }
@@ -141,4 +139,9 @@ export class BlockEditor {
     if (this.preset.value) this.write(this.preset.value);
     else this.draw();
   }
+}
+
+/** In words where it has them, else as the language of tags writes it. */
+function nameOf(keys, name) {
+  return Object.hasOwn(keys, name) ? t(keys[name]) : name;
 }

@@ -1,6 +1,7 @@
 /** Every argument of a tag besides its plain weights, in the program's words; a click opens it. */
 
 import { h, say, set } from "./dom.mjs";
+import { t } from "./language.mjs";
 import { weights } from "./tags.mjs";
 
 /**
@@ -16,7 +17,7 @@ export function chipsOf(tag, reading, text) {
     const place = argument.start + argument.value.length - argument.value.trimStart().length;
     if (argument.key === "on" || shown.has(place)) return [];
     const read = reading.arguments?.[at] ?? null;
-    const name = read?.means ?? argument.key ?? `value ${at + 1}`;
+    const name = read?.means ?? argument.key ?? t("row.value", { number: at + 1 });
     counted.set(name, (counted.get(name) ?? 0) + 1);
     const written = text.slice(argument.from, argument.end).trim();
     const problems = reading.problems.filter(

@@ -2,9 +2,15 @@
 
 import { json, written } from "./api.mjs";
 import { h, say } from "./dom.mjs";
+import { t } from "./language.mjs";
 
 const PAUSE = 500; // ms between looks at how far it is
 const MOST_PROBLEMS = 5;
+const FAILED = {
+  lookup: "civitai.failed_lookup",
+  updates: "civitai.failed_updates",
+  download: "civitai.failed_download",
+};
 const VERSION = /(?:modelVersionId=|\/api\/download\/models\/|^\s*)(\d{1,15})(?!\d)/;
 
 export class CivitaiPanel {
@@ -16,16 +22,17 @@ export class CivitaiPanel {
     Object.assign(this, { shown, changed, timer: 0 });
     this.site = h("p", { class: "live-lora-dim" });
     this.status = h("div", { role: "status", class: "live-lora-errand" });
-    this.bar = h("progress", { hidden: true, "aria-label": "How far Civitai is asked" });
-    this.stop = this.button("Stop", () => this.post("errand/stop", {}));
+    this.bar = h("progress", { hidden: true, "aria-label": t("civitai.progress") });
+    this.stop = this.button(t("civitai.stop"), () => this.post("errand/stop", {}));
     this.version = h("input", { type: "text", class: "live-lora-search" });
     this.folder = h("input", { type: "text", class: "live-lora-search" });
     this.asking = [
-      this.button("Look up shown files", () => this.ask("lookup")),
-      this.button("Newer versions?", () => this.ask("updates")),
-      this.button("Download", () => this.download()),
+      this.button(t("civitai.lookup"), () => this.ask("lookup")),
+      this.button(t("civitai.updates"), () => this.ask("updates")),
+      this.button(t("civitai.download"), () => this.download()),
     ];
-    this.element = h("section", { "aria-label": "Civitai" }, h("h3", {}, "Civitai"), this.site);
+    const name = t("civitai.name");
+    this.element = h("section", { "aria-label": name }, h("h3", {}, name), this.site);
     this.element.append(this.lines(), this.bar, this.status);
     this.show({ running: false });
   }
@@ -38,8 +45,8 @@ export class CivitaiPanel {
       lookup,
       updates,
       this.stop,
-      h("label", {}, "Version ", this.version),
-      h("label", {}, "into folder ", this.folder),
+      h("label", {}, t("civitai.version"), " ", this.version),
+      h("label", {}, t("civitai.folder"), " ", this.folder),
       download,
     );
   }
@@ -52,9 +59,9 @@ export class CivitaiPanel {
   async refresh() {
     try {
       const { host, offline, key, closed, error } = await json("civitai");
-      const off = closed ?? error ?? (offline ? "The network is switched off." : null);
-      const sent = "Nothing is sent but by these buttons.";
-      say(this.site, off ?? `${host}, ${key ? "with your key" : "without a key"}. ${sent}`);
+      const off = closed ?? error ?? (offline ? t("civitai.offline") : null);
+      const asked = key ? t("civitai.with_key", { host }) : t("civitai.without_key", { host });
+      say(this.site, off ?? asked);
       for (const button of this.asking) button.disabled = off !== null;
       this.follow(await json("errand"));
     } catch (error) {
@@ -68,11 +75,7 @@ export class CivitaiPanel {
 
   download() {
     const version = Number(VERSION.exec(this.version.value)?.[1]);
-    if (!version)
-      return say(
-        this.status,
-        "Give a version's number, or its page's address with modelVersionId=.",
-      );
+    if (!version) return say(this.status, t("civitai.which"));
     return this.post("civitai/download", { version, folder: this.folder.value.trim() });
   }
 
@@ -115,29 +118,31 @@ export class CivitaiPanel {
 /** @returns {string[]} what is under way, or what came of it */
 export function sentences(state) {
   if (state.running) return [running(state)];
-  if (state.error) return [`${state.kind}: ${state.error}`];
+  if (state.error) return [t(FAILED[state.kind], { error: state.error })];
   const { result, kind } = state;
   if (!result) return [];
-  if (kind === "download") return ["Downloaded."];
+  if (kind === "download") return [t("civitai.downloaded")];
   if (kind === "updates") return newer(result.newer);
   const problems = result.problems.slice(0, MOST_PROBLEMS);
   const more = result.problems.length - problems.length;
   return [
-    `${result.found} of ${result.total} files are known, ${result.missing} are not.`,
+    t("civitai.known", { found: result.found, count: result.total, missing: result.missing }),
     ...(result.ended ? [result.ended] : []),
     ...problems,
-    ...(more > 0 ? [`and ${more} more`] : []),
+    ...(more > 0 ? [t("civitai.more", { count: more })] : []),
   ];
 }
 
 function running({ kind, done = 0, total = 0, now = "", name = "" }) {
-  if (kind !== "download") return `${done} of ${total} ${now}`.trim();
-  const [got, all] = [done, total].map((bytes) => (bytes / 1e6).toFixed(0));
-  return `${name}: ${got} of ${all} MB`;
+  if (kind !== "download") return t("civitai.asked", { done, total, name: now }).trim();
+  const [got, all] = [done, total].map((bytes) => Math.round(bytes / 1e6));
+  return t("civitai.got", { name, done: got, total: all });
 }
 
 function newer(found) {
   const versions = Object.values(found);
-  if (versions.length === 0) return ["No newer versions."];
-  return versions.map(({ name, date, id }) => `${name} of ${date.slice(0, 10)}: version ${id}`);
+  if (versions.length === 0) return [t("civitai.no_newer")];
+  return versions.map(({ name, date, id }) =>
+    t("civitai.newer", { name, date: date.slice(0, 10), id: String(id) }),
+  );
 }

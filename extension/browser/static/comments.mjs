@@ -4,6 +4,7 @@
  */
 
 import { h } from "./dom.mjs";
+import { t } from "./language.mjs";
 
 const OURS = /^Live LoRA(?:, (left out|ran))?: (.*)$/s;
 
@@ -32,8 +33,8 @@ function block({ lost, told, ran }) {
   return h(
     "div",
     { class: "live-lora live-lora-results" },
-    lost.length > 0 && section("Left out of the picture", lost, "live-lora-lost"),
-    told.length > 0 && section("To know", told, "live-lora-told"),
+    lost.length > 0 && section(t("result.lost"), lost, "live-lora-lost"),
+    told.length > 0 && section(t("result.told"), told, "live-lora-told"),
     ran.length > 0 && folded(ran),
   );
 }
@@ -47,5 +48,5 @@ function section(heading, lines, kind) {
 function folded(lines) {
   const names = [...new Set(lines.map((line) => line.replace(/: (?:added to|not added).*$/s, "")))];
   const paragraphs = lines.map((line) => h("p", {}, line));
-  return h("details", {}, h("summary", {}, `What ran: ${names.join(", ")}`), ...paragraphs);
+  return h("details", {}, h("summary", {}, t("result.ran", { names: names.join(", ") })), ...paragraphs);
 }

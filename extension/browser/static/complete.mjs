@@ -2,6 +2,7 @@
 
 import { choicesFor, contextAt } from "./completion.mjs";
 import { h, set } from "./dom.mjs";
+import { t } from "./language.mjs";
 import { picture } from "./picture.mjs";
 import { remembered } from "./settings.mjs";
 
@@ -19,7 +20,7 @@ export class Completion {
     this.list = h("div", {
       role: "listbox",
       id: `live-lora-choices-${(lists += 1)}`,
-      "aria-label": "Completion",
+      "aria-label": t("completion.list"),
       class: "live-lora live-lora-choices",
       hidden: true,
     });

@@ -7,6 +7,7 @@
  */
 
 import { formatNumber, writeTag } from "./edits.mjs";
+import { t } from "./language.mjs";
 import { search } from "./query.mjs";
 
 const MOST = 12;
@@ -16,16 +17,16 @@ const REST = /^[^<>:]*(?=[:>])/;
 
 /** The language's arguments in few words; values that they take where these are few. */
 export const KEYS = {
-  te: { about: "weight of the text encoder", values: [] },
-  unet: { about: "weight of the UNet", values: [] },
-  lbw: { about: "weights of the blocks", values: [] },
-  hr: { about: "weight in the hires pass", values: ["0", "0.5", "1"] },
-  start: { about: "from this step or share", values: ["0.2", "0.5", "5"] },
-  stop: { about: "up to this step or share", values: ["0.5", "0.8", "10"] },
-  only: { about: "one side or part of the prompt", values: ["cond", "uncond", "part"] },
-  sweep: { about: "one picture for each weight", values: ["0;0.5;1", "0.4;0.6;0.8;1"] },
-  on: { about: "off, with everything kept", values: ["0", "1"] },
-  hash: { about: "of the file, whatever its name", values: [] },
+  te: { about: "argument.te", values: [] },
+  unet: { about: "argument.unet", values: [] },
+  lbw: { about: "argument.lbw", values: [] },
+  hr: { about: "argument.hr", values: ["0", "0.5", "1"] },
+  start: { about: "argument.start", values: ["0.2", "0.5", "5"] },
+  stop: { about: "argument.stop", values: ["0.5", "0.8", "10"] },
+  only: { about: "argument.only", values: ["cond", "uncond", "part"] },
+  sweep: { about: "argument.sweep", values: ["0;0.5;1", "0.4;0.6;0.8;1"] },
+  on: { about: "argument.on", values: ["0", "1"] },
+  hash: { about: "argument.hash", values: [] },
 };
 
 /** @param {string} text @param {number} caret @returns {Context | null} */
@@ -69,7 +70,7 @@ export function choicesFor(context, rows, presets = {}) {
   if (context.kind === "argument")
     return Object.entries(KEYS)
       .filter(([key]) => begins(key))
-      .map(([key, { about }]) => ({ label: `${key}=`, about, text: `${key}=` }));
+      .map(([key, { about }]) => ({ label: `${key}=`, about: t(about), text: `${key}=` }));
   const known = context.key === "lbw" ? Object.keys(presets) : (KEYS[context.key]?.values ?? []);
   return known
     .filter(begins)

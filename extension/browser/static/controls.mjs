@@ -1,6 +1,7 @@
 /** The few controls that several parts of the page are made of. */
 
 import { h } from "./dom.mjs";
+import { current } from "./language.mjs";
 
 /** A button that filters, with the number of what it would leave. */
 export function chip(label, count, pressed, pick, extra = {}) {
@@ -14,7 +15,7 @@ export function chip(label, count, pressed, pick, extra = {}) {
       ...extra,
     },
     `${label} `,
-    h("small", {}, count.toLocaleString("en")),
+    h("small", {}, count.toLocaleString(current())),
   );
 }
 

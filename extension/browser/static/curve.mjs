@@ -7,6 +7,7 @@
  */
 
 import { formatNumber } from "./edits.mjs";
+import { t } from "./language.mjs";
 import { asNumber } from "./tags.mjs";
 
 const POINT = /^\s*([^@~\s]+?)\s*(?:[@~]\s*([sS]?)([^\s]*?))?\s*([a-z]+(?:-[a-z]+)*)?\s*$/i;
@@ -103,11 +104,12 @@ function writePlace({ unit, amount }, steps, alone) {
   return formatNumber(amount);
 }
 
-/** A place in words, as in `at 40 %`. */
-export function placeWords({ unit, amount }) {
-  if (unit === "sigma") return `at noise level ${formatNumber(amount)}`;
-  if (unit === "step") return amount === 1 ? "after 1 step" : `after ${formatNumber(amount)} steps`;
-  return `at ${formatNumber(amount * 100)} %`;
+/** A point in words, as in `0.5 at 40 %`. */
+export function pointWords({ value, unit, amount }) {
+  const weight = formatNumber(value);
+  if (unit === "sigma") return t("curve.at_sigma", { value: weight, level: formatNumber(amount) });
+  if (unit === "step") return t("curve.after_steps", { value: weight, count: amount });
+  return t("curve.at_percent", { value: weight, percent: formatNumber(amount * 100) });
 }
 
 /** The lowest and highest weight that a plot shows. */

@@ -1,14 +1,15 @@
 /** A curve over the steps: points to drag, or to move with the arrow keys, and their numbers. */
 
-import { bounds, EASINGS, pathOf, placeWords } from "./curve.mjs";
+import { bounds, EASINGS, pathOf, pointWords } from "./curve.mjs";
 import { CurvePoints } from "./curve_points.mjs";
 import { formatNumber } from "./edits.mjs";
 import { h, say, set } from "./dom.mjs";
+import { t } from "./language.mjs";
 import { plot } from "./row_weights.mjs";
 import { stepped, STEP } from "./weight.mjs";
 
 const SVG = "http://www.w3.org/2000/svg";
-const UNITS = { fraction: "% of the pass", step: "steps done", sigma: "noise level" };
+const UNITS = { fraction: "curve.unit_fraction", step: "curve.unit_step", sigma: "curve.unit_sigma" };
 
 export class CurveEditor {
   /** @param {(text: string) => void} write @param {() => number} stepsOf those of the pass */
@@ -23,21 +24,21 @@ export class CurveEditor {
     this.axis = h("div", { class: "live-lora-axis", "aria-hidden": "true" }, h("i"), h("i"));
     this.plot = h("div", { class: "live-lora-plot" }, plot(this.path), this.axis);
     this.title = h("span", { class: "live-lora-part" });
-    this.weight = number("Weight", STEP, (value) => this.move({ value }));
-    this.place = number("Place", 1, (value) => this.move({ amount: this.fromShown(value) }));
+    this.weight = number(t("curve.weight"), STEP, (value) => this.move({ value }));
+    this.place = number(t("curve.place"), 1, (value) => this.move({ amount: this.fromShown(value) }));
     this.unit = h("span", { class: "live-lora-part" });
     this.easing = h(
       "select",
       {
         class: "live-lora-select",
-        "aria-label": "Way to this point",
+        "aria-label": t("curve.way"),
         onChange: () => this.move({ easing: this.easing.value }),
       },
       ...Object.keys(EASINGS).map((name) => h("option", { value: name }, name)),
     );
-    this.add = button("Add point", () => this.addAfter());
-    this.remove = button("Remove point", () => this.removeChosen());
-    this.flat = button("Plain number", () => this.write(formatNumber(this.points.at.value)));
+    this.add = button(t("curve.add"), () => this.addAfter());
+    this.remove = button(t("curve.remove"), () => this.removeChosen());
+    this.flat = button(t("curve.flat"), () => this.write(formatNumber(this.points.at.value)));
     const numbers = [this.title, this.weight.label, this.place.label, this.unit, this.easing];
     const actions = [this.add, this.remove, this.flat];
     const line = h("div", { class: "live-lora-line" }, ...numbers, ...actions);
@@ -88,11 +89,11 @@ export class CurveEditor {
     handle.style.left = `${100 * Math.min(1, Math.max(0, this.points.placeOf(point)))}%`;
     handle.style.top = `${(100 * (high - point.value)) / (high - low)}%`;
     const facts = {
-      "aria-label": `Point ${at + 1} of ${this.points.all.length}`,
+      "aria-label": t("curve.point", { number: at + 1, count: this.points.all.length }),
       "aria-valuemin": low,
       "aria-valuemax": high,
       "aria-valuenow": formatNumber(point.value),
-      "aria-valuetext": `${formatNumber(point.value)} ${placeWords(point)}`,
+      "aria-valuetext": pointWords(point),
       "data-chosen": at === this.points.chosen,
     };
     for (const [name, value] of Object.entries(facts)) set(handle, name, value);
@@ -100,11 +101,11 @@ export class CurveEditor {
 
   drawChosen() {
     const { at, chosen, all, mayRemove } = this.points;
-    say(this.title, `Point ${chosen + 1} of ${all.length}`);
+    say(this.title, t("curve.point", { number: chosen + 1, count: all.length }));
     set(this.weight.input, "value", formatNumber(at.value));
     const shown = at.unit === "fraction" ? at.amount * 100 : at.amount;
     set(this.place.input, "value", formatNumber(shown));
-    say(this.unit, UNITS[at.unit]);
+    say(this.unit, t(UNITS[at.unit]));
     set(this.easing, "value", at.easing);
     this.easing.hidden = chosen === 0;
     this.remove.disabled = !mayRemove;

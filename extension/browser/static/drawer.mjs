@@ -5,6 +5,7 @@
  */
 
 import { h, set, say } from "./dom.mjs";
+import { t } from "./language.mjs";
 
 const narrow = matchMedia("(max-width: 800px)");
 
@@ -15,18 +16,18 @@ export class Drawer {
   /** @param {import("./tab.mjs").Tab} tab @param {import("./targets.mjs").Targets} targets */
   constructor(tab, targets) {
     Object.assign(this, { tab, targets, buttons: new Map(), open: false });
-    this.heading = h("h2", { class: "live-lora-drawer-title" }, "LoRA");
+    this.heading = h("h2", { class: "live-lora-drawer-title" }, t("drawer.name"));
     const close = h("button", {
       type: "button",
       class: "live-lora-tool",
-      "aria-label": "Close the LoRA library",
+      "aria-label": t("drawer.close"),
       onClick: () => this.close(),
     });
     close.append("✕");
     this.body = h("div", { class: "live-lora-drawer-body" });
     this.element = h(
       "div",
-      { class: "live-lora live-lora-drawer", role: "dialog", "aria-label": "LoRA", hidden: true },
+      { class: "live-lora live-lora-drawer", role: "dialog", "aria-label": t("drawer.name"), hidden: true },
       h("div", { class: "live-lora-details-head" }, this.heading, close),
       this.body,
     );
@@ -46,9 +47,9 @@ export class Drawer {
         "aria-expanded": "false",
         onClick: () => this.flip(box),
       },
-      "LoRA",
+      t("drawer.name"),
     );
-    set(button, "title", `LoRA library, for ${box.label}`);
+    set(button, "title", t("drawer.open", { prompt: box.label }));
     this.buttons.set(box, button);
     return h("div", { class: "live-lora live-lora-opener" }, button);
   }
@@ -63,7 +64,7 @@ export class Drawer {
     this.box = box;
     this.open = true;
     this.targets.choose(box);
-    say(this.heading, `LoRA for ${box.label}`);
+    say(this.heading, t("drawer.heading", { prompt: box.label }));
     this.element.hidden = false;
     this.settle();
     this.mark();

@@ -1,29 +1,26 @@
 /** What the user says of a file: weight, words, kind, notes; written beside it when saved. */
 
 import { h, say, set } from "./dom.mjs";
-
-const KINDS = [
-  ...["", "character", "style", "clothing", "concept", "poses", "action", "background", "objects"],
-  ...["vehicle", "buildings", "animal", "tool", "slider", "assets", "celebrity"],
-];
+import { KINDS, kindName } from "./kinds.mjs";
+import { t } from "./language.mjs";
 
 export class Editor {
   /** @param {any} found the file's details @param {(changes) => Promise<any>} save */
   constructor(found, save) {
     Object.assign(this, { found, save, fields: {} });
-    this.button = h("button", { type: "submit", class: "live-lora-button", disabled: true }, "Save");
+    this.button = h("button", { type: "submit", class: "live-lora-button", disabled: true }, t("notes.save"));
     this.state = h("span", { role: "status", class: "live-lora-count", tabIndex: -1 });
     this.element = h(
       "form",
-      { class: "live-lora-editor", "aria-label": "Your notes" },
-      h("h4", {}, "Yours"),
-      this.field("weight", "Preferred weight", this.number(found.weight)),
-      this.field("low", "From", this.number(found.range?.[0])),
-      this.field("high", "To", this.number(found.range?.[1])),
-      this.field("kind", "Kind", this.kinds(found.kind)),
-      this.field("words", "Trigger words", this.text(found.words)),
-      this.field("negative", "Negative text", this.text(found.negative)),
-      this.field("notes", "Notes", this.text(found.notes, 3)),
+      { class: "live-lora-editor", "aria-label": t("notes.form") },
+      h("h4", {}, t("notes.heading")),
+      this.field("weight", t("notes.weight"), this.number(found.weight)),
+      this.field("low", t("notes.low"), this.number(found.range?.[0])),
+      this.field("high", t("notes.high"), this.number(found.range?.[1])),
+      this.field("kind", t("notes.kind"), this.kinds(found.kind)),
+      this.field("words", t("notes.words"), this.text(found.words)),
+      this.field("negative", t("notes.negative"), this.text(found.negative)),
+      this.field("notes", t("notes.notes"), this.text(found.notes, 3)),
       h("div", { class: "live-lora-line" }, this.button, this.state),
     );
     this.element.addEventListener("input", () => set(this.button, "disabled", !this.changed));
@@ -49,8 +46,8 @@ export class Editor {
   }
 
   kinds(value) {
-    const known = KINDS.includes(value) ? KINDS : [...KINDS, value];
-    const options = known.map((kind) => h("option", { value: kind }, kind || "—"));
+    const known = Object.hasOwn(KINDS, value ?? "") ? Object.keys(KINDS) : [...Object.keys(KINDS), value];
+    const options = known.map((kind) => h("option", { value: kind }, kindName(kind)));
     const select = h("select", { class: "live-lora-select" }, ...options);
     select.value = value ?? "";
     return select;
@@ -78,9 +75,9 @@ export class Editor {
     event.preventDefault();
     this.state.focus({ preventScroll: true }); // a disabled button would lose it to the page
     set(this.button, "disabled", true);
-    say(this.state, "Saving…");
+    say(this.state, t("notes.saving"));
     const found = await this.save(this.changes());
-    say(this.state, found ? "Saved." : "It could not be saved.");
+    say(this.state, found ? t("notes.saved") : t("notes.unsaved"));
     set(this.button, "disabled", Boolean(found));
   }
 }

@@ -1,29 +1,35 @@
 /** What is known of a file, as a list of terms. */
 
 import { h } from "./dom.mjs";
+import { current, t } from "./language.mjs";
 
 /** @param {any} found as `GET file/{id}` gives it */
 export function factsOf(found) {
   const { metadata, civitai, hashes } = found;
   const list = h("dl", { class: "live-lora-facts" });
   const tell = (term, value) => value && list.append(h("dt", {}, term), h("dd", {}, value));
-  tell("Base model", found.base);
-  tell("Type", typeOf(found.algorithm, metadata));
-  tell("File", found.relative);
-  tell("Size", `${(found.size / 1e6).toFixed(1)} MB`);
-  tell("Date", new Date(found.mtime * 1000).toLocaleString());
-  tell("Also called", found.alias);
-  tell("Model", [civitai.model, civitai.version].filter(Boolean).join(", "));
-  tell("By", civitai.creator);
-  tell("Licence", civitai.licence);
-  tell("Tags", civitai.tags?.join(", "));
-  tell("AutoV3", hashes?.tensors.slice(0, 12));
-  tell("SHA256", hashes?.file);
-  for (const problem of found.problems) tell("Problem", problem);
+  tell(t("facts.base"), found.base);
+  tell(t("facts.type"), typeOf(found.algorithm, metadata));
+  tell(t("facts.file"), found.relative);
+  tell(t("facts.size"), t("facts.megabytes", { size: (found.size / 1e6).toFixed(1) }));
+  tell(t("facts.date"), new Date(found.mtime * 1000).toLocaleString(current()));
+  tell(t("facts.alias"), found.alias);
+  tell(t("facts.model"), [civitai.model, civitai.version].filter(Boolean).join(", "));
+  tell(t("facts.creator"), civitai.creator);
+  tell(t("facts.licence"), civitai.licence);
+  tell(t("facts.tags"), civitai.tags?.join(", "));
+  tell(t("facts.tensors"), hashes?.tensors.slice(0, 12));
+  tell(t("facts.hash"), hashes?.file);
+  for (const problem of found.problems) tell(t("facts.problem"), problem);
   return list;
 }
 
 function typeOf(algorithm, { ss_network_dim: rank, ss_network_alpha: alpha }) {
-  const parts = [algorithm, rank && `rank ${rank}`, alpha && `alpha ${Number(alpha) || alpha}`];
+  const scale = alpha && String(Number(alpha) || alpha);
+  const parts = [
+    algorithm,
+    rank && t("facts.rank", { rank }),
+    scale && t("facts.alpha", { alpha: scale }),
+  ];
   return parts.filter(Boolean).join(", ");
 }

@@ -2,6 +2,7 @@
 
 import { h, say, set } from "./dom.mjs";
 import { remove } from "./edits.mjs";
+import { t } from "./language.mjs";
 import { told } from "./prompt_trouble.mjs";
 import { Trouble } from "./trouble.mjs";
 
@@ -12,7 +13,7 @@ export class FaultRow {
     this.text = h("button", {
       type: "button",
       class: "live-lora-name live-lora-code",
-      title: "Select it in the prompt",
+      title: t("fault.select"),
       onClick: () => this.select(),
     });
     this.out = h(
@@ -29,8 +30,9 @@ export class FaultRow {
   render(fault) {
     this.fault = fault;
     say(this.text, fault.source);
-    set(this.out, "aria-label", `Remove ${fault.source}`);
-    set(this.out, "title", `Remove ${fault.source}`);
+    const label = t("row.remove", { name: fault.source });
+    set(this.out, "aria-label", label);
+    set(this.out, "title", label);
     this.out.disabled = fault.stale;
     this.trouble.render([told(fault, fault.fix, this.box.text)]);
   }

@@ -1,11 +1,12 @@
 /** The editor of an argument that is one value: a text with its help, and what is handier by hand. */
 
+import { t } from "./language.mjs";
 import { asNumber } from "./tags.mjs";
 import { FIELDS } from "./fields.mjs";
 import { h, set } from "./dom.mjs";
 import { WeightControl } from "./weight.mjs";
 
-const UNKNOWN = { help: "The program knows no argument of this name" };
+const UNKNOWN = { help: "help.unknown" };
 
 export class FieldEditor {
   /** @param {string} name of the argument @param {(value: string) => void} write */
@@ -13,7 +14,7 @@ export class FieldEditor {
     Object.assign(this, { name, write, field: FIELDS[name] ?? UNKNOWN });
     this.input = this.makeInput();
     this.extra = this.makeExtra();
-    const label = h("label", { class: "live-lora-entry" }, this.field.help, this.input);
+    const label = h("label", { class: "live-lora-entry" }, t(this.field.help), this.input);
     this.element = h("div", { class: "live-lora-line" }, label, this.extra?.element);
   }
 
@@ -28,7 +29,7 @@ export class FieldEditor {
   }
 
   makeSelect(choices, write) {
-    const options = choices.map(([value, label]) => h("option", { value }, label));
+    const options = choices.map(([value, label]) => h("option", { value }, t(label)));
     return h("select", { class: "live-lora-select", onChange: write }, ...options);
   }
 
@@ -52,7 +53,7 @@ export class FieldEditor {
     if (!this.extra) return;
     const apt = number !== null && !(this.field.share && (number < 0 || number > 1));
     this.extra.element.hidden = !apt;
-    this.extra.name(this.field.add ?? this.name);
+    this.extra.name(this.field.add ? t(this.field.add) : this.name);
     this.extra.number.hidden = true; // the text beside it is its number
     if (apt) this.extra.show(number);
   }

@@ -1,4 +1,4 @@
-/** What the small editors offer for each argument: pure data. */
+/** What the small editors offer for each argument: pure data, its words as keys of `t`. */
 
 /**
  * @typedef {{add?: string, initial?: string, help: string, share?: boolean, whole?: boolean,
@@ -6,39 +6,39 @@
  *   `add` is its line in the menu of what a tag can be given, with `initial` as its value
  */
 
-const PLACE = "A share of the pass (0.4), a step (8) or a noise level (s7.5)";
-const WEIGHT = "A number, or a curve such as 0@0;1@0.5";
+const PLACE = "help.place";
+const WEIGHT = "help.weight";
 
 /** @type {Record<string, Field>} */
 export const FIELDS = {
-  unet: { add: "Curve over the steps", initial: "0@0;1@0.5", help: WEIGHT },
-  lbw: { add: "Block weights", initial: "REST@1", help: "A preset, or pairs such as OUT03@1" },
-  start: { add: "Start later", initial: "0.2", help: PLACE, share: true },
-  stop: { add: "Stop earlier", initial: "0.8", help: PLACE, share: true },
-  hr: { add: "Weight in the hires pass", initial: "0.5", help: WEIGHT, weight: true },
+  unet: { add: "add.unet", initial: "0@0;1@0.5", help: WEIGHT },
+  lbw: { add: "add.lbw", initial: "REST@1", help: "help.lbw" },
+  start: { add: "add.start", initial: "0.2", help: PLACE, share: true },
+  stop: { add: "add.stop", initial: "0.8", help: PLACE, share: true },
+  hr: { add: "add.hr", initial: "0.5", help: WEIGHT, weight: true },
   hrte: { help: WEIGHT, weight: true },
   hrunet: { help: WEIGHT, weight: true },
   only: {
-    add: "One side only",
+    add: "add.only",
     initial: "cond",
-    help: "Where it acts",
+    help: "help.only",
     choices: [
-      ["cond", "the positive side"],
-      ["uncond", "the negative side"],
-      ["part", "its AND part"],
+      ["cond", "only.cond"],
+      ["uncond", "only.uncond"],
+      ["part", "only.part"],
     ],
   },
   sweep: {
-    add: "A weight for each picture",
+    add: "add.sweep",
     initial: "0;0.5;1",
-    help: "Weights with semicolons between them, one for each picture in turn",
+    help: "help.sweep",
   },
-  seed: { help: "The seeds of a sweep", choices: [["same", "one seed for all pictures"]] },
-  dyn: { add: "First ranks only", initial: "8", help: "How many ranks of the LoRA", whole: true },
-  step: { help: "A range of steps such as 5-12" },
-  hash: { help: "At least 8 digits of the file's hash" },
-  lbwe: { help: "Pairs such as attn@0.5, or a preset of elements" },
-  x: { help: "The X of a preset", weight: true },
+  seed: { help: "help.seed", choices: [["same", "seed.same"]] },
+  dyn: { add: "add.dyn", initial: "8", help: "help.dyn", whole: true },
+  step: { help: "help.step" },
+  hash: { help: "help.hash" },
+  lbwe: { help: "help.lbwe" },
+  x: { help: "help.x", weight: true },
 };
 
 /** What a tag can be given that it has not: [name, label]. @param {Set<string>} has */

@@ -1,6 +1,7 @@
 /** What is wrong with the file that a tag names: none, several, damaged, made for another model. */
 
 import { setName } from "./edits.mjs";
+import { t } from "./language.mjs";
 
 /**
  * @param {import("./tags.mjs").Tag} tag
@@ -15,17 +16,17 @@ export function fileTrouble(tag, { row, candidates }, library) {
   }
   if (candidates) {
     const names = candidates.map(({ name }) => name);
-    return choose(tag, "Several files have this name. Choose one:", names);
+    return choose(tag, t("trouble.several"), names);
   }
   if (tag.args.some(({ key }) => key === "hash")) return [];
   const near = library.nearest(tag.name) ?? []; // null until it is known
-  const meant = near.length ? " Did you mean:" : "";
-  return choose(tag, `No LoRA has this name.${meant}`, near);
+  const text = near.length ? t("trouble.no_file_near") : t("trouble.no_file");
+  return choose(tag, text, near);
 }
 
 function choose(tag, text, names) {
   const choices = names.map((label) => {
-    return { label, name: `Use ${label}`, edit: setName(tag, label) };
+    return { label, name: t("trouble.use", { name: label }), edit: setName(tag, label) };
   });
   return [{ text, kind: "error", choices }];
 }

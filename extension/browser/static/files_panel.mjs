@@ -2,6 +2,7 @@
 
 import { json, written } from "./api.mjs";
 import { h, say } from "./dom.mjs";
+import { t } from "./language.mjs";
 
 export class FilesPanel {
   /**
@@ -16,21 +17,21 @@ export class FilesPanel {
     this.count = h("p", { class: "live-lora-dim" });
     this.element = h(
       "section",
-      { "aria-label": "Shown files" },
-      h("h3", {}, "Shown files"),
+      { "aria-label": t("files.name") },
+      h("h3", {}, t("files.name")),
       this.count,
       h(
         "div",
         { class: "live-lora-line" },
-        h("label", {}, "Tag, folder or name ", this.text),
-        this.button("Add tag", () => this.tag("add")),
-        this.button("Take tag away", () => this.tag("remove")),
-        this.button("Move to folder", () => this.do("bulk/move", { folder: this.value })),
-        this.button("Rename", () => this.rename()),
-        this.button("Delete", () => this.do("bulk/delete", {})),
+        h("label", {}, t("files.text"), " ", this.text),
+        this.button(t("files.add_tag"), () => this.tag("add")),
+        this.button(t("files.remove_tag"), () => this.tag("remove")),
+        this.button(t("files.move"), () => this.do("bulk/move", { folder: this.value })),
+        this.button(t("files.rename"), () => this.rename()),
+        this.button(t("files.delete"), () => this.do("bulk/delete", {})),
       ),
       this.status,
-      h("h3", {}, "Deleted"),
+      h("h3", {}, t("files.deleted")),
       this.bin,
     );
   }
@@ -57,19 +58,22 @@ export class FilesPanel {
   showCount() {
     const files = this.shown();
     this.counted = files;
-    const which = files.length === 1 ? files[0].name : `${files.length} files`;
-    say(this.count, `These act on what the search shows: ${which}.`);
+    const count = files.length;
+    const which =
+      count === 1 ? t("files.one", { name: files[0].name }) : t("files.many", { count });
+    say(this.count, which);
   }
 
   deletion(id, files) {
-    const more = files.length > 1 ? ` and ${files.length - 1} more` : "";
-    const label = `${files[0].relative}${more}`;
-    const restore = this.button("Restore", () => this.post("bin/restore", { id }));
-    const purge = this.button("Delete for good", () => {
-      if (confirm(`Delete ${label} for good?`)) this.post("bin/purge", { id });
+    const [{ relative: name }] = files;
+    const count = files.length - 1;
+    const label = count ? t("files.deletion", { name, count }) : name;
+    const restore = this.button(t("files.restore"), () => this.post("bin/restore", { id }));
+    const purge = this.button(t("files.purge"), () => {
+      if (confirm(t("files.purge_sure", { name: label }))) this.post("bin/purge", { id });
     });
-    restore.setAttribute("aria-label", `Restore ${label}`);
-    purge.setAttribute("aria-label", `Delete ${label} for good`);
+    restore.setAttribute("aria-label", t("files.restore_name", { name: label }));
+    purge.setAttribute("aria-label", t("files.purge_name", { name: label }));
     return h("li", {}, h("span", {}, label), restore, purge);
   }
 
@@ -77,20 +81,20 @@ export class FilesPanel {
   get stale() {
     if (this.counted === this.shown()) return false;
     this.showCount();
-    say(this.status, "The search has changed: look which files these are, and press again.");
+    say(this.status, t("files.stale"));
     return true;
   }
 
   tag(what) {
-    if (!this.value) return say(this.status, "Write the tag first.");
+    if (!this.value) return say(this.status, t("files.no_tag"));
     return this.do("bulk/tag", { [what]: [this.value] });
   }
 
   rename() {
     if (this.stale) return undefined;
     const files = this.shown();
-    if (files.length !== 1) return say(this.status, "Search for the one file to rename.");
-    if (!this.value) return say(this.status, "Write the new name first.");
+    if (files.length !== 1) return say(this.status, t("files.which"));
+    if (!this.value) return say(this.status, t("files.no_name"));
     return this.post("bulk/rename", { id: files[0].id, name: this.value });
   }
 
@@ -102,8 +106,9 @@ export class FilesPanel {
   async post(path, content) {
     try {
       const { done, problems } = await json(path, written(content));
-      const files = done.length === 1 ? done[0] : `${done.length} files`;
-      const lines = [`Done: ${files}.`, ...problems];
+      const count = done.length;
+      const said = count === 1 ? t("files.done_one", { name: done[0] }) : t("files.done", { count });
+      const lines = [said, ...problems];
       this.status.replaceChildren(...lines.map((one) => h("div", {}, one)));
       await this.changed();
       await this.refresh();

@@ -3,6 +3,7 @@
 import { h, say, set } from "./dom.mjs";
 import { join, scaleWeights, setOn } from "./edits.mjs";
 import { FaultRow } from "./fault_row.mjs";
+import { t } from "./language.mjs";
 import { Readings } from "./reading.mjs";
 import { ActiveRow } from "./row.mjs";
 import { isOn } from "./tags.mjs";
@@ -30,11 +31,11 @@ export class ActivePanel {
   build() {
     this.count = h("span", { class: "live-lora-count", role: "status" });
     this.all = quiet(() => this.turnAll());
-    this.less = quiet(() => this.scaleAll(), `all × ${FACTOR}`);
+    this.less = quiet(() => this.scaleAll(), t("panel.scale", { factor: FACTOR }));
     this.fold = quiet(() => this.turnFold());
     this.list = h("div", { role: "list", class: "live-lora-rows" });
     this.broken = h("div", { role: "list", class: "live-lora-faults" });
-    const label = `LoRAs in ${this.box.label}`;
+    const label = t("panel.label", { prompt: this.box.label });
     const head = h("div", { class: "live-lora-head" }, this.count, this.all, this.less);
     this.element = h(
       "div",
@@ -69,9 +70,9 @@ export class ActivePanel {
     this.element.hidden = many === 0;
     const bad = this.rows.filter((row) => row.element.hasAttribute("data-trouble")).length;
     const wrong = bad + this.faults.length;
-    const said = many === 1 ? "1 LoRA" : `${many} LoRAs`;
-    say(this.count, wrong && many > 1 ? `${said}, ${wrong} with a problem` : said);
-    say(this.all, tags.some(isOn) ? "All off" : "All on");
+    const key = wrong && many > 1 ? "panel.count_wrong" : "panel.count";
+    say(this.count, t(key, { count: many, wrong }));
+    say(this.all, tags.some(isOn) ? t("panel.all_off") : t("panel.all_on"));
     set(this.all, "hidden", tags.length < 2);
     set(this.less, "hidden", tags.length < 2);
   }
@@ -97,7 +98,7 @@ export class ActivePanel {
     const hides = foldable && this.folded;
     this.rows.forEach(({ element }, at) => set(element, "hidden", hides && at >= shown));
     this.fold.hidden = !foldable;
-    say(this.fold, hides ? `Show ${count - shown} more` : "Show fewer");
+    say(this.fold, hides ? t("panel.more", { count: count - shown }) : t("panel.fewer"));
     set(this.fold, "aria-expanded", String(!hides));
     set(this.list, "data-long", foldable && !hides);
   }

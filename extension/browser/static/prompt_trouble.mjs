@@ -2,6 +2,7 @@
 
 import { inOrder, readCurve } from "./curve.mjs";
 import { formatNumber } from "./edits.mjs";
+import { t } from "./language.mjs";
 import { shifted } from "./reading.mjs";
 import { isStrength, weightOf, weights } from "./tags.mjs";
 
@@ -17,7 +18,7 @@ const NOTES = new Set(["constant-in-text-encoder"]);
  */
 export function promptTrouble(tag, { problems }, text) {
   const bad = problems.length ? null : unreadable(tag);
-  if (bad) return [{ text: `Expected a number or a curve, found “${bad.text}”.`, kind: "error" }];
+  if (bad) return [{ text: t("trouble.weight", { text: bad.text }), kind: "error" }];
   const items = problems.map((one) => told(one, one.fix && shifted(one.fix, tag.start), text));
   const [first] = curveForBoth(tag) ?? [];
   const said = items.some(({ kind }) => kind === "note");
@@ -49,8 +50,7 @@ export function told({ message, severity, code, stale = false }, fix, text) {
 
 /** That a curve for both parts is one number in the text encoder. */
 function constantInText(value) {
-  const text = `In the text encoder, which runs once before the first step, it is ${value} throughout.`;
-  return { text, kind: "note" };
+  return { text: t("trouble.constant", { value }), kind: "note" };
 }
 
 /** The button's words say what to write: the sentence need not. */
@@ -62,7 +62,8 @@ function sentence(message, fix) {
 }
 
 function fixWords({ start, end, text: put }, text) {
-  if (put === "") return `Take out ${text.slice(start, end).replace(/^:/, "")}`;
-  if (start === end) return `Put ${put} after ${/[^:\s]*$/.exec(text.slice(0, start))[0]}`;
-  return `Write ${put} instead`;
+  if (put === "") return t("trouble.take_out", { text: text.slice(start, end).replace(/^:/, "") });
+  const [before] = /[^:\s]*$/.exec(text.slice(0, start));
+  if (start === end) return t("trouble.put_after", { text: put, before });
+  return t("trouble.write", { text: put });
 }

@@ -13,6 +13,7 @@ import {
 } from "./edits.mjs";
 import { FIELDS } from "./fields.mjs";
 import { fileTrouble } from "./file_trouble.mjs";
+import { t } from "./language.mjs";
 import { picture } from "./picture.mjs";
 import { promptTrouble } from "./prompt_trouble.mjs";
 import { RowEditor } from "./row_editor.mjs";
@@ -21,7 +22,7 @@ import { isOn, weightOf, weights } from "./tags.mjs";
 import { Trouble } from "./trouble.mjs";
 
 const ADD = "add";
-const ROLES = { weight: "Curve", te: "Curve of the text encoder", unet: "Curve of the UNet" };
+const ROLES = { weight: "row.curve", te: "row.curve_te", unet: "row.curve_unet" };
 
 export class ActiveRow {
   /**
@@ -103,23 +104,19 @@ export class ActiveRow {
     const { tag } = this;
     this.switch.checked = isOn(tag);
     set(this.element, "data-off", !isOn(tag));
-    say(this.name, tag.name || "(no name)");
+    say(this.name, tag.name || t("row.no_name"));
     this.label(tag.name);
     this.renderArguments(tag);
     this.renderFile(this.library.find(tag));
   }
 
   label(name) {
-    set(this.switch, "aria-label", `${name} on`);
-    set(this.add, "aria-label", `Add to ${name}`);
-    set(this.add, "title", `Add a curve, block weights … to ${name}`);
-    set(this.out, "aria-label", `Remove ${name}`);
-    set(this.out, "title", `Remove ${name}`);
-    set(
-      this.name,
-      "title",
-      this.find ? `Show the card of ${name}` : `Select ${name} in the prompt`,
-    );
+    set(this.switch, "aria-label", t("row.on", { name }));
+    set(this.add, "aria-label", t("row.add", { name }));
+    set(this.add, "title", t("row.add_hint", { name }));
+    set(this.out, "aria-label", t("row.remove", { name }));
+    set(this.out, "title", t("row.remove", { name }));
+    set(this.name, "title", this.find ? t("row.show_card", { name }) : t("row.select", { name }));
   }
 
   /** Weights, chips and the open editor; one whose argument is gone, or is another tag's, closes. */
@@ -140,20 +137,21 @@ export class ActiveRow {
     const key = this.opened;
     if (key === ADD) {
       const has = new Set(tag.args.map((one) => one.key).concat(chips.map(({ name }) => name)));
-      return { key, name: "", value: "", title: `Add to ${tag.name}`, read: null, has };
+      return { key, name: "", value: "", title: t("row.add", { name: tag.name }), read: null, has };
     }
     const weight = key in ROLES ? weightOf(tag, key) : null;
     if (weight) return this.editedCurve(tag, key, weight);
     const chip = chips.find((one) => one.key === key);
     if (!chip) return null;
     const { name, argument, read } = chip;
-    const title = `${FIELDS[name]?.add ?? name} of ${tag.name}`;
+    const add = FIELDS[name]?.add;
+    const title = t("row.argument", { argument: add ? t(add) : name, name: tag.name });
     return { key, name, value: argument.value, title, read, removable: true };
   }
 
   editedCurve(tag, role, { value, text }) {
     if (value !== null) return null;
-    const title = `${ROLES[role]} of ${tag.name}`;
+    const title = t(ROLES[role], { name: tag.name });
     return { key: role, name: role, value: text, title, read: null, removable: false };
   }
 

@@ -6,6 +6,7 @@ import { CurveEditor } from "./curve_editor.mjs";
 import { h, say, set } from "./dom.mjs";
 import { FieldEditor } from "./field_editor.mjs";
 import { additions } from "./fields.mjs";
+import { t } from "./language.mjs";
 
 const STEPS = 20; // where the page has no such setting
 let made = 0;
@@ -27,14 +28,14 @@ export class RowEditor {
     this.remove = h(
       "button",
       { type: "button", class: "live-lora-button", onClick: () => row.remove() },
-      "Remove",
+      t("editor.remove"),
     );
     this.shut = h(
       "button",
       {
         type: "button",
         class: "live-lora-icon",
-        "aria-label": "Close",
+        "aria-label": t("editor.close"),
         onClick: () => row.close(),
       },
       "✕",
@@ -118,7 +119,7 @@ class AddMenu {
 
   choice([name, label]) {
     const onClick = () => this.add(name);
-    return h("button", { type: "button", class: "live-lora-chip", onClick }, label);
+    return h("button", { type: "button", class: "live-lora-chip", onClick }, t(label));
   }
 }
 

@@ -2,10 +2,14 @@
 
 import { pathOf, readCurve } from "./curve.mjs";
 import { h, say, set } from "./dom.mjs";
+import { t } from "./language.mjs";
 import { named, weights } from "./tags.mjs";
 import { WeightControl } from "./weight.mjs";
 
-const ROLES = { weight: "", te: "te", unet: "unet" };
+/** By role: what a weight is called, and what stands before it, where a sweep multiplies it too. */
+const NAMES = { weight: "weight.name", te: "weight.name_te", unet: "weight.name_unet" };
+const PARTS = { te: "weight.te", unet: "weight.unet" };
+const TIMES = { weight: "weight.times", te: "weight.te_times", unet: "weight.unet_times" };
 const SVG = "http://www.w3.org/2000/svg";
 const STEPS = 20; // of a curve that is drawn small
 
@@ -64,21 +68,21 @@ class LabelledWeight {
   render({ role, value, text }, name, { times, opened, editorId }) {
     const points = value === null ? readCurve(text) : null;
     this.role = role;
-    const part = [ROLES[role], times ? "times" : ""].filter(Boolean).join(" ");
-    say(this.part, part);
+    const part = (times ? TIMES : PARTS)[role];
+    say(this.part, part ? t(part) : "");
     this.part.hidden = !part;
-    this.control.name([name, ROLES[role], "weight"].filter(Boolean).join(" "));
+    this.control.name(t(NAMES[role], { name }));
     this.control.element.hidden = value === null;
     this.curve.hidden = points === null;
     this.opaque.hidden = value !== null || points !== null;
     if (value !== null) this.control.show(value);
     else if (points) this.renderCurve(points, text, opened === role, editorId);
-    else say(this.opaque, text || "(empty)");
+    else say(this.opaque, text || t("weight.empty"));
   }
 
   renderCurve(points, text, opened, editorId) {
     say(this.words, text);
-    set(this.curve, "title", `${text}: edit the curve`);
+    set(this.curve, "title", t("weight.edit_curve", { text }));
     set(this.curve, "aria-expanded", String(opened));
     set(this.curve, "aria-controls", opened && editorId);
     this.path.setAttribute("d", pathOf(points, STEPS));

@@ -3,6 +3,7 @@
 import { address, json, written } from "./api.mjs";
 import { h, say } from "./dom.mjs";
 import { append } from "./edits.mjs";
+import { t } from "./language.mjs";
 
 export class SetsPanel {
   /** @param {import("./targets.mjs").Targets} targets */
@@ -15,18 +16,18 @@ export class SetsPanel {
     this.file.addEventListener("change", () => this.import(this.file.files[0]));
     this.element = h(
       "section",
-      { "aria-label": "Sets" },
-      h("h3", {}, "Sets"),
+      { "aria-label": t("sets.name") },
+      h("h3", {}, t("sets.name")),
       h(
         "div",
         { class: "live-lora-line" },
-        h("label", {}, "Name ", this.name),
-        button("Save the prompt's LoRAs", () => this.save()),
-        button("Import…", () => this.file.click()),
+        h("label", {}, t("sets.label"), " ", this.name),
+        button(t("sets.save"), () => this.save()),
+        button(t("sets.import"), () => this.file.click()),
         h(
           "a",
           { class: "live-lora-button", href: address("sets/export"), download: "sets.json" },
-          "Export",
+          t("sets.export"),
         ),
         this.file,
       ),
@@ -45,10 +46,10 @@ export class SetsPanel {
   item(one) {
     const src = address(`sets/${one.id}/picture`);
     const picture = one.picture && h("img", { src, alt: "", loading: "lazy" });
-    const use = button("Use", () => this.use(one));
-    const remove = button("Remove", () => this.change(`sets/${one.id}/remove`, {}));
-    use.setAttribute("aria-label", `Use ${one.name}`);
-    remove.setAttribute("aria-label", `Remove ${one.name}`);
+    const use = button(t("sets.use"), () => this.use(one));
+    const remove = button(t("sets.remove"), () => this.change(`sets/${one.id}/remove`, {}));
+    use.setAttribute("aria-label", t("sets.use_name", { name: one.name }));
+    remove.setAttribute("aria-label", t("sets.remove_name", { name: one.name }));
     const dim = (line) => h("div", { class: "live-lora-dim" }, line);
     const words = h("span", {}, h("strong", {}, one.name), ...[one.text, ...one.notes].map(dim));
     return h("li", {}, picture, words, use, remove);
@@ -57,9 +58,9 @@ export class SetsPanel {
   /** Behind what is written, as one step of undo. */
   use(one) {
     const box = this.targets.current;
-    if (!box) return say(this.status, "There is no prompt to add it to.");
+    if (!box) return say(this.status, t("sets.no_prompt"));
     box.apply(append(box.text, one.text));
-    return say(this.status, `${one.name} is in ${box.label}.`);
+    return say(this.status, t("sets.used", { name: one.name, prompt: box.label }));
   }
 
   save() {

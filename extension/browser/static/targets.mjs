@@ -1,14 +1,15 @@
 /** The prompts of the page, found wherever the host puts them, and the one that cards act on. */
 
+import { t } from "./language.mjs";
 import { PromptBox } from "./prompt_box.mjs";
 
 const NAMES = {
-  txt2img_prompt: "txt2img",
-  txt2img_neg_prompt: "txt2img negative",
-  img2img_prompt: "img2img",
-  img2img_neg_prompt: "img2img negative",
-  hires_prompt: "hires",
-  hires_neg_prompt: "hires negative",
+  txt2img_prompt: "prompt.txt2img",
+  txt2img_neg_prompt: "prompt.txt2img_negative",
+  img2img_prompt: "prompt.img2img",
+  img2img_neg_prompt: "prompt.img2img_negative",
+  hires_prompt: "prompt.hires",
+  hires_neg_prompt: "prompt.hires_negative",
 };
 
 /** The webui's editor of styles is no prompt of a picture. */
@@ -88,7 +89,7 @@ function isNegative(area) {
 
 function labelOf(area, block) {
   const known = NAMES[block.id];
-  if (known) return known;
+  if (known) return t(known);
   const written = block.querySelector("label span")?.textContent.trim();
-  return written || area.getAttribute("aria-label") || "prompt";
+  return written || area.getAttribute("aria-label") || t("prompt.other");
 }

@@ -3,6 +3,7 @@
 import { CivitaiPanel } from "./civitai_panel.mjs";
 import { h } from "./dom.mjs";
 import { FilesPanel } from "./files_panel.mjs";
+import { t } from "./language.mjs";
 import { SetsPanel } from "./sets_panel.mjs";
 
 /**
@@ -18,7 +19,7 @@ export function tools(library, targets, shown) {
   const element = h(
     "details",
     { class: "live-lora-desk" },
-    h("summary", {}, "Civitai, sets, many files"),
+    h("summary", {}, t("tools.summary")),
     ...panels.map((panel) => panel.element),
   );
   element.addEventListener("toggle", () => {

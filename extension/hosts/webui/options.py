@@ -37,6 +37,11 @@ OWN: tuple[tuple[str, Any, str], ...] = (
     ("live_lora_folders", "", "More folders with LoRA files, one a line or separated by commas"),
     ("live_lora_presets", "", "File with your own block presets (lora-block-weight's format)"),
     ("live_lora_pickle", False, "Read .pt and .ckpt files too (as weights only)"),
+    (
+        "live_lora_language",
+        "",
+        "Language of cards and rows: en, zh or ja; empty: the webui's, else the browser's",
+    ),
 )
 DEFAULTS = {name: default for name, default, _ in (*BUILTIN, *OWN)}
 DEFAULTS["use_old_scheduling"] = False  # the webui's own: "use old prompt editing timelines"
@@ -67,6 +72,12 @@ def executor() -> Executor:
 def allow_pickle() -> bool:
     """Whether .pt and .ckpt files are read."""
     return bool(get("live_lora_pickle"))
+
+
+def interface() -> str:
+    """The language that our page speaks: that of our setting, else the webui's; "" for neither."""
+    theirs = str(getattr(shared.opts, "localization", "None"))
+    return str(get("live_lora_language")).strip() or (theirs if theirs != "None" else "")
 
 
 def folders() -> list[Path]:

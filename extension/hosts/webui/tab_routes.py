@@ -9,7 +9,7 @@ from typing import Any
 from modules import paths, shared
 
 from ...browser import routes
-from . import other_sites
+from . import options, other_sites
 from .state import LIVE
 
 PREFIX = "/live-lora"
@@ -32,6 +32,7 @@ def mount(app: Any) -> None:
         model_of=LIVE.base,
         report_of=report,
         language_of=lambda: LIVE.language,
+        interface_of=options.interface,
         guard=guard,
         data=Path(paths.data_path, DATA),
         closed_of=lambda: None if has_login(app) else open_to_strangers(),
