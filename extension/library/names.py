@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from functools import cached_property, lru_cache
 
 from .lora_file import LoraFile
 
-Table = dict[str, list[LoraFile]]
+Table = dict[str, int | list[int]]  # folded name -> place among the entries
+SPELLINGS = 6  # of a file
 SUGGESTED = 3
 # Characters of a wanted name that are compared; beyond 200, difflib leaves frequent ones out.
 LONGEST = 199
@@ -49,6 +50,8 @@ def fold(name: str) -> str:
 
     Made of what JavaScript has as well, which knows no casefold; it makes one of ß, ẞ and SS, too.
     """
+    if name.isascii():
+        return name.lower()
     folded = unicodedata.normalize("NFC", name).lower().upper().lower()
     return unicodedata.normalize("NFC", folded)
 
@@ -56,8 +59,11 @@ def fold(name: str) -> str:
 class Names:
     """The names that the entries of one scan answer to. Tables are made when first needed.
 
-    The page has the same rules (browser/static/names.mjs); tests/cases/names.json holds both to
-    them. `labels` are the names of the entries' library folders.
+    All names of a file end in its stem. So two tables, by stem and by alias, lead to the few files
+    that a name can mean, and these are asked for their spellings: a table for every spelling would
+    take ten times the memory. The page has the same rules (browser/static/names.mjs);
+    tests/cases/names.json holds both to them. `labels` are the names of the entries' library
+    folders.
     """
 
     def __init__(self, entries: Sequence[LoraFile], labels: Sequence[str]) -> None:
@@ -72,37 +78,39 @@ class Names:
         without regard to case; then all of it with Windows' backslashes read as slashes.
         """
         for spelled in dict.fromkeys((name, name.replace("\\", "/"))):
-            found = (
-                _first(self._spellings, spelled)
-                or self._aliases.get(spelled)
-                or _first(self._folded_spellings, fold(spelled))
-                or self._folded_aliases.get(fold(spelled))
-            )
+            found = self._spelled(spelled, _same) or self._spelled(spelled, fold)
             if found:
                 return found
         return ()
 
-    @cached_property
-    def _spellings(self) -> list[Table]:
+    def _spelled(self, wanted: str, form: Callable[[str], str]) -> Sequence[LoraFile]:
+        """The entries of the first rule, names compared in this form."""
+        wanted, alias = form(wanted), self._aliased(wanted)
         spelled = [
-            spellings(entry.relative, label)
-            for entry, label in zip(self._entries, self.labels, strict=True)
+            (at, tuple(map(form, spellings(self._entries[at].relative, self.labels[at]))))
+            for at in self._alike(wanted)
         ]
-        columns = zip(*spelled, strict=True)
-        return [_table(zip(column, self._entries, strict=True)) for column in columns]
+        for rank in range(SPELLINGS):
+            if found := [self._entries[at] for at, names in spelled if names[rank] == wanted]:
+                return found
+        return [entry for entry in alias if form(entry.alias or "") == wanted]
+
+    def _alike(self, name: str) -> list[int]:
+        """The entries whose stem may be the last part of this name, with suffix or without."""
+        last = name.rpartition("/")[2]
+        stems = dict.fromkeys((fold(last), fold(last.rpartition(".")[0])))
+        return sorted(at for stem in stems for at in _places(self._stems, stem))
+
+    def _aliased(self, name: str) -> list[LoraFile]:
+        return [self._entries[at] for at in _places(self._aliases, fold(name))]
+
+    @cached_property
+    def _stems(self) -> Table:
+        return _table(entry.stem for entry in self._entries)
 
     @cached_property
     def _aliases(self) -> Table:
-        aliases = ((entry.alias, entry) for entry in self._entries)
-        return _table((alias, entry) for alias, entry in aliases if alias)
-
-    @cached_property
-    def _folded_spellings(self) -> list[Table]:
-        return [_folded(table) for table in self._spellings]
-
-    @cached_property
-    def _folded_aliases(self) -> Table:
-        return _folded(self._aliases)
+        return _table(entry.alias for entry in self._entries)
 
     def _nearest(self, name: str) -> tuple[str, ...]:
         """Up to 3 names or aliases that look like `name`: difflib's, then those that contain it.
@@ -110,35 +118,40 @@ class Names:
         The folder is left out of the comparison: what is in the same one is not alike for that.
         """
         wanted = fold(name.replace("\\", "/").rpartition("/")[2][:LONGEST])
-        close = get_close_matches(wanted, self._written, SUGGESTED)
-        within = sorted((own for own in self._written if _contain(own, wanted)), key=_length)
-        found = (name for own in [*close, *within] for name in self._written[own])
+        known = [*self._stems, *(alias for alias in self._aliases if alias not in self._stems)]
+        close = get_close_matches(wanted, known, SUGGESTED)
+        within = sorted((own for own in known if _contain(own, wanted)), key=_length)
+        found = (name for own in [*close, *within] for name in self._written(own))
         return tuple(dict.fromkeys(found))[:SUGGESTED]
 
-    @cached_property
-    def _written(self) -> dict[str, list[str]]:
-        """Folded stem or alias -> what to write for it; for a stem, the names of its files."""
-        written: dict[str, list[str]] = {}
-        for entry in self._entries:
-            written.setdefault(fold(entry.stem), []).append(entry.name)
-        for alias in self._aliases:
-            written.setdefault(fold(alias), []).append(alias)
-        return written
+    def _written(self, own: str) -> Iterator[str]:
+        """What to write for a folded stem or alias; for a stem, the names of its files."""
+        yield from (self._entries[at].name for at in _places(self._stems, own))
+        for at in _places(self._aliases, own):
+            yield self._entries[at].alias or ""
 
 
-def _first(tables: Iterable[Table], name: str) -> list[LoraFile]:
-    return next((table[name] for table in tables if name in table), [])
+def _same(name: str) -> str:
+    return name
 
 
-def _table(pairs: Iterable[tuple[str, LoraFile]]) -> Table:
+def _table(names: Iterable[str | None]) -> Table:
+    """Folded name -> place of the one entry that has it, or places; a list for each takes 5 MB."""
     table: Table = {}
-    for name, entry in pairs:
-        table.setdefault(name, []).append(entry)
+    for at, name in enumerate(names):
+        if not name:
+            continue
+        known = table.setdefault(fold(name), at)
+        if isinstance(known, list):
+            known.append(at)
+        elif known != at:
+            table[fold(name)] = [known, at]
     return table
 
 
-def _folded(table: Table) -> Table:
-    return _table((fold(name), entry) for name, entries in table.items() for entry in entries)
+def _places(table: Table, name: str) -> Sequence[int]:
+    found = table.get(name, ())
+    return (found,) if isinstance(found, int) else found
 
 
 def _contain(name: str, other: str) -> bool:

@@ -24,10 +24,11 @@ function libraryOf(count) {
 }
 
 test("a question costs nothing, whatever the size of the library", () => {
-  const library = libraryOf(50_000);
-  const began = performance.now();
+  const library = libraryOf(1000);
+  let compared = 0;
+  library.names.suggesting = () => assert.fail(`compared ${(compared += 1)} names at once`);
   for (let at = 0; at < 40; at += 1) assert.equal(library.nearest(`stile ${at} lora`), null);
-  assert.ok(performance.now() - began < 20);
+  assert.equal(compared, 0);
   clearTimeout(library.near.timer);
 });
 

@@ -8,42 +8,30 @@
 const SUGGESTED = 3;
 const LONGEST = 199;
 const ALIKE = 0.6; // difflib's
-
+const ASCII = /^[\x00-\x7f]*$/;
 const PORTION = 200; // names compared between two looks at the clock
 
-/** The names that rows answer to. */
+/**
+ * The names that rows answer to. All names of a file end in its stem: two tables, by stem and by
+ * alias, lead to the few rows that a name can mean, and these are asked for their spellings. To
+ * fill a table for every spelling takes more than twenty times as long.
+ */
 export class Names {
   /** @param {Row[]} rows */
   constructor(rows) {
-    this.tables = KINDS.map(() => new Map());
-    this.folded = KINDS.map(() => new Map());
+    this.stems = new Map();
+    this.aliases = new Map();
     for (const row of rows) this.add(row);
   }
 
   add(row) {
-    this.enter(row, (table, name) => {
-      const found = table.get(name);
-      if (found) found.push(row);
-      else table.set(name, [row]);
-    });
+    enter(this.stems, row.stem, row);
+    enter(this.aliases, row.alias, row);
   }
 
   remove(row) {
-    this.enter(row, (table, name) => {
-      const left = (table.get(name) ?? []).filter((one) => one !== row);
-      if (left.length) table.set(name, left);
-      else table.delete(name);
-    });
-  }
-
-  enter(row, change) {
-    this.written = null;
-    KINDS.forEach((nameOf, at) => {
-      const name = nameOf(row);
-      if (!name) return;
-      change(this.tables[at], name);
-      change(this.folded[at], fold(name));
-    });
+    leave(this.stems, row.stem, row);
+    leave(this.aliases, row.alias, row);
   }
 
   /**
@@ -54,10 +42,30 @@ export class Names {
    */
   find(name) {
     for (const spelled of new Set([name, name.replaceAll("\\", "/")])) {
-      const found = first(this.tables, spelled) ?? first(this.folded, fold(spelled));
+      const found = this.spelled(spelled, (one) => one) ?? this.spelled(spelled, fold);
       if (found) return found;
     }
     return [];
+  }
+
+  /** The rows of the first rule, names compared in this form. */
+  spelled(name, form) {
+    const wanted = form(name);
+    const rows = this.alike(wanted);
+    for (const nameOf of KINDS) {
+      const found = rows.filter((row) => form(nameOf(row) || "") === wanted);
+      if (found.length) return found;
+    }
+    const named = placed(this.aliases, fold(wanted));
+    const found = named.filter(({ alias }) => form(alias) === wanted);
+    return found.length ? found : null;
+  }
+
+  /** The rows of which the last part of this name may be the stem, with suffix or without. */
+  alike(name) {
+    const last = name.slice(name.lastIndexOf("/") + 1);
+    const stems = new Set([fold(last), fold(bare({ relative: last }))]);
+    return [...stems].flatMap((stem) => placed(this.stems, stem));
   }
 
   /**
@@ -74,25 +82,60 @@ export class Names {
 
   /** The same in many small steps. */
   *suggesting(name) {
-    this.written ??= writtenNames(this.folded, this.tables);
-    const { written } = this;
     const file = name.replaceAll("\\", "/").replace(/^.*\//s, "");
     const wanted = fold([...file].slice(0, LONGEST).join(""));
     const scored = [];
+    const within = [];
     let count = 0;
-    for (const known of written.keys()) {
+    for (const known of this.known()) {
       score(known, wanted, scored);
+      if (contain(known, wanted)) within.push(known);
       count += 1;
       if (count % PORTION === 0) yield;
     }
-    const within = [...written.keys()].filter((own) => contain(own, wanted)).sort(byLength);
-    const names = [...best(scored, SUGGESTED), ...within].flatMap((own) => written.get(own));
-    return [...new Set(names)].slice(0, SUGGESTED);
+    const own = [...best(scored, SUGGESTED), ...within.sort(byLength)];
+    return [...new Set(own.flatMap((one) => this.written(one)))].slice(0, SUGGESTED);
   }
+
+  /** Every folded stem and alias, once. */
+  *known() {
+    yield* this.stems.keys();
+    for (const alias of this.aliases.keys()) if (!this.stems.has(alias)) yield alias;
+  }
+
+  /** What to write for a folded stem or alias; for a stem, the names of its files. */
+  written(own) {
+    const names = placed(this.stems, own).map(({ name }) => name);
+    return [...names, ...placed(this.aliases, own).map(({ alias }) => alias)];
+  }
+}
+
+/** A list only where several rows have the name: most have one of their own. */
+function enter(table, name, row) {
+  if (!name) return;
+  const key = fold(name);
+  const known = table.get(key);
+  if (Array.isArray(known)) known.push(row);
+  else table.set(key, known ? [known, row] : row);
+}
+
+function leave(table, name, row) {
+  if (!name) return;
+  const key = fold(name);
+  const left = placed(table, key).filter((one) => one !== row);
+  if (left.length) table.set(key, left);
+  else table.delete(key);
+}
+
+/** @returns {Row[]} */
+function placed(table, key) {
+  const found = table.get(key) ?? [];
+  return Array.isArray(found) ? found : [found];
 }
 
 /** One form for names that differ in case or in Unicode composition. */
 function fold(name) {
+  if (ASCII.test(name)) return name.toLowerCase();
   return name.normalize("NFC").toLowerCase().toUpperCase().toLowerCase().normalize("NFC");
 }
 
@@ -104,29 +147,7 @@ const KINDS = [
   ({ relative }) => relative.replace(/^.*\//s, ""),
   ({ label, relative }) => label && `${label}/${relative}`,
   (row) => row.label && `${row.label}/${bare(row)}`,
-  ({ alias }) => alias,
 ];
-const STEM = 1;
-const ALIAS = 6;
-
-function first(tables, name) {
-  return tables.map((table) => table.get(name)).find(Boolean);
-}
-
-/** Folded stem or alias -> what to write for it; for a stem, the names of its files. */
-function writtenNames(folded, tables) {
-  const written = new Map();
-  for (const [key, rows] of folded[STEM])
-    written.set(
-      key,
-      rows.map(({ name }) => name),
-    );
-  for (const alias of tables[ALIAS].keys()) {
-    const key = fold(alias);
-    written.set(key, [...(written.get(key) ?? []), alias]);
-  }
-  return written;
-}
 
 /** True where one is part of the other, and more than a letter or two. */
 function contain(name, other) {

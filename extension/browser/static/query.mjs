@@ -28,6 +28,7 @@ export const STATES = {
   misfit: { label: "For other models", test: (row) => Boolean(row.misfit) },
   unusable: { label: "Unusable", test: (row) => Boolean(row.error) },
 };
+const ASCII = /^[\x00-\x7f]*$/; // nothing to compose
 const TERM = /(?:(\p{L}+):)?(?:"([^"]*)"?|(\S*))/gu;
 
 /**
@@ -35,7 +36,8 @@ const TERM = /(?:(\p{L}+):)?(?:"([^"]*)"?|(\S*))/gu;
  * alike here than where a name in a prompt is looked up (names.mjs).
  */
 export function searchable(text) {
-  return text.normalize("NFKC").toLowerCase().replace(/[_-]+/g, " ");
+  const plain = ASCII.test(text) ? text : text.normalize("NFKC");
+  return plain.toLowerCase().replace(/[_-]+/g, " ");
 }
 
 /**

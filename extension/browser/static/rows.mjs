@@ -5,43 +5,61 @@ import { searchable } from "./query.mjs";
 
 let stamps = 0;
 
-const EMPTY = {
-  base: "Unknown",
-  algorithm: "",
-  unread: false,
-  size: 0,
-  mtime: 0,
-  weight: null,
-  preview: null,
-  misfit: null,
-  error: null,
-  words: "",
-  negative: "",
-  kind: "",
-  favourite: false,
-  rating: 0,
-  range: null,
-  nsfw: "",
-  dice: 0,
-  triggers: [],
-  tags: [],
-};
+/**
+ * One file. Every field is written out: objects of one shape are made a hundred times as fast as
+ * by spreading one over another, which took most of a large library's first second.
+ */
+class Row {
+  constructor(sent, label) {
+    this.id = sent.id;
+    this.name = sent.name;
+    this.stem = sent.stem ?? sent.name;
+    this.alias = sent.alias ?? null;
+    this.folder = sent.folder ?? "";
+    this.relative = sent.relative ?? (this.folder ? `${this.folder}/${this.stem}` : this.stem);
+    this.label = sent.label ?? label;
+    this.base = sent.base ?? "Unknown";
+    this.algorithm = sent.algorithm ?? "";
+    this.unread = sent.unread ?? false;
+    this.hash = sent.hash ?? null;
+    this.size = sent.size ?? 0;
+    this.mtime = sent.mtime ?? 0;
+    this.preview = sent.preview ?? null;
+    this.misfit = sent.misfit ?? null;
+    this.error = sent.error ?? null;
+    this.said(sent);
+    this.title = searchable(this.name);
+    this.key = sortKey(this.name);
+    this.haystack = searchable(haystack(this));
+    this.dice = 0;
+    this.stamp = stamps += 1; // so that a card can tell whether it shows this row as it is now
+  }
+
+  /** What people say of the file. */
+  said(sent) {
+    this.weight = sent.weight ?? null;
+    this.range = sent.range ?? null;
+    this.words = sent.words ?? "";
+    this.negative = sent.negative ?? "";
+    this.triggers = sent.triggers ?? [];
+    this.tags = sent.tags ?? [];
+    this.kind = sent.kind ?? "";
+    this.favourite = sent.favourite ?? false;
+    this.rating = sent.rating ?? 0;
+    this.nsfw = sent.nsfw ?? "";
+  }
+}
+
+function haystack(row) {
+  const told = [row.base, row.algorithm, row.kind, row.error ? "unusable damaged" : ""];
+  const named = [row.name, row.alias ?? "", row.relative, row.words, ...row.triggers, ...row.tags];
+  return [...named, ...told].join("\n");
+}
 
 /**
  * @param {Record<string, any>} sent @param {string} label of rows that give none
  * @returns {import("./query.mjs").Row}
  */
 export function complete(sent, label) {
-  const row = { ...EMPTY, label, ...sent };
-  row.stem ??= row.name;
-  row.alias ??= null;
-  row.folder ??= "";
-  row.relative ??= row.folder ? `${row.folder}/${row.stem}` : row.stem;
-  row.title = searchable(row.name);
-  row.key = sortKey(row.name);
-  const told = [row.base, row.algorithm, row.kind, row.error ? "unusable damaged" : ""];
-  const named = [row.name, row.alias ?? "", row.relative, row.words, ...row.triggers, ...row.tags];
-  row.haystack = searchable([...named, ...told].join("\n"));
-  row.stamp = stamps += 1; // so that a card can tell whether it shows this row as it is now
-  return row;
+  return new Row(sent, label);
 }
