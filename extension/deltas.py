@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields, replace
+from operator import is_
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -18,6 +19,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from .records import Kind, Shape
+
+TensorMap = Callable[[Tensor], Tensor]
 
 
 @dataclass(slots=True)
@@ -35,7 +38,7 @@ class Layer:
     shape: Shape
     read: Callable[[], Tensor]  # W's values; ModuleError where the host does not give them
     bias: Tensor | None  # (o,)
-    base: Callable[[Tensor], Tensor]
+    base: TensorMap
     dtype: torch.dtype
     device: torch.device
     channel_dim: int = -1
@@ -49,12 +52,7 @@ class Layer:
 
     @classmethod
     def of(
-        cls,
-        kind: Kind,
-        weight: Tensor,
-        bias: Tensor | None,
-        base: Callable[[Tensor], Tensor],
-        **settings: Any,
+        cls, kind: Kind, weight: Tensor, bias: Tensor | None, base: TensorMap, **settings: Any
     ) -> Layer:
         """A layer whose weight is a plain tensor."""
         settings.setdefault("channel_dim", -3 if kind == "conv" else -1)
@@ -146,23 +144,25 @@ class Delta:
 
     def to(self, device: torch.device, dtype: torch.dtype) -> Delta:
         """Its equal on this device and in this dtype; integer tensors keep their dtype."""
-        if all(
-            tensor.device == device and (tensor.dtype == dtype or not tensor.is_floating_point())
-            for tensor in self.tensors()
-        ):
-            return self
 
-        def moved(value: object) -> object:
+        def moved(one: Tensor) -> Tensor:
+            to = dtype if one.is_floating_point() else one.dtype
+            return one.to(device, to, non_blocking=device.type != "cpu")
+
+        made = self.mapped(moved)
+        return self if all(map(is_, made.tensors(), self.tensors())) else made
+
+    def mapped(self, of: TensorMap) -> Delta:
+        """With `of(tensor)` in the place of each of its tensors."""
+
+        def changed(value: Any) -> Any:
             if isinstance(value, tuple):
-                return tuple(moved(part) for part in value)
+                return tuple(changed(part) for part in value)
             if isinstance(value, Delta):
-                return value.to(device, dtype)
-            if isinstance(value, Tensor):
-                return value.to(device, dtype if value.is_floating_point() else None)
-            return value
+                return value.mapped(of)
+            return of(value) if isinstance(value, Tensor) else value
 
-        values: dict[str, Any] = {f.name: moved(getattr(self, f.name)) for f in fields(self)}
-        return replace(self, **values)
+        return replace(self, **{f.name: changed(getattr(self, f.name)) for f in fields(self)})
 
 
 def _unit_inputs(layer: Layer, most: int = 512) -> Iterator[tuple[Tensor, Tensor]]:

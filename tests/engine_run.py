@@ -9,12 +9,13 @@ from typing import Any
 
 import torch
 from live_lora.deltas import Delta, Layer
+from live_lora.engine.cached_delta import CachedDelta, Streaming
 from live_lora.engine.choice import Choice, Executor
 from live_lora.engine.hooks import hooked
 from live_lora.engine.layer_patch import LayerPatch
 from live_lora.engine.layers import find_sites
 from live_lora.engine.shared_input import find_siblings
-from live_lora.engine.terms import CachedDelta, Term
+from live_lora.engine.terms import Term
 from live_lora.engine.weight_table import Column, WeightFunction, WeightTable
 from live_lora.records import Progress, Row
 from torch import nn
@@ -32,6 +33,7 @@ class Applied:
     table: WeightTable
     patches: dict[str, LayerPatch]
     choice: Choice
+    streaming: Streaming
 
     def move(self, progress: Progress | None = None, rows: int | None = None) -> None:
         """Sampling goes on; `rows` pictures in the next calls."""
@@ -74,9 +76,11 @@ def patches_of(
         for path, found in deltas.items()
     }
     find_siblings(patches.values())
+    streaming = Streaming(term.cached for patch in patches.values() for term in patch.terms)
     for patch in patches.values():
-        patch.choice = choice
-    return Applied(table, patches, choice)
+        patch.choice, patch.streaming = choice, streaming
+        streaming.let_go.append(patch.let_go)
+    return Applied(table, patches, choice, streaming)
 
 
 @contextmanager
@@ -89,7 +93,7 @@ def applied(
 ) -> Iterator[Applied]:
     """The deltas act on the module's layers inside this context; as for `patches_of`."""
     made = patches_of(module, deltas, weights, rows, executor)
-    with hooked(made.patches.values()):
+    with made.streaming.ready(), hooked(made.patches.values()):
         yield made
 
 

@@ -97,6 +97,14 @@ class Choice:
         self._room[device], patch.fold = room - fold.nbytes, fold
         return True
 
+    def give_up(self, patch: Foldable) -> None:
+        """There was no memory for its spare after all: it is hooked from now on."""
+        if patch.fold is not None:
+            patch.fold.undo()
+        patch.fold, self.full, self.how[patch] = None, True, "hooked"
+        if self._unfoldable is not None:
+            self._unfoldable.add(patch.site.module)
+
     def _cheaper(
         self, patch: Foldable, deltas: Sequence[Delta], varying: Sequence[bool], x: Tensor
     ) -> bool:

@@ -8,11 +8,13 @@ from typing import Any
 from torch import Tensor
 
 from ..deltas import Layer
+from .cached_delta import HOST, OUT_OF_MEMORY, Streaming
 from .case import Case
 from .choice import Choice
 from .folding import Fold
 from .general_form import GeneralForm
 from .layers import Site
+from .layers.whole_module import WIDE
 from .low_rank import Add
 from .shared_input import InputGroup, Member, Sharing
 from .terms import Term
@@ -44,6 +46,7 @@ class LayerPatch:
         self._settled_for: tuple[object, ...] = ()  # dtypes and device
         self.fold: Fold | None = None  # given where the layer may be folded, by `choice`
         self.choice: Choice | None = None
+        self.streaming: Streaming | None = None  # given where a full device is no error
         self.hooked = True
         self.unsettled: Callable[[], None] = _nothing_to_tell
         table.changed.append(self.unsettle)
@@ -76,14 +79,24 @@ class LayerPatch:
         self.called = True
         key = self._key()
         folds = self.choice is not None and self.choice.folds(self, key, x)
-        self.hooked = not folds and any(shape != 0.0 for shape in key)
-        if folds:
-            self.fold_now()
+        self.hooked = any(shape != 0.0 for shape in key)
+        if folds and self._fold():
             self.remember({term.column for term in self.terms if self.table.acts(term.column)})
             if None in key and self.unsettled not in self.table.moved:
                 self.table.moved.append(self.unsettled)  # another number at each move
         elif self.fold is not None and self.fold.on:
             self.fold.undo()
+
+    def _fold(self) -> bool:
+        """False where there was no memory for it after all."""
+        try:
+            self.fold_now()
+        except OUT_OF_MEMORY:
+            assert self.choice is not None
+            self.choice.give_up(self)
+            return False
+        self.hooked = False
+        return True
 
     def fold_now(self) -> None:
         """The present weights, folded from the original; before a call, or between two."""
@@ -104,10 +117,14 @@ class LayerPatch:
             self.table.moved.remove(self.unsettled)
         self.unsettled()
 
-    def release(self) -> None:
-        """Lets go of all that was settled, and of the memory it holds."""
+    def let_go(self) -> None:
+        """Of all that was settled, and of the memory it holds."""
         self._forms.clear()
         self.add = self._first
+
+    def release(self) -> None:
+        """The run is over."""
+        self.let_go()
         self.hooked = True
         self.unsettled = _nothing_to_tell
         self.table.moved.clear()
@@ -120,12 +137,20 @@ class LayerPatch:
         if self.add is old:
             self.add = new
 
+    def send_ahead(self) -> None:
+        """Copies what it needs to where the layer is, as far as that is another place."""
+        stored = self.site.stored
+        if not (stored.is_meta or stored.device.type == HOST) and self.layer.dtype in WIDE:
+            for term in self.terms:
+                if self.table.acts(term.column):
+                    term.cached.on(stored.device, stored.dtype)
+
     def _first(self, x: Tensor, out: Tensor) -> Tensor:
         """The first call for a shape of the weights."""
         self.called = True
         key = self._key()
         if key not in self._forms:
-            self._settle(key, x.dtype, out.dtype, x.device)
+            self._settle_somehow(key, x.dtype, out.dtype, x.device)
         self.add = self._forms[key]
         out = self.add(x, out)
         for term, shape in zip(self.terms, key, strict=True):
@@ -134,6 +159,22 @@ class LayerPatch:
 
     def _key(self) -> tuple[CellShape, ...]:
         return tuple(self.table.shapes[term.column] for term in self.terms)
+
+    def _settle_somehow(self, key: tuple[CellShape, ...], *kind: Any) -> None:
+        """As the device has memory for it: what is settled keeps its factors there."""
+        try:
+            if not self._streams:
+                self._settle(key, *kind)
+        except OUT_OF_MEMORY:
+            if self.streaming is None:
+                raise
+            self.streaming.start()
+        if self._streams:
+            self._forms, self._settled_for = {key: self.general.after}, kind
+
+    @property
+    def _streams(self) -> bool:
+        return self.streaming is not None and self.streaming.on
 
     def _settle(self, key: tuple[CellShape, ...], *kind: Any) -> None:
         """For these dtypes of input and output, and this device."""
@@ -147,11 +188,13 @@ class LayerPatch:
     def shareable(self, kind: tuple[Any, ...]) -> Member | None:
         """Settles it before its first call, if it then can share A x with another layer."""
         key = self._key()
-        return None if key in self._forms else self._settle_alone(key, kind)
+        return None if key in self._forms or self._streams else self._settle_alone(key, kind)
 
     def _settle_alone(self, key: tuple[CellShape, ...], kind: tuple[Any, ...]) -> Member | None:
         case = Case(self.layer, self.site.row_dim, self.terms, key, self.table, self._otherwise)
         form, member = case.settled(*kind)
+        if self._streams:  # there was no room in the end: its factors are not to be held on to
+            return None
         if len(self._forms) >= MOST_FORMS:
             self._forms.pop(next(iter(self._forms)))
         self._forms[key], self._settled_for = form or self.general.after, kind

@@ -1,4 +1,4 @@
-"""One network's share of a patch, and the deltas that all patches share."""
+"""One network's share of a patch."""
 
 from __future__ import annotations
 
@@ -7,29 +7,9 @@ from dataclasses import dataclass
 
 import torch
 
-from ..deltas import Delta, LowRank
+from ..deltas import LowRank
+from .cached_delta import CachedDelta
 from .weight_table import RowWeights, WeightTable, runs
-
-
-@dataclass(slots=True)
-class CachedDelta:
-    """A delta shared by the cache and all patches: once moved to a device, it is there for all."""
-
-    delta: Delta
-    device: torch.device | None = None
-    dtype: torch.dtype | None = None
-
-    def on(self, device: torch.device, dtype: torch.dtype) -> Delta:
-        """The delta, on the device and in the dtype that the layer works in."""
-        if self.device != device or self.dtype != dtype:
-            self.delta = self.delta.to(device, dtype)
-            self.device, self.dtype = device, dtype
-        return self.delta
-
-    @property
-    def size(self) -> int:
-        """Bytes of its tensors."""
-        return sum(t.numel() * t.element_size() for t in self.delta.tensors())
 
 
 @dataclass(slots=True)

@@ -96,7 +96,7 @@ class Live:
         if self.core is not None and self.core.running is not None:
             self.core.running.__exit__()
         if self.core is not None:
-            self.core.model.remove_slots()
+            self.core.release()
         self.core = None
 
     def __enter__(self) -> Live:

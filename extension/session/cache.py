@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 import torch
 
 from ..deltas import Layer
+from ..engine.cached_delta import HOST, CachedDelta, in_host_memory
 from ..engine.layers import Site
-from ..engine.terms import CachedDelta
 from ..errors import ModuleError
 from ..library.lora_file import LoraFile
 from ..network import Match, Module, Network, Unused, load
@@ -53,11 +53,27 @@ class BoundNetwork:
     deltas: dict[TargetKey, CachedDelta] = field(default_factory=dict)
     failed: dict[TargetKey, Unused] = field(default_factory=dict)
     of_base: set[TargetKey] = field(default_factory=set)  # made from these base weights
+    lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
     @property
     def size(self) -> int:
-        """Bytes of its deltas."""
+        """Bytes of its deltas, of one copy."""
         return sum(cached.size for cached in list(self.deltas.values()))  # it may be growing
+
+    @property
+    def host_bytes(self) -> int:
+        """What it takes of the host's memory."""
+        return sum(cached.host_bytes for cached in list(self.deltas.values()))
+
+    @property
+    def device_bytes(self) -> int:
+        """What it takes of the memory of devices."""
+        return sum(cached.device_bytes for cached in list(self.deltas.values()))
+
+    def leave_device(self) -> None:
+        """All of it is in host memory, and nowhere else."""
+        for cached in list(self.deltas.values()):
+            cached.leave()
 
     def build(
         self,
@@ -71,8 +87,18 @@ class BoundNetwork:
 
         The file's own tensors are not kept: only what the hooks need stays in memory.
         `beside_a_run`: the weights of the model may be others meanwhile (folded), and are not read;
-        what is made from them is left for later.
+        what is made from them is left for later. All else is made in host memory then.
         """
+        with self.lock:
+            self._build(sites, wanted, watch, beside_a_run)
+
+    def _build(
+        self,
+        sites: Mapping[TargetKey, Site],
+        wanted: Collection[TargetKey],
+        watch: ProgressCallback,
+        beside_a_run: bool,
+    ) -> None:
         missing = [
             (target, module)
             for target, module in self.match.matched
@@ -97,15 +123,17 @@ class BoundNetwork:
     ) -> None:
         layer = sites[target.id].layer()
         gate = _Gate(layer, closed=beside_a_run)
-        layer = replace(layer, read=gate.read)
+        layer, device = replace(layer, read=gate.read), HOST if beside_a_run else layer.device
         try:
             algorithm = module.build(read, rank=self.rank)
-            delta = algorithm.runtime(layer, dtype=working_dtype(layer.dtype), device=layer.device)
+            delta = algorithm.runtime(layer, dtype=working_dtype(layer.dtype), device=device)
         except ModuleError as error:
             self.failed[target.id] = Unused.because(module.prefix, error)
             return
         finally:
             gate.closed = False
+        if beside_a_run:
+            delta = in_host_memory(delta)
         self.deltas[target.id] = CachedDelta(delta, *_where(delta.tensors()))
         if delta.from_base:
             self.of_base.add(target.id)
@@ -121,12 +149,13 @@ class BoundNetwork:
 class NetworkCache:
     """The networks of the files in use, for one model.
 
-    Beyond `limit` bytes of deltas the least recently used ones go, but for those that are `pinned`.
-    Files may be read on several threads at once.
+    Beyond `limit` bytes of deltas in host memory the least recently used ones go, beyond
+    `device_limit` they go from the devices; but for those that are `pinned`. Files may be read on
+    several threads at once.
     """
 
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
+    def __init__(self, limit: int, device_limit: int = 0) -> None:
+        self.limit, self.device_limit = limit, device_limit
         self.targets: Mapping[TargetKey, Target] = {}
         self.pinned: Counter[BoundNetwork] = Counter()
         self._bound: OrderedDict[FileKey, BoundNetwork] = OrderedDict()
@@ -166,13 +195,22 @@ class NetworkCache:
     def trim(self, keep: Collection[BoundNetwork]) -> None:
         """Makes room, never dropping what is in `keep`."""
         with self._lock:
-            total = sum(bound.size for bound in self)
+            placed, total = sum(bound.device_bytes for bound in self), self.host_bytes
             for key, bound in list(self._bound.items()):
-                if total <= self.limit:
-                    return
-                if bound not in keep and bound not in self.pinned:
-                    total -= bound.size
+                if bound in keep or bound in self.pinned:
+                    continue
+                if placed > self.device_limit:
+                    placed, total = placed - bound.device_bytes, total - bound.host_bytes
+                    bound.leave_device()
+                    total += bound.host_bytes
+                if total > self.limit:
+                    placed, total = placed - bound.device_bytes, total - bound.host_bytes
                     del self._bound[key]
+
+    @property
+    def host_bytes(self) -> int:
+        """What all of them take of the host's memory."""
+        return sum(bound.host_bytes for bound in self)
 
     def rebind(self, targets: Mapping[TargetKey, Target], *, same_weights: bool = False) -> None:
         """Another checkpoint: where its targets are the same, only what its weights decide goes."""

@@ -16,6 +16,10 @@ from ..records import COMPONENTS, Component, Diagnostic, Progress, Row, Side
 from .report import NetworkReport, PromptDiagnostic, Report, StrictError
 from .run_plan import ActiveNetwork, RunPlan
 
+STREAMED = (
+    "there was no room left on the device for the LoRAs: they were copied there at each call, "
+    "which is slower; fewer or smaller ones, or smaller pictures, would fit"
+)
 # One prompt, or one per picture.
 Text = str | Sequence[str]
 
@@ -69,6 +73,7 @@ class Run:
             raise StateError("a run is open on this model already: leave its `with` first")
         with ExitStack() as stack:
             self.plan.enter(stack)
+            self.plan.send_ahead()
             stack.callback(setattr, self._turn, "run", None)
             self._turn.run = self
             self._stack = stack.pop_all()
@@ -193,4 +198,6 @@ class Run:
         notes = [f"not observed: {one} is compiled" for one in self.plan.unseen]
         if second := sum(patch.second_products for patch in self.plan.patches.values()):
             notes.append(f"{second} base products were computed twice (input and output side meet)")
+        if self.plan.streaming.on:
+            notes.append(STREAMED)
         return notes

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..engine.cached_delta import Streaming
 from ..engine.choice import Choice, Executor
 from ..engine.hooks import hooked
 from ..engine.layer_patch import LayerPatch
@@ -132,13 +133,17 @@ class RunPlan:
         modules = list(model.components.values())
         how: Executor = "hooked" if observers else executor
         self.choice = Choice(how, self.weights, modules, costs_file)
+        deltas = [term.cached for found in terms.values() for term in found]
+        self.streaming = Streaming(deltas)
         for patch in self.patches.values():
-            patch.choice = self.choice
+            patch.choice, patch.streaming = self.choice, self.streaming
+            self.streaming.let_go.append(patch.let_go)
         self.compiled = model.compiled
         self.roots = dict(_roots(model, terms, self.weights))
 
     def enter(self, stack: ExitStack) -> None:
         """The patches act until the stack is closed."""
+        stack.enter_context(self.streaming.ready())
         outside = [key for key in self.patches if key[0] not in self.compiled]
         stack.enter_context(hooked(map(self._hooked, outside)))
         for component, slots in self.compiled.items():
@@ -147,6 +152,11 @@ class RunPlan:
             stack.enter_context(slots.running(inside, self.weights, self.choice, heard))
         for root in self.roots.values():
             root.install(stack)
+
+    def send_ahead(self) -> None:
+        """What is in host memory is on its way to the devices while the text encoder works."""
+        for patch in self.patches.values():
+            patch.send_ahead()
 
     def _hooked(self, key: TargetKey) -> Patch:
         """What the hooks of a layer call."""

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,11 +17,13 @@ from ..engine.observing import Observer
 from ..errors import InternalError, LiveLoraError
 from ..library.catalog import Catalog
 from ..library.header import Header
+from ..library.lora_file import LoraFile
 from ..network import load
-from ..prompt import Prompt
+from ..prompt import Prompt, Tag
 from ..records import Component
 from .cache import BoundNetwork, NetworkCache, ProgressCallback
 from .host_model import HostModel
+from .read_ahead import ReadAhead
 from .report import PromptDiagnostic, StrictError
 from .run import Run, Turn
 from .run_plan import ActiveNetwork, RunPlan
@@ -41,7 +43,8 @@ class Options:
 
     `strict` raises instead of going on without what failed, after the run where only the run shows
     it; `allow_pickle` reads pickles (.pt,
-    .pth, .ckpt, .bin); `cache_bytes` bounds the deltas kept for networks not in use; `watch` is
+    .pth, .ckpt, .bin); `cache_bytes` bounds the deltas kept in host memory for networks not in use,
+    `device_bytes` those kept on a device; `watch` is
     called with (file, modules done, modules in all) while deltas are built. `executor` is
     "automatic", or "hooked" or "folded" for all layers that can be. `embeddings` are folders of
     textual inversions.
@@ -53,6 +56,7 @@ class Options:
     watch: ProgressCallback = _quiet
     executor: Executor = "automatic"
     embeddings: Sequence[str | Path] = ()
+    device_bytes: int = GIB // 2
 
 
 class Core:
@@ -66,7 +70,8 @@ class Core:
     ) -> None:
         self.catalog = catalog
         self.options = options or Options()
-        self.cache = NetworkCache(self.options.cache_bytes)
+        self.cache = NetworkCache(self.options.cache_bytes, self.options.device_bytes)
+        self._ahead: ReadAhead[Tag | LoraFile] = ReadAhead(self._read_ahead)
         self.turn = Turn()
         self.model = HostModel({})
         self.rebind(components)
@@ -75,6 +80,7 @@ class Core:
         self, components: Mapping[Component, nn.Module], *, same_weights: bool = False
     ) -> None:
         """Another checkpoint, or other weights in the same modules; or after `release` the same."""
+        self._ahead.stop()
         self.model = HostModel(components, self.model)
         self.released = False
         self.cache.rebind(self.model.targets, same_weights=same_weights)
@@ -84,7 +90,28 @@ class Core:
 
         10 ms for the layers of an SD 1.5.
         """
+        self._ahead.stop()
         self.model, self.released = HostModel({}, self.model), True
+
+    def prefetch(self, wanted: Iterable[Tag | LoraFile]) -> None:
+        """Reads the files of tags to come, or whole files, on a thread of its own; never waits.
+
+        What is made from the base weights is left until it is asked for, and so is everything
+        once the cache is full.
+        """
+        self._ahead.ask(wanted)
+
+    def _read_ahead(self, wanted: Tag | LoraFile) -> None:
+        if self.cache.host_bytes >= self.cache.limit:
+            return
+        tag = wanted if isinstance(wanted, Tag) else None
+        file = self.catalog.find(tag.name, hash=tag.hash) if tag else wanted
+        assert isinstance(file, LoraFile)
+        pickles, rank = self.options.allow_pickle, tag.rank if tag else None
+        bound = self.cache.get(file, rank, allow_pickle=pickles)
+        used = ActiveNetwork(bound, [TagUse(tag, 0, "cond")]) if tag else None
+        keys = used.wanted if used else {target.id for target, _ in bound.match.matched}
+        bound.build(self.model.sites, keys, self._ahead.check, beside_a_run=True)
 
     @property
     def costs_file(self) -> Path | None:

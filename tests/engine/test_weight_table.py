@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from live_lora.deltas import Dense, LowRank
-from live_lora.engine.terms import CachedDelta
+from live_lora.engine.cached_delta import CachedDelta
 from live_lora.engine.weight_table import Column, WeightTable, runs
 from live_lora.records import Progress, Row
 

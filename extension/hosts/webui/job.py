@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from ...prompt import Tag
 from . import (
     batch_tags,
     handover,
@@ -133,6 +134,14 @@ class Job:
             part.bind(core, *found)
         self._bound = bound
         self._act(before)
+        core.prefetch(self._tags_to_come())
+
+    def _tags_to_come(self) -> Iterator[Tag]:
+        """Those of the next batch: their files can be read while this one is drawn."""
+        p = self.p
+        start = (getattr(p, "iteration", 0) + 1) * p.batch_size
+        for text in dict.fromkeys(list(p.all_prompts or ())[start : start + p.batch_size]):
+            yield from (tag for tag in LIVE.parse(text).tags if tag.kind == "lora" and tag.on)
 
     def make_room(self) -> None:
         """Before a pass: the program plans the device's memory, and knows nothing of our deltas."""
