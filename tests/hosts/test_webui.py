@@ -16,7 +16,7 @@ from live_lora import Tag, parse
 from live_lora.hosts import webui
 from live_lora.hosts.webui import job_options, paste, wrapping, xyz
 from live_lora.records import Progress, Row, Target
-from live_lora.session.session import StrictError
+from live_lora.session.session import Core, StrictError
 from modules import (
     extra_networks,
     processing,
@@ -359,6 +359,17 @@ def test_add_network_to_prompt(host: StandIn) -> None:
         assert made.infotexts[1].startswith("a fox <lora:b:0.7>\n")
         assert job_options.with_default("a <lora:b:1>") == "a <lora:b:1>"
     assert difference(made.samples[0], host.generate("a fox <lora:b:0.7>").samples[0]) == 0
+
+
+def test_files_of_the_next_batch_are_read_while_this_one_is_drawn(
+    host: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[list[str]] = []
+    monkeypatch.setattr(Core, "prefetch", lambda core, tags: asked.append([t.name for t in tags]))
+    prompts = ["a fox <lora:a:1>", "a fox <lora:b:1> <lora:c:1:on=0>", "a fox"]
+    host.generate(prompts, batch_size=1)
+    assert asked[0] == ["b"]
+    assert not any(asked[1:])
 
 
 def test_the_users_own_block_presets(
