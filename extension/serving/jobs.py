@@ -43,7 +43,7 @@ class JobFailed(LiveLoraError):
 
 
 @dataclass(slots=True, eq=False)
-class Task:
+class PictureTask:
     """One picture of a job.
 
     `kind` is what pictures of one batch have in common (size, steps, sampler, …); `pixels` how many
@@ -77,19 +77,20 @@ class DrawingJob:
     priority: int = 0
     deadline: float = 0.0
     id: str = field(default_factory=lambda: secrets.token_urlsafe(12))
-    tasks: list[Task] = field(default_factory=list)
+    tasks: list[PictureTask] = field(default_factory=list)
     created: float = field(default_factory=time.monotonic)
     started: float | None = None
     ended: float | None = None
     number: int = 0  # in the order of arrival
     listeners: list[Callable[[DrawingJob], None]] = field(default_factory=list)
+    watched_until: float = 0.0  # somebody looks at its previews until then
 
     def __post_init__(self) -> None:
         self.deadline = self.deadline or self.created + DRAWING_LIMIT
 
-    def add(self, kind: Hashable, pixels: int, work: float) -> Task:
+    def add(self, kind: Hashable, pixels: int, work: float) -> PictureTask:
         """One more picture."""
-        task = Task(self, len(self.tasks), kind, pixels, work)
+        task = PictureTask(self, len(self.tasks), kind, pixels, work)
         self.tasks.append(task)
         return task
 
@@ -105,6 +106,11 @@ class DrawingJob:
         running = (TaskState.DRAWING, TaskState.READY, TaskState.LOADING)
         bad = (TaskState.FAILED, TaskState.EXPIRED, TaskState.CANCELLED)
         return next((one for one in (*running, *bad) if one in states), TaskState.DONE)
+
+    @property
+    def watched(self) -> bool:
+        """Somebody looks at its previews."""
+        return time.monotonic() < self.watched_until
 
     @property
     def results(self) -> Sequence[Any]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from .admission import PATIENCE, QueueFull, QueueLimits, WorkRate
 from .batch_limits import BatchLimits
 from .fair_share import FairShare
-from .jobs import DrawingJob, Task, TaskState
+from .jobs import DrawingJob, PictureTask, TaskState
 
 AGEING = 30.0  # seconds of waiting that count as much as one step of priority
 
@@ -62,7 +62,7 @@ class PictureQueue:
                     task.state = TaskState.READY
             self._changed.notify_all()
 
-    def take(self, timeout: float | None = None) -> list[Task]:
+    def take(self, timeout: float | None = None) -> list[PictureTask]:
         """The next batch, its tasks being drawn from now on; empty where none came in time."""
         end = None if timeout is None else self.clock() + timeout
         while True:
@@ -81,11 +81,11 @@ class PictureQueue:
         self._tell()
         return batch
 
-    def finish(self, task: Task, result: object) -> None:
+    def finish(self, task: PictureTask, result: object) -> None:
         """The picture is there; nothing where the task is over already."""
         self._close([task], TaskState.DONE, result=result)
 
-    def fail(self, task: Task, error: str) -> None:
+    def fail(self, task: PictureTask, error: str) -> None:
         """There will be no picture."""
         self._close([task], TaskState.FAILED, error)
 
@@ -115,7 +115,7 @@ class PictureQueue:
             self.closed = True
             self._changed.notify_all()
 
-    def waiting(self, user: str | None = None) -> list[Task]:
+    def waiting(self, user: str | None = None) -> list[PictureTask]:
         """The pictures that wait, of one user or of all."""
         with self._changed:
             return [
@@ -139,7 +139,7 @@ class PictureQueue:
         if of_all + len(job.tasks) > self.limits.pictures:
             raise QueueFull(f"the queue is full ({of_all} pictures)", self.retry_after)
 
-    def _next(self) -> tuple[list[Task], float | None]:
+    def _next(self) -> tuple[list[PictureTask], float | None]:
         """The batch to draw now, else in how many seconds to look again."""
         now, lines = self.clock(), self._lines()
         wait = min((job.deadline - now for job in self.jobs.values()), default=None)
@@ -155,9 +155,9 @@ class PictureQueue:
             return [], min(company, wait or company)
         return batch, None
 
-    def _lines(self) -> dict[str, list[Task]]:
+    def _lines(self) -> dict[str, list[PictureTask]]:
         """What could be drawn now, user by user, in each one's own order."""
-        lines: dict[str, list[Task]] = {}
+        lines: dict[str, list[PictureTask]] = {}
         jobs = sorted(self.jobs.values(), key=lambda job: (-job.priority, job.number))
         for job in jobs:
             found = [task for task in job.tasks if task.state is TaskState.READY]
@@ -165,7 +165,9 @@ class PictureQueue:
                 lines.setdefault(job.user, []).extend(found)
         return lines
 
-    def _picked(self, lines: dict[str, list[Task]], room: int, now: float) -> Iterator[Task]:
+    def _picked(
+        self, lines: dict[str, list[PictureTask]], room: int, now: float
+    ) -> Iterator[PictureTask]:
         """Picture by picture from whoever has had the least, this batch included."""
         given = dict.fromkeys(lines, 0.0)
         for _ in range(min(room, sum(map(len, lines.values())))):
@@ -176,12 +178,12 @@ class PictureQueue:
             if not lines[user]:
                 del lines[user]
 
-    def _rank(self, task: Task, given: float, now: float) -> tuple[float, float, int]:
+    def _rank(self, task: PictureTask, given: float, now: float) -> tuple[float, float, int]:
         """What comes first is least. Waiting raises the priority: nothing waits for ever."""
         age = (now - task.job.created) // AGEING
         return -task.job.priority - age, self._shares.of(task.job.user) + given, task.job.number
 
-    def _begin(self, batch: Sequence[Task]) -> None:
+    def _begin(self, batch: Sequence[PictureTask]) -> None:
         now = self.clock()
         for task in batch:
             task.state = TaskState.DRAWING
@@ -196,14 +198,14 @@ class PictureQueue:
             self._end(job.tasks, TaskState.EXPIRED, f"its time limit of {limit:.0f} s is over")
 
     def _close(
-        self, tasks: Sequence[Task], state: TaskState, error: str = "", result: object = None
+        self, tasks: Sequence[PictureTask], state: TaskState, error: str = "", result: object = None
     ) -> None:
         with self._changed:
             self._end(tasks, state, error, result)
         self._tell()
 
     def _end(
-        self, tasks: Sequence[Task], state: TaskState, error: str = "", result: object = None
+        self, tasks: Sequence[PictureTask], state: TaskState, error: str = "", result: object = None
     ) -> None:
         for task in tasks:
             if not task.state.over:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -56,11 +56,25 @@ class StrictError(LiveLoraError):
         super().__init__("; ".join(diagnostic.problem.message for diagnostic in self.problems))
 
 
+@dataclass(frozen=True, slots=True)
+class PictureShare:
+    """One file in one picture of a batch.
+
+    `ran` counts the targets that its tags may act on and where anything was added. A curve that is
+    0 while words are encoded counts as well, where another picture's tag of the same file acts.
+    `place` orders the files of a picture as its prompts name them.
+    """
+
+    tags: tuple[str, ...]
+    ran: dict[str, int]
+    place: tuple[bool, int] = (False, 0)
+
+
 @dataclass(slots=True)
 class NetworkReport:
     """One file in one run. `ran` counts, per component, the targets a delta was really added to.
 
-    `pictures` are those whose prompts named it with a weight other than 0.
+    `pictures` says so for each picture whose prompts name it with a weight other than 0.
 
     `bypassed` are those that had a weight while their model was called, and were not called.
     """
@@ -77,8 +91,14 @@ class NetworkReport:
     unused: tuple[Unused, ...] = ()
     bypassed: tuple[Unused, ...] = ()
     misfit: str | None = None
-    pictures: tuple[int, ...] = ()
+    pictures: Mapping[int, PictureShare] = field(default_factory=dict)
     entry: LoraFile | None = None  # the file as it was when it was read
+
+    def of_picture(self, picture: int) -> NetworkReport:
+        """What of it is about one picture that names it."""
+        share = self.pictures[picture]
+        own = PictureShare(share.tags, dict(share.ran), share.place)
+        return replace(self, tags=own.tags, ran=own.ran, pictures={0: own})
 
     @property
     def ran_total(self) -> int:
@@ -147,8 +167,12 @@ class Report:
 
     def of_picture(self, picture: int) -> Report:
         """What of it is about one picture, as if that had been drawn alone."""
+        named = [one for one in self.networks if picture in one.pictures]
         return Report(
-            [one for one in self.networks if picture in one.pictures],
+            [
+                one.of_picture(picture)
+                for one in sorted(named, key=lambda one: one.pictures[picture].place)
+            ],
             [replace(one, picture=0) for one in self.problems if one.picture == picture],
             list(self.notes),
             list(self.lost),

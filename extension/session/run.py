@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -12,8 +12,8 @@ from ..library.lora_file import LoraFile
 from ..network import Network
 from ..network.misfit import by_modules
 from ..prompt import Tag
-from ..records import COMPONENTS, Component, Diagnostic, Progress, Row, Side
-from .report import NetworkReport, PromptDiagnostic, Report, StrictError
+from ..records import COMPONENTS, Component, Diagnostic, Progress, Row, Side, TargetKey
+from .report import NetworkReport, PictureShare, PromptDiagnostic, Report, StrictError
 from .run_plan import ActiveNetwork, RunPlan
 
 STREAMED = (
@@ -162,9 +162,6 @@ class Run:
 
     def _network(self, one: ActiveNetwork) -> NetworkReport:
         bound, network = one.bound, one.bound.network
-        ran: dict[str, int] = dict.fromkeys(COMPONENTS, 0)
-        for (component, _), term in one.terms.items():
-            ran[component] += term.ran
         return NetworkReport(
             name=bound.file.name,
             file=bound.file.relative,
@@ -173,14 +170,17 @@ class Run:
             formats=network.formats,
             algorithms=network.algorithms,
             matched=len(bound.match.matched),
-            ran={component: count for component, count in ran.items() if count},
+            ran=_ran(one, one.terms),
             unmatched=(*bound.match.unmatched, *bound.failed.values()),
             unused=network.unused,
             bypassed=tuple(self.plan.bypassed(one)),
             misfit=by_modules(
                 network.base, self._base, len(bound.match.unmatched), len(network.modules)
             ),
-            pictures=one.pictures,
+            pictures={
+                picture: PictureShare(_tags(one, picture), _ran(one, targets), _place(one, picture))
+                for picture, targets in one.pictures.items()
+            },
             entry=bound.file,
         )
 
@@ -201,3 +201,21 @@ class Run:
         if self.plan.streaming.on:
             notes.append(STREAMED)
         return notes
+
+
+def _ran(one: ActiveNetwork, targets: Collection[TargetKey]) -> dict[str, int]:
+    """On how many of these targets the network was really added, per component."""
+    ran: dict[str, int] = dict.fromkeys(COMPONENTS, 0)
+    for key, term in one.terms.items():
+        ran[key[0]] += term.ran and key in targets
+    return {component: count for component, count in ran.items() if count}
+
+
+def _tags(one: ActiveNetwork, picture: int) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(use.tag.source for use in one.uses if use.picture == picture))
+
+
+def _place(one: ActiveNetwork, picture: int) -> tuple[bool, int]:
+    """Where its first tag stands: the negative prompt comes last."""
+    uses = [use for use in one.uses if use.picture == picture]
+    return min((use.side == "uncond", use.tag.span.start) for use in uses)

@@ -79,18 +79,15 @@ class ActiveNetwork:
         return {key for group in self.groups for key in group.targets}
 
     @property
-    def pictures(self) -> tuple[int, ...]:
-        """Those on which any of its tags may act."""
-        return tuple(
-            sorted(
-                {
-                    use.picture
-                    for group in self.groups
-                    for use in group.uses
-                    if TargetGroup(group.sample, [use]).may_act
-                }
-            )
-        )
+    def pictures(self) -> Mapping[int, set[TargetKey]]:
+        """The pictures on which any of its tags may act, and the targets where."""
+        found: dict[int, set[TargetKey]] = {}
+        for picture in sorted({use.picture for use in self.uses}):
+            for group in self.groups:
+                uses = [use for use in group.uses if use.picture == picture]
+                if TargetGroup(group.sample, uses).may_act:
+                    found.setdefault(picture, set()).update(group.targets)
+        return found
 
 
 NO_PLACE = (

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 from live_lora.serving.admission import QueueFull, QueueLimits
 from live_lora.serving.batch_limits import BatchLimits, MemoryBudget
-from live_lora.serving.jobs import DrawingJob, JobFailed, Task, TaskState
+from live_lora.serving.jobs import DrawingJob, JobFailed, PictureTask, TaskState
 from live_lora.serving.picture_queue import PictureQueue
 
 
@@ -214,7 +214,7 @@ def test_every_end_is_told_once_outside_the_lock(clock: Clock) -> None:
 
 def test_take_waits_for_what_comes() -> None:
     queue = PictureQueue()
-    found: list[list[Task]] = []
+    found: list[list[PictureTask]] = []
     taker = threading.Thread(target=lambda: found.append(queue.take(30)))
     taker.start()
     job = DrawingJob("anna")

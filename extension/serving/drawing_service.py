@@ -1,0 +1,160 @@
+"""One model for many users: requests in, jobs out; a thread draws, others read LoRAs."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from threading import Thread
+
+from ..app.generator import Generator
+from ..app.request import GenerationRequest, RequestError
+from ..prompt import parse
+from .admission import QueueLimits
+from .batch_limits import BatchLimits
+from .jobs import DrawingJob, PictureTask, TaskState
+from .lora_loading import LoraLoading
+from .metrics import ServingMetrics
+from .mixed_drawing import BatchFacts, MixedDrawer
+from .mixing import kind_of, pixels_of, work_of
+from .picture_queue import PictureQueue
+
+LOG = logging.getLogger(__name__)
+PRIORITIES = (-10, 10)
+
+
+@dataclass(frozen=True, slots=True)
+class RequestLimits:
+    """The most that one request may ask for."""
+
+    pictures: int = 16
+    pixels: int = 2048 * 2048  # of one picture, hires fix included
+    steps: int = 150
+    loras: int = 16  # in one prompt
+    prompt: int = 20_000  # letters
+    seconds: float = 600.0  # from the request to its pictures
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceLimits:
+    """Of a request, of the queue, and of a batch."""
+
+    request: RequestLimits = field(default_factory=RequestLimits)
+    queue: QueueLimits = field(default_factory=QueueLimits)
+    batch: BatchLimits = field(default_factory=BatchLimits)
+    linger: float = 0.02  # seconds that a batch with room waits for company
+
+
+class DrawingService:
+    """Draws for everybody with one generator, which nobody else draws with."""
+
+    def __init__(self, generator: Generator, limits: ServiceLimits | None = None) -> None:
+        self.generator = generator
+        self.limits = limits or ServiceLimits()
+        self.metrics = ServingMetrics(generator.checkpoint.name)
+        self.queue = PictureQueue(
+            self.limits.queue, self.limits.batch, self.limits.linger, ended=self._ended
+        )
+        core = generator.live.core
+        assert core is not None
+        self.loading = LoraLoading(core, self.queue.ready, self.metrics.lora)
+        self.drawer = MixedDrawer(generator, self.queue, self._measured)
+        self._thread = Thread(target=self._draw, name="drawing", daemon=True)
+
+    def start(self) -> None:
+        """Begins to draw what is asked for."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Takes no more, ends what is drawn after its present step, and lets go of the rest."""
+        self.queue.close()
+        for job in list(self.queue.jobs.values()):
+            self.queue.cancel(job)
+        self.loading.close()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    @property
+    def alive(self) -> bool:
+        """Whether there is still somebody who draws."""
+        return self._thread.is_alive()
+
+    def submit(
+        self,
+        user: str,
+        request: GenerationRequest,
+        *,
+        priority: int = 0,
+        seconds: float | None = None,
+    ) -> DrawingJob:
+        """The job, which waits from now on; it may be cancelled at any time.
+
+        Raises RequestError for what cannot be drawn, or is more than the limits allow; QueueFull.
+        """
+        request = self.generator.settled(request)
+        self._demand_within_limits(request)
+        least, most = PRIORITIES
+        limit = min(seconds or self.limits.request.seconds, self.limits.request.seconds)
+        job = DrawingJob(
+            user,
+            request,
+            priority=max(least, min(most, priority)),
+            deadline=time.monotonic() + limit,
+        )
+        kind, pixels, work = kind_of(request), pixels_of(request), work_of(request)
+        for _ in request.prompts:
+            job.add(kind, pixels, work)
+        self.queue.submit(job)
+        self.loading.want(job, {*request.prompts, *request.negatives})
+        if job.over:  # cancelled, or out of time, before its LoRAs were wanted
+            self.loading.release(job)
+        return job
+
+    def _demand_within_limits(self, request: GenerationRequest) -> None:
+        most = self.limits.request
+        texts = (*request.prompts, *request.negatives)
+        steps = max(request.steps, (request.hires.steps or 0) if request.hires else 0)
+        pixels = pixels_of(request)
+        for what, value, limit in (
+            ("pictures", len(request.prompts), most.pictures),
+            ("pixels a picture", pixels, most.pixels),
+            ("steps", steps, most.steps),
+            ("letters in a prompt", max(map(len, texts), default=0), most.prompt),
+            ("LoRAs in a prompt", _most_loras(texts), most.loras),
+        ):
+            if value > limit:
+                raise RequestError(f"{value} {what}: this server allows {limit}")
+        if not request.prompts or request.steps < 1:
+            raise RequestError("at least one picture, and at least one step")
+
+    def _draw(self) -> None:
+        while not self.queue.closed:
+            batch = self.queue.take()
+            try:
+                self.metrics.waited(batch)
+                self.drawer.draw(batch)
+            except Exception as error:  # a fault of ours: it must not silence the server
+                LOG.exception("a batch failed")
+                self._give_up(batch, error)
+
+    def _give_up(self, batch: Sequence[PictureTask], error: Exception) -> None:
+        for task in batch:
+            if task.state is TaskState.DRAWING:
+                self.queue.fail(task, f"{type(error).__name__}: {error}")
+
+    def _ended(self, job: DrawingJob) -> None:
+        self.loading.release(job)
+        self.metrics.ended(job)
+        seconds = (job.ended or 0.0) - job.created
+        waited = (job.started or job.ended or 0.0) - job.created
+        facts = {"user": job.user, "job": job.id, "state": job.state.value}
+        times = {"seconds": round(seconds, 3), "queue_seconds": round(waited, 3)}
+        LOG.info("job", extra={"facts": {**facts, **times, "pictures": len(job.tasks)}})
+
+    def _measured(self, facts: BatchFacts) -> None:
+        self.metrics.batch(facts.pictures, self.limits.batch.pictures, facts.steps)
+
+
+def _most_loras(texts: Sequence[str]) -> int:
+    return max((len(parse(text).tags) for text in texts), default=0)

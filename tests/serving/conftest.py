@@ -1,0 +1,83 @@
+"""A random model with several LoRAs, and a service that draws with it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import tiny_pipeline
+from live_lora.app import load_model
+from live_lora.app.generator import Generator
+from live_lora.hosts import open_library
+from live_lora.serving.drawing_service import DrawingService, ServiceLimits
+from live_lora.session.session import Options
+from tiny_models import ATTENTION, EVERYTHING, TEXT, random_lora, save_kohya
+
+LORAS = ("ghibli", "owl", "ink", "words")
+
+
+def write_loras(folder: Path) -> Path:
+    """Four files: on all layers, on attention, on the UNet alone, on the words alone."""
+    pipe = tiny_pipeline.pipeline()
+    for seed, (name, targets, texts) in enumerate(
+        [
+            ("ghibli", EVERYTHING, TEXT),
+            ("owl", ATTENTION, TEXT[:2]),
+            ("ink", ["conv1", "ff.net.2"], []),
+            ("words", [], TEXT),
+        ]
+    ):
+        parts = {}
+        if targets:
+            parts["unet"] = random_lora(pipe.unet, targets, seed=seed)
+        if texts:
+            parts["text_encoder"] = random_lora(pipe.text_encoder, texts, seed=seed)
+        save_kohya(folder / f"{name}.safetensors", parts, alpha=4)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client of the hub that tries to reach it fails the test."""
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+
+
+@pytest.fixture(scope="session")
+def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The diffusers folder of a random model in the layout of SD 1.x."""
+    folder = tmp_path_factory.mktemp("models") / "small"
+    tiny_pipeline.pipeline().save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def lora_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four LoRAs."""
+    return write_loras(tmp_path_factory.mktemp("loras"))
+
+
+@pytest.fixture
+def generator(model_folder: Path, lora_folder: Path) -> Generator:
+    """One that only a service draws with."""
+    checkpoint = load_model.load(model_folder, device="cpu")
+    return Generator(checkpoint, open_library(lora_folder, Options()))
+
+
+@contextlib.contextmanager
+def serving(generator: Generator, limits: ServiceLimits | None = None) -> Iterator[DrawingService]:
+    """A service that is started, and closed again."""
+    service = DrawingService(generator, limits)
+    service.start()
+    try:
+        yield service
+    finally:
+        service.close()
+
+
+@pytest.fixture
+def service(generator: Generator) -> Iterator[DrawingService]:
+    """With the usual limits."""
+    with serving(generator) as found:
+        yield found

@@ -1,0 +1,340 @@
+"""Pictures drawn in a mixed batch are those drawn alone; what goes wrong costs itself only."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from conftest import serving
+from distances import distance
+from live_lora.app.generator import Generator
+from live_lora.app.request import GenerationRequest, HiresFix, RequestError, StartingPicture
+from live_lora.errors import LiveLoraError
+from live_lora.serving.admission import QueueFull, QueueLimits
+from live_lora.serving.batch_limits import BatchLimits
+from live_lora.serving.drawing_service import DrawingService, RequestLimits, ServiceLimits
+from live_lora.serving.jobs import DrawingJob, JobFailed, TaskState
+from live_lora.serving.mixed_drawing import DrawnPicture
+from PIL import Image
+
+# What different users ask for: words of different lengths, LoRA sets, curves, negatives, AND.
+WISHES = [
+    ("a fox", ""),
+    ("a fox <lora:ghibli:0.8>", "blurry"),
+    ("an owl in the snow, at night <lora:owl:0.2@0,1@1> <lora:ink:-0.5>", ""),
+    ("(a castle:1.3) <lora:words:0.7> <lora:ghibli:0.3:only=unet>", "<lora:owl:0.5> bad"),
+    ("a cat AND a dog :0.6 <lora:ink:1>", "ugly"),
+    ("[a sea:a desert:0.5] <lora:ghibli:1:0.5>", "x " * 90),
+]
+
+
+def wish(prompt: str, negative: str = "", seed: int = 7, **more: Any) -> GenerationRequest:
+    usual: dict[str, Any] = {"steps": 3, "width": 64, "height": 64, "guidance": 4.0}
+    return GenerationRequest((prompt,), negative, seed=seed, **usual | more)
+
+
+def drawn(job: DrawingJob, seconds: float = 120) -> list[DrawnPicture]:
+    """What came of it."""
+    over = threading.Event()
+    job.listeners.append(lambda one: over.set() if one.over else None)
+    assert job.over or over.wait(seconds), job.state
+    return list(job.demand())
+
+
+def at_once(service: DrawingService, requests: list[GenerationRequest]) -> list[DrawnPicture]:
+    """Asked for by different users while the service is busy with something else."""
+    gate = held(service)
+    jobs = [service.submit(f"user {i}", one) for i, one in enumerate(requests)]
+    gate()
+    return [picture for job in jobs for picture in drawn(job)]
+
+
+def held(service: DrawingService) -> Callable[[], None]:
+    """The service draws one picture and does not come to its end until it is let go."""
+    gate, begun = threading.Event(), threading.Event()
+    job = service.submit("holder", wish("hold", steps=2, guidance=1.5))
+
+    def wait(one: DrawingJob) -> None:
+        begun.set()
+        gate.wait(60)
+
+    job.listeners.append(wait)
+    assert begun.wait(60)
+    return gate.set
+
+
+def pixels(picture: DrawnPicture) -> np.ndarray[Any, Any]:
+    return np.asarray(picture.image, int)
+
+
+@pytest.fixture
+def latents(generator: Generator, monkeypatch: pytest.MonkeyPatch) -> list[torch.Tensor]:
+    """What the autoencoder is given, picture by picture."""
+    seen: list[torch.Tensor] = []
+    vae = generator.checkpoint.pipeline.vae
+    decode = vae.decode
+
+    def listening(values: torch.Tensor, *args: Any, **options: Any) -> Any:
+        seen.extend(values.detach().clone())
+        return decode(values, *args, **options)
+
+    monkeypatch.setattr(vae, "decode", listening)
+    return seen
+
+
+@pytest.mark.parametrize("sampler", ["", "Euler a", "DPM++ 2M SDE", "Heun", "UniPC"])
+def test_a_mixed_batch_is_its_pictures_drawn_alone(
+    service: DrawingService, latents: list[torch.Tensor], sampler: str
+) -> None:
+    requests = [
+        wish(prompt, negative, seed=100 + 7 * i, sampler=sampler)
+        for i, (prompt, negative) in enumerate(WISHES)
+    ]
+    mixed = at_once(service, requests)
+    assert {one.batch for one in mixed} == {len(WISHES)}
+    mixed_latents = latents[-len(WISHES) :]
+    for request, picture, latent in zip(requests, mixed, mixed_latents, strict=True):
+        (alone,) = drawn(service.submit("alone", request))
+        assert alone.batch == 1
+        assert distance(latent, latents[-1]) < 1e-4
+        assert np.abs(pixels(alone) - pixels(picture)).max() <= 2
+        assert picture.infotext == alone.infotext
+        assert [one.as_dict() for one in picture.report.networks] == [
+            one.as_dict() for one in alone.report.networks
+        ]
+        assert [one.as_dict() for one in picture.report.problems] == [
+            one.as_dict() for one in alone.report.problems
+        ]
+    different = {one.image.tobytes() for one in mixed}
+    assert len(different) == len(WISHES)
+
+
+def test_a_mixed_batch_with_hires_fix(service: DrawingService) -> None:
+    more: dict[str, Any] = {"hires": HiresFix(1.5, 0.6, 2), "sampler": "Euler"}
+    requests = [wish(text, bad, seed=i, **more) for i, (text, bad) in enumerate(WISHES[:3])]
+    mixed = at_once(service, requests)
+    assert [(one.batch, one.image.size) for one in mixed] == [(3, (96, 96))] * 3
+    for request, picture in zip(requests, mixed, strict=True):
+        (alone,) = drawn(service.submit("alone", request))
+        assert np.abs(pixels(alone) - pixels(picture)).max() <= 2
+
+
+def test_pictures_to_begin_with_are_not_mixed_up(service: DrawingService) -> None:
+    starts = [StartingPicture(Image.new("RGB", (64, 64), c), None, 0.5) for c in ("red", "blue")]
+    requests = [wish("a fox", start=start, sampler="Euler") for start in starts]
+    first, second = at_once(service, requests)
+    assert first.batch == second.batch == 1
+    assert pixels(first)[..., 0].mean() != pixels(second)[..., 0].mean()
+
+
+def test_a_job_of_several_pictures_in_several_batches(generator: Generator) -> None:
+    limits = ServiceLimits(batch=BatchLimits(pictures=2), linger=0)
+    with serving(generator, limits) as service:
+        request = replace(wish("a fox <lora:ghibli:0.8>"), prompts=("a fox",) * 5)
+        pictures = drawn(service.submit("anna", request))
+    assert [one.seed for one in pictures] == [7, 8, 9, 10, 11]
+    assert [one.batch for one in pictures] == [2, 2, 2, 2, 1]
+    assert len({one.image.tobytes() for one in pictures}) == 5
+    assert "Seed: 10," in pictures[3].infotext
+
+
+def test_each_picture_has_its_own_report(service: DrawingService) -> None:
+    texts = ["a <lora:ghibli:1>", "b", "c <lora:nope:1>", "d <lora:owl:1> <lora:ghibli:0>"]
+    reports = [one.report for one in at_once(service, [wish(text) for text in texts])]
+    assert [[one.name for one in report.networks] for report in reports] == [
+        *(["ghibli"], [], [], ["owl"])
+    ]
+    assert [report.ok for report in reports] == [True, True, False, True]
+    (problem,) = reports[2].problems
+    assert problem.problem.span is not None
+    assert (problem.picture, "nope" in problem.problem.message) == (0, True)
+
+
+def test_a_bad_picture_costs_itself_only(
+    service: DrawingService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever it is that goes wrong: here the words of one prompt cannot be encoded."""
+    pipeline = service.generator.checkpoint.pipeline
+    forward = pipeline.text_encoder.forward
+    poison = pipeline.tokenizer("poison").input_ids[1]
+
+    def failing(ids: torch.Tensor, *args: Any, **options: Any) -> Any:
+        if (ids == poison).any():
+            raise RuntimeError("this cannot be read")
+        return forward(ids, *args, **options)
+
+    monkeypatch.setattr(pipeline.text_encoder, "forward", failing)
+    gate = held(service)
+    texts = ["a", "b", "poison", "c", "d"]
+    jobs = [service.submit(f"user {text}", wish(f"{text} <lora:owl:1>")) for text in texts]
+    gate()
+    for text, job in zip(texts, jobs, strict=True):
+        if text == "poison":
+            with pytest.raises(JobFailed, match="this cannot be read"):
+                drawn(job)
+        else:
+            assert len(drawn(job)) == 1
+    assert len(drawn(service.submit("after", wish("e")))) == 1
+
+
+def test_no_memory_makes_batches_smaller(
+    service: DrawingService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unet = service.generator.checkpoint.pipeline.unet
+    forward = unet.forward
+
+    def small(sample: torch.Tensor, *args: Any, **options: Any) -> Any:
+        if len(sample) > 4:  # two pictures, both sides
+            raise torch.OutOfMemoryError("no room")
+        return forward(sample, *args, **options)
+
+    monkeypatch.setattr(unet, "forward", small)
+    pictures = at_once(service, [wish("a", seed=i) for i in range(4)])
+    assert [one.batch for one in pictures] == [2] * 4
+    again = at_once(service, [wish("a", seed=i) for i in range(4)])
+    assert {one.batch for one in again} == {2}, "it is known from now on"
+    assert service.queue.batches.memory.ceiling == 2 * 64 * 64
+
+
+def test_interrupting_one_of_a_batch(service: DrawingService) -> None:
+    gate = held(service)
+    stopped = service.submit("anna", wish("a", steps=6))
+    other = service.submit("bert", wish("b", steps=6))
+    stopped.listeners.append(
+        lambda job: service.queue.interrupt(job) if job.tasks[0].step == 2 else None
+    )
+    gate()
+    (half,), (whole,) = drawn(stopped), drawn(other)
+    assert (half.stopped, whole.stopped) == (True, False)
+    assert whole.batch == 2
+    (alone,) = drawn(service.submit("alone", wish("b", steps=6)))
+    assert np.abs(pixels(alone) - pixels(whole)).max() <= 2
+
+
+def test_a_batch_that_nobody_wants_is_not_drawn_to_its_end(service: DrawingService) -> None:
+    gate = held(service)
+    job = service.submit("anna", wish("a", steps=150))
+    steps: list[int] = []
+
+    def leave(one: DrawingJob) -> None:
+        steps.append(one.tasks[0].step)
+        service.queue.cancel(one)
+
+    job.listeners.append(leave)
+    gate()
+    assert len(drawn(service.submit("bert", wish("b")))) == 1
+    assert job.state is TaskState.CANCELLED
+    assert max(steps) == 1
+
+
+def test_a_lora_that_is_being_read_holds_up_nobody(
+    service: DrawingService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow, read = threading.Event(), service.loading._read
+
+    def reading(load: Any) -> Any:
+        if load.file.name == "ghibli":
+            slow.wait(60)
+        return read(load)
+
+    monkeypatch.setattr(service.loading, "_read", reading)
+    waiting = service.submit("anna", wish("a <lora:ghibli:1>"))
+    assert len(drawn(service.submit("bert", wish("b <lora:owl:1>")))) == 1
+    assert waiting.state is TaskState.LOADING
+    slow.set()
+    (picture,) = drawn(waiting)
+    assert picture.report.networks[0].ran_total > 0
+
+
+def test_what_is_not_wanted_may_go(service: DrawingService) -> None:
+    """Pins of the LoRAs of jobs are let go, whichever way they end."""
+    assert service.generator.live.core is not None
+    cache = service.generator.live.core.cache
+    cache.limit = 0
+    gate = held(service)
+    jobs = [service.submit("anna", wish(f"a <lora:{name}:1>")) for name in ("owl", "ink", "owl")]
+    service.queue.cancel(jobs[1])
+    gate()
+    for job in (jobs[0], jobs[2]):
+        assert drawn(job)[0].report.networks[0].ran_total > 0
+    drawn(service.submit("anna", wish("b")))
+    assert not cache.pinned
+    assert list(cache) == []
+
+
+def test_limits_of_a_request(generator: Generator) -> None:
+    most = RequestLimits(pictures=2, pixels=64 * 64, steps=5, loras=1, prompt=100)
+    service = DrawingService(generator, ServiceLimits(most, QueueLimits(pictures=2)))
+    for more, complaint in {
+        "3 pictures: this server allows 2": {"prompts": ("a",) * 3},
+        "8192 pixels a picture": {"width": 128},
+        "9216 pixels a picture": {"hires": HiresFix(1.5)},
+        "6 steps": {"steps": 6},
+        "150 letters": {"prompts": ("a" * 150,)},
+        "2 LoRAs in a prompt": {"prompts": ("<lora:a:1><lora:b:1>",)},
+        "at least one": {"prompts": ()},
+        "no sampler is called": {"sampler": "nope"},
+    }.items():
+        with pytest.raises(RequestError, match=more):
+            service.submit("anna", replace(wish("a"), **complaint))  # type: ignore[arg-type]
+    for _ in range(2):
+        service.submit("anna", wish("a"))
+    with pytest.raises(QueueFull):
+        service.submit("bert", wish("a"))
+    service.close()
+
+
+def test_time_limits_are_kept_while_drawing(service: DrawingService) -> None:
+    job = service.submit("anna", wish("a", steps=150), seconds=0.2)
+    with pytest.raises(JobFailed, match="time limit"):
+        drawn(job)
+    assert len(drawn(service.submit("bert", wish("b")))) == 1
+
+
+def test_a_replaced_file_is_drawn_and_named_as_what_it_is(
+    generator: Generator, lora_folder: Path, tmp_path: Path
+) -> None:
+    """The infotext never has the hash of another file than the one that was used."""
+    file = lora_folder / "swap.safetensors"
+    file.write_bytes((lora_folder / "owl.safetensors").read_bytes())
+    generator.catalog.scan()
+    try:
+        with serving(generator) as service:
+            (before,) = drawn(service.submit("anna", wish("a <lora:swap:1>")))
+            gate = held(service)
+            job = service.submit("anna", wish("a <lora:swap:1>"))
+            file.unlink()
+            (tmp_path / "new").write_bytes((lora_folder / "ghibli.safetensors").read_bytes())
+            (tmp_path / "new").rename(file)
+            gate()
+            (after,) = drawn(job)
+            (owl,) = drawn(service.submit("anna", wish("a <lora:owl:1>")))
+            (ghibli,) = drawn(service.submit("anna", wish("a <lora:ghibli:1>")))
+    finally:
+        file.unlink()
+        generator.catalog.scan()
+    same_as = {owl.image.tobytes(): owl, ghibli.image.tobytes(): ghibli}
+    for one in (before, after):
+        twin = same_as[one.image.tobytes()]
+        assert hash_in(one.infotext) == hash_in(twin.infotext)
+    assert before.image.tobytes() == owl.image.tobytes()
+
+
+def hash_in(infotext: str) -> str:
+    return infotext.rpartition('Lora hashes: "')[2].split(": ")[1]
+
+
+def test_an_error_of_ours_is_told(service: DrawingService, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any) -> None:
+        raise LiveLoraError("the queue's own drawer is broken")
+
+    monkeypatch.setattr(service.drawer, "draw", broken)
+    with pytest.raises(JobFailed, match="broken"):
+        drawn(service.submit("anna", wish("a")))
+    assert service.alive
