@@ -393,3 +393,10 @@ def test_costs_are_plausible() -> None:
     assert 0 < made.flop < 1e-6
     assert 0 <= made.fold_flop < 1e-6
     assert 0 < made.weight < 1e-6
+
+
+def test_measuring_costs_draws_nothing_from_the_hosts_generator() -> None:
+    """It may be in the middle of sampling: the first picture would not be that of its seed."""
+    before = torch.get_rng_state()
+    costs.measured(torch.device("cpu"), torch.float32)
+    assert torch.equal(torch.get_rng_state(), before)
