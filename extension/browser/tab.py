@@ -12,10 +12,13 @@ import gradio as gr
 
 TITLE = "LoRA"
 ELEM_ID = "live_lora"
-MOUNT = (
-    '<div id="live-lora-tab"><p>Loading the LoRA tab… If this stays, the page could not reach'
-    " the program's own routes under <code>live-lora/</code>.</p></div>"
+LOADING = (
+    "<p>Loading the LoRA tab… If this stays, the page could not reach"
+    " the program's own routes under <code>live-lora/</code>.</p>"
 )
+MOUNT = f'<div id="live-lora-tab">{LOADING}</div>'
+# Another place in the same page, any number of times: the library moves to the one in sight.
+PLACE = f'<div class="live-lora-place">{LOADING}</div>'
 
 
 def build() -> gr.HTML:

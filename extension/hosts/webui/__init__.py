@@ -3,8 +3,9 @@
 Imported by scripts/live_lora.py alone, inside the webui: only there is a `modules` to import.
 
 At every start and Reload UI, `start` below registers the settings (options.py), the routes of the
-LoRA tab (tab_routes.py) for its own page alone (other_sites.py), the axes of the plot script
-(xyz.py) and what is done to pasted infotexts (paste.py). As long as the process lives, state.py
+LoRA tab (tab_routes.py) for its own page alone (other_sites.py), the library in the place of the
+program's own LoRA cards (builtin_page.py), the axes of the plot script (xyz.py) and what is done to
+pasted infotexts (paste.py). As long as the process lives, state.py
 keeps the library, and the core on the checkpoint that models.py finds. What kind of object that is,
 is for `backends/` to know: Forge, reForge and Forge Neo keep other ones than the webui they come
 from, and call us in the same order.
@@ -64,6 +65,7 @@ from modules import script_callbacks
 
 from ...browser import tab
 from . import extra_network, options, paste, tab_routes, xyz
+from .builtin_page import PLACE
 from .script import LiveLoraScript
 from .state import LIVE
 from .wrapping import job_of
@@ -85,12 +87,14 @@ def start() -> None:
 def stop() -> None:
     """Out of the webui's registries. There are no hooks to take off: none is on outside a call."""
     LIVE.stop_indexing()
+    PLACE.give_back()
     extra_network.give_back()
 
 
 def before_ui() -> None:
     """Early, for the builtin off: with it on, it registers itself after this and before the app."""
     extra_network.take_over()
+    PLACE.take()
     xyz.add_axes()
 
 

@@ -27,6 +27,11 @@ BUILTIN: tuple[tuple[str, Any, str], ...] = (
     ("lora_not_found_gradio_warning", False, "Lora not found warning popup in webui"),
 )
 OWN: tuple[tuple[str, Any, str], ...] = (
+    (
+        "live_lora_page",
+        True,
+        "The library stands in the place of the program's own page of LoRA cards (Reload UI)",
+    ),
     ("live_lora_report", True, "Show under the picture what every LoRA did"),
     ("live_lora_strict", False, "Strict: stop instead of going on without what cannot be applied"),
     (
