@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +17,7 @@ from live_lora.hosts import webui
 from live_lora.hosts.webui.backends import backend_of
 from live_lora.hosts.webui.call_rows import CallRows
 from live_lora.records import Row
-from modules import extra_networks, sd_models
+from modules import extra_networks, script_callbacks, sd_models
 from safetensors.torch import load_file, save_file
 from standin_host import StandIn
 from webui_rules import CLOSE, difference
@@ -167,6 +168,48 @@ def test_another_checkpoint_is_another_object(host: StandIn) -> None:
     assert difference(other, before) > 1e-3
     assert difference(host.generate(prompt).samples, other) == 0
     assert host.hooks == 0
+
+
+def test_a_refiner_may_put_other_weights_into_the_modules(
+    host: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Forge Neo's quick one: the same objects, the same name, and no conds made anew.
+
+    A weight-decomposed LoRA shows it: its norms are those of the weights.
+    """
+    tensors = load_file(host.library / "unet-a.safetensors")
+    ups = [key for key in tensors if key.endswith("lora_up.weight")]
+    for key in ups:
+        size = len(tensors[key])
+        tensors[key.replace("lora_up.weight", "dora_scale")] = torch.ones(size, 1)
+    save_file(tensors, host.library / "dora.safetensors")
+    samplers = SimpleNamespace(ORIGINAL_CHECKPOINT=None)
+    monkeypatch.setitem(sys.modules, "modules.sd_samplers_common", samplers)
+    unet = host.model.forge_objects.unet.model.diffusion_model
+    info = host.model.sd_checkpoint_info
+    first = {name: tensor.clone() for name, tensor in unet.state_dict().items()}
+    name = info.filename
+
+    def refined(*, said: bool) -> Any:
+        """The pictures with half the weights from the second step on; `said` by a name, too."""
+
+        def switch(params: Any) -> None:
+            if params.denoiser.step == 1:
+                unet.load_state_dict({key: tensor / 2 for key, tensor in first.items()})
+                info.filename = "refiner.safetensors" if said else name
+                samplers.ORIGINAL_CHECKPOINT = None if said else name
+                extra_networks.activate(params.denoiser.p, params.denoiser.p.extra_network_data)
+
+        script_callbacks.registered["cfg_denoiser"].insert(0, switch)
+        samples = host.generate("a fox <lora:dora:1>").samples
+        script_callbacks.registered["cfg_denoiser"].remove(switch)
+        unet.load_state_dict(first)
+        info.filename, samplers.ORIGINAL_CHECKPOINT = name, None
+        return samples
+
+    before = host.generate("a fox <lora:dora:1>").samples
+    assert difference(refined(said=False), refined(said=True)) == 0
+    assert difference(host.generate("a fox <lora:dora:1>").samples, before) == 0
 
 
 def test_before_the_first_request_there_is_a_stub(host: StandIn) -> None:

@@ -31,7 +31,9 @@ class LiveNetwork(extra_networks.ExtraNetwork):  # type: ignore[misc]
         job = job_of(p)
         if job is None or not job.parsed:
             fallback.read(p, params_list)
-        elif params_list and not batch_tags.is_marked(params_list):
+            return
+        job.follow_checkpoint()  # a refiner of the forks activates anew, in mid-sampling
+        if params_list and not batch_tags.is_marked(params_list):
             job.overhear(params_list)
 
     def deactivate(self, p: Any) -> None:

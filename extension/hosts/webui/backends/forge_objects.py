@@ -67,6 +67,14 @@ class ForgeObjects(Backend):
         hijack = getattr(sys.modules.get("modules.sd_hijack"), "model_hijack", None)
         return found or [one for one in (getattr(hijack, "embedding_db", None),) if one is not None]
 
+    def identity(self, sd_model: Any) -> Hashable:
+        """Forge Neo's quick refiner puts weights of another file into the modules that are there.
+
+        It says so to nobody: only what it will put back afterwards tells.
+        """
+        samplers = sys.modules.get("modules.sd_samplers_common")
+        return super().identity(sd_model), getattr(samplers, "ORIGINAL_CHECKPOINT", None)
+
     def make_room(self, sd_model: Any, size: int) -> None:
         """On a patcher of this pass alone: on the checkpoint's own it would stay for ever."""
         patcher = sd_model.forge_objects.unet
