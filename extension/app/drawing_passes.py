@@ -4,20 +4,51 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-import diffusers
 import torch
 from PIL import Image
 from torch import Tensor
 
+from .. import prompt as language
+from ..prompt import sweeps
 from ..session.report import PromptDiagnostic, Report, StrictError
 from . import latents
-from .request import GenerationRequest
-from .samplers import sampler_named, scheduler_of
+from .inpainting import Inpainting
+from .pass_reports import merged
+from .request import GenerationRequest, HiresFix
+from .samplers import own_name, sampler_named
+from .sampling.noise_levels import trained_alphas
+from .sampling.pipeline_scheduler import PipelineScheduler
+from .sampling.questions import GeneratorNoise
+from .sampling.sampler_list import Sampler
+from .sampling.sampling_task import SamplingTask, StartingLatents
 
 StepEnd = Callable[..., dict[str, Any]]
+FALLBACK = (
+    "Euler"  # in passes from latents, where the webui has no name for the model's own sampler
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DrawingPass:
+    """One pass: its words, its sampler and its size; `start` are latents to begin with."""
+
+    prompts: Sequence[str]
+    negatives: Sequence[str]
+    sampler: Sampler
+    schedule: str
+    steps: int
+    size: tuple[int, int]
+    start: StartingLatents | None = None
+    first_calls: int | None = None  # of the UNet in the pass before, in a hires pass
+
+    def of_picture(self, picture: int) -> DrawingPass:
+        """One of its pictures by itself."""
+        one = slice(picture, picture + 1)
+        start = self.start and replace(self.start, latents=self.start.latents[one])
+        return replace(self, prompts=self.prompts[one], negatives=self.negatives[one], start=start)
 
 
 @dataclass(slots=True)
@@ -34,103 +65,160 @@ class DrawingPasses:
 
     def images(self) -> Sequence[Image.Image]:
         """The pictures."""
-        with self._sampler():
-            if self.request.hires is None:
-                images: Sequence[Image.Image] = self._first("pil")
-                return images
-            found = self._first("latent")
-            if not self.stopped():
-                found = self._second(found)
-            return latents.decoded(self.pipeline, found)
+        start = self.request.start
+        mask = None if start is None or start.mask is None else Inpainting(start, self._size)
+        found = self._first(mask)
+        if self.request.hires is not None and not self.stopped():
+            found = self._second(found, self.request.hires)
+        drawn = latents.decoded(self.pipeline, found)
+        return drawn if mask is None else [mask.over(one) for one in drawn]
 
     @property
     def report(self) -> Report:
-        """Of all passes: the last one's, with the layers that only an earlier one changed."""
-        last = self.reports[-1] if self.reports else Report()
-        for before in self.reports[:-1]:
-            earlier = {one.file: one for one in before.networks}
-            for one in last.networks:
-                for component, count in earlier[one.file].ran.items():
-                    one.ran[component] = max(count, one.ran.get(component, 0))
-        return last
+        """Of all passes together."""
+        return merged(self.reports)
 
-    def _first(self, output: str) -> Any:
+    @property
+    def _size(self) -> tuple[int, int]:
+        return self.request.width or 0, self.request.height or 0
+
+    def _first(self, mask: Inpainting | None) -> Tensor:
+        request = self.request
+        if request.start is None and not request.sampler:
+            return self._by_own_scheduler()
+        sampler, schedule = self._sampler(request.sampler, request.schedule)
+        words = (request.prompts, request.negatives)
+        one = DrawingPass(*words, sampler, schedule, request.steps, self._size)
+        if request.start is not None:
+            one = replace(one, start=self._starting(mask))
+        return self._sampled(one)
+
+    def _starting(self, mask: Inpainting | None) -> StartingLatents:
+        """The picture to begin with as latents, once for each prompt."""
         start = self.request.start
-        size = (self.request.width or 0, self.request.height or 0)
-        if start is None:
-            given = {"num_inference_steps": self.request.steps, "output_type": output}
-            return self._call("", {**given, "width": size[0], "height": size[1]})
+        assert start is not None
         count = len(self.request.prompts)
-        image = latents.fitted(start.image.convert("RGB"), size)
-        given = {**self._strength(start.strength, self.request.steps), "output_type": output}
-        if start.mask is None:
-            source = latents.encoded(self.pipeline, [image]).repeat(count, 1, 1, 1)
-            return self._call("Img2Img", {**given, "image": source})
-        mask = latents.fitted(start.mask.convert("L"), size)
-        sizes = {"width": size[0], "height": size[1]}
-        drawn = self._call("Inpaint", {**given, **sizes, "image": image, "mask_image": mask})
-        if output == "latent":
-            return drawn
-        return [Image.composite(one, image, mask) for one in drawn]
+        picture = latents.fitted(start.image.convert("RGB"), self._size)
+        source = latents.encoded(self.pipeline, [picture if mask is None else mask.source]).float()
+        source = source.repeat(count, 1, 1, 1)
+        if mask is None:
+            return StartingLatents(source, start.strength)
+        kept = mask.kept(source.shape[3], source.shape[2]).to(source.device)
+        noise = GeneratorNoise(self.request.seeds, source.shape[1:], source.device).next()
+        return StartingLatents(mask.began(source, kept, noise), start.strength, kept=kept)
 
-    def _second(self, found: Tensor) -> Tensor:
+    def _second(self, found: Tensor, hires: HiresFix) -> Tensor:
         """Hires fix: all its steps are run, on as much noise as its strength says."""
-        hires, first = self.request.hires, self.request
-        assert hires is not None
+        first = self.request
         size = enlarged_size(first)
         source = latents.enlarged(self.pipeline, found, size, hires.upscaler)
-        steps, order = hires.steps or first.steps, getattr(self.pipeline.scheduler, "order", 1)
-        total = max(steps, int(steps / min(max(hires.strength, 1e-3), 0.999)))
-        drawn: Tensor = self._call(
-            "Img2Img",
-            {
-                "image": source,
-                "num_inference_steps": total,
-                "strength": min(1.0, (steps + 0.5) / total),
-                "output_type": "latent",
-                "first_calls": first.steps * order,
-                "calls": steps * order,
-            },
+        sampler, schedule = self._sampler(
+            hires.sampler or first.sampler, hires.schedule or first.schedule
         )
-        return drawn
+        before = self._sampler(first.sampler, "")[0]
+        prompts, negatives = (
+            [_own(text, usual, index) for index, usual in enumerate(usuals)]
+            for text, usuals in ((hires.prompt, first.prompts), (hires.negative, first.negatives))
+        )
+        return self._sampled(
+            DrawingPass(
+                *(prompts, negatives, sampler, schedule, hires.steps or first.steps, size),
+                start=StartingLatents(source.float(), hires.strength, every_step=True),
+                first_calls=first.steps * before.calls_per_step,
+            )
+        )
 
-    def _strength(self, strength: float, steps: int) -> dict[str, Any]:
-        """As the webui counts: ⌊strength · steps⌋ + 1 steps are run."""
-        run = int(min(strength, 0.999) * steps) + 1
-        return {"num_inference_steps": steps, "strength": min(1.0, (run + 0.5) / steps)}
+    def _sampler(self, name: str, schedule: str) -> tuple[Sampler, str]:
+        """The sampler that is asked for, or what the model's own is called in the webui."""
+        return sampler_named(name or own_name(self.pipeline.scheduler) or FALLBACK, schedule)
 
-    def _call(self, kind: str, given: dict[str, Any]) -> Any:
-        """One pass; `kind` of pipeline: "", "Img2Img" or "Inpaint"."""
+    def _sampled(self, one: DrawingPass) -> Tensor:
+        """The latents of one pass. A sampler that chooses its steps does so for each picture."""
+        seeds, count = self.request.seeds, len(one.prompts)
+        if not one.sampler.is_adaptive or count == 1:
+            return self._sampled_together(one, seeds)
+        every = [
+            self._sampled_together(one.of_picture(index), seeds[index : index + 1])
+            for index in range(count)
+        ]
+        return torch.cat(every)
+
+    def _sampled_together(self, one: DrawingPass, seeds: Sequence[int]) -> Tensor:
+        scheduler = self._scheduler(one, seeds)
+        order = one.sampler.calls_per_step
+        with self._in_place(scheduler):
+            output: Tensor = self._call(
+                one,
+                latents=scheduler.first,
+                guidance_scale=scheduler.asked_guidance,
+                num_inference_steps=one.steps,
+                calls=one.steps * order,
+                first_calls=one.first_calls,
+            )
+        found = scheduler.result if scheduler.result is not None else scheduler.denoised
+        return output if found is None else found.to(output.dtype)
+
+    def _scheduler(self, one: DrawingPass, seeds: Sequence[int]) -> PipelineScheduler:
+        pipe, config = self.pipeline, self.pipeline.scheduler.config
+        factor = pipe.vae_scale_factor
+        width, height = (side // factor for side in one.size)
+        task = SamplingTask(
+            *(one.sampler, one.schedule, one.steps, seeds),
+            shape=(len(one.prompts), pipe.unet.config.in_channels, height, width),
+            alphas=trained_alphas(config),
+            prediction=config.get("prediction_type", "epsilon"),
+            is_xl=hasattr(pipe, "text_encoder_2"),
+            start=one.start,
+            device=pipe._execution_device,
+        )
+        return PipelineScheduler(task, pipe.unet.dtype, float(self.request.guidance or 0))
+
+    def _by_own_scheduler(self) -> Tensor:
+        """From noise, as the model's makers meant it."""
+        request = self.request
+        sampler, schedule = self._sampler("", "")
+        one = DrawingPass(
+            request.prompts, request.negatives, sampler, schedule, request.steps, self._size
+        )
+        # Noise from the CPU's generator is the same on every device.
+        generators = [torch.Generator().manual_seed(seed) for seed in request.seeds]
+        found: Tensor = self._call(
+            one,
+            generator=generators,
+            guidance_scale=request.guidance,
+            num_inference_steps=request.steps,
+        )
+        return found
+
+    def _call(self, one: DrawingPass, **given: Any) -> Any:
+        """One call of the pipeline, whose latents it gives."""
         request = self.request
         skips = request.clip_skip > 1 and not hasattr(self.pipeline, "text_encoder_2")
         options = {
-            "negative_prompt": list(request.negatives),
-            "guidance_scale": request.guidance,
-            # Noise from the CPU's generator is the same on every device.
-            "generator": [torch.Generator().manual_seed(seed) for seed in request.seeds],
+            "negative_prompt": list(one.negatives),
+            "width": one.size[0],
+            "height": one.size[1],
             "callback_on_step_end": self.step_end,
             "emphasis": request.emphasis,
             "clip_skip": request.clip_skip - 1 if skips else None,
+            "output_type": "latent",
             **given,
         }
-        with self.live.drawing_with(_of_kind(self.pipeline, kind)):
-            try:
-                output = self.live(list(request.prompts), **options)
-            except StrictError as error:
-                if error.result is None:
-                    raise
-                output = error.result
-                self.lost += error.problems
+        try:
+            output = self.live(list(one.prompts), **options)
+        except StrictError as error:
+            if error.result is None:
+                raise
+            output = error.result
+            self.lost += error.problems
         self.reports.append(self.live.report)
         return output.images
 
     @contextmanager
-    def _sampler(self) -> Iterator[None]:
-        """The sampler that is asked for, in the place of the model's own."""
+    def _in_place(self, scheduler: PipelineScheduler) -> Iterator[None]:
+        """Inside, the pipeline goes by this one."""
         own = self.pipeline.scheduler
-        if self.request.sampler:
-            found = sampler_named(self.request.sampler, self.request.schedule)
-            self.pipeline.scheduler = scheduler_of(own, *found)
+        self.pipeline.scheduler = scheduler
         try:
             yield
         finally:
@@ -144,16 +232,6 @@ def enlarged_size(request: GenerationRequest) -> tuple[int, int]:
     return width, height
 
 
-def _of_kind(pipeline: Any, kind: str) -> Any:
-    """The same modules as another pipeline of diffusers; "" for this one."""
-    if not kind:
-        return pipeline
-    found = getattr(diffusers, type(pipeline).__name__.replace("Pipeline", f"{kind}Pipeline"))
-    if hasattr(pipeline, "text_encoder_2"):
-        zeros = pipeline.config.force_zeros_for_empty_prompt
-        extra = {"force_zeros_for_empty_prompt": zeros, "add_watermarker": False}
-    else:
-        extra = {"requires_safety_checker": False}
-    made = found(**pipeline.components, **extra)
-    made.set_progress_bar_config(disable=True)
-    return made
+def _own(text: str, usual: str, picture: int) -> str:
+    """The second pass' text: its own, with the picture's value of a sweep, or that of the first."""
+    return sweeps.prompt_of_picture(language.parse(text), picture) if text.strip() else usual

@@ -126,7 +126,8 @@ class Generator:
             if stop.is_set():
                 pipeline._interrupt = True  # diffusers' own way to end early
             elif watch is not None:
-                look = preview(values["latents"])
+                found = getattr(pipeline.scheduler, "denoised", None)
+                look = preview(values["latents"] if found is None else found)
                 watch(StepPreview(index + 1, pipeline.num_timesteps, look))
             return {}
 

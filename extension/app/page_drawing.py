@@ -18,7 +18,9 @@ from .generator import Generator
 from .infotext_reading import ReadInfotext, read_infotext
 from .latents import UPSCALERS
 from .request import GenerationRequest, HiresFix, StartingPicture
-from .samplers import SAMPLERS, SCHEDULES
+from .samplers import SCHEDULES
+from .sampling.sampler_list import SAMPLERS
+from .sampling.schedule_types import AUTOMATIC
 
 OWN = "Model's own"
 
@@ -31,8 +33,9 @@ class DrawingForm:
             label = f"{OWN} ({own_sampler})"
             samplers = [(label, ""), *((name, name) for name in SAMPLERS)]
             self.sampler = gr.Dropdown(samplers, value="", label="Sampler", elem_id="sampler")
-            kinds = list(SCHEDULES)[:-1]  # DDIM's own goes without saying
-            self.schedule = gr.Dropdown(kinds, value=kinds[0], label="Schedule type")
+            self.schedule = gr.Dropdown(
+                list(SCHEDULES), value=AUTOMATIC, label="Schedule type", elem_id="schedule"
+            )
         with gr.Accordion("Hires fix", open=False, elem_id="hires"):
             self.hires = gr.Checkbox(False, label="Draw a second time, larger")
             with gr.Row():

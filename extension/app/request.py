@@ -17,21 +17,35 @@ class RequestError(LiveLoraError):
 
 @dataclass(frozen=True, slots=True)
 class HiresFix:
-    """A second pass on the enlarged picture. `steps` None: as many as in the first pass."""
+    """A second pass on the enlarged picture. `steps` None: as many as in the first pass.
+
+    Its prompts, sampler and schedule type are those of the first pass, where they are empty.
+    """
 
     scale: float = 2.0
     strength: float = 0.7
     steps: int | None = None
     upscaler: str = "Latent"
+    prompt: str = ""
+    negative: str = ""
+    sampler: str = ""
+    schedule: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class StartingPicture:
-    """Image to image; with a mask (white is drawn anew, in the picture's size) inpainting."""
+    """Image to image; with a mask (white is drawn anew, black with `inverted`) inpainting.
+
+    `blur` is the standard deviation, in pixels, of the mask's soft edge; `fill` what stands in the
+    mask at first: "original", "fill" (colours around it), "latent noise" or "latent nothing".
+    """
 
     image: Image
     mask: Image | None = None
     strength: float = 0.75
+    blur: float = 4
+    fill: str = "original"
+    inverted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,107 +1,88 @@
-"""Samplers and schedules under the webui's names, as far as diffusers has them.
-
-How far diffusers' are from the webui's own is measured in docs/words.md.
-"""
+"""Samplers and schedule types by name, as the webui's pictures and programs write them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import Any
 
 from .request import RequestError
+from .sampling.sampler_list import SAMPLERS, Sampler
+from .sampling.schedule_types import AUTOMATIC, SCHEDULE_TYPES
 
-AUTOMATIC = "Automatic"
-# A schedule type decides on the noise levels of the steps: diffusers' settings for each.
-SCHEDULES: Mapping[str, Mapping[str, Any]] = {
-    AUTOMATIC: {},
-    "Uniform": {"timestep_spacing": "linspace"},
-    "Karras": {"timestep_spacing": "linspace", "use_karras_sigmas": True},
-    "Exponential": {"timestep_spacing": "linspace", "use_exponential_sigmas": True},
-    "SGM Uniform": {"timestep_spacing": "trailing"},
-    "DDIM": {"timestep_spacing": "leading", "steps_offset": 1},
-}
-PLAIN = ("Uniform", "SGM Uniform")
-ALL = ("Uniform", "Karras", "Exponential", "SGM Uniform")
-OFF = {"use_karras_sigmas": False, "use_exponential_sigmas": False, "use_beta_sigmas": False}
-
-
-@dataclass(frozen=True, slots=True)
-class Sampler:
-    """One of the webui's samplers; `usual` is the schedule type that "Automatic" means for it."""
-
-    name: str
-    scheduler: str
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    schedules: tuple[str, ...] = ALL
-    usual: str = "Uniform"
-
-
-_LEADING = (("DDIM",), "DDIM")
-_MULTISTEP = {"solver_order": 2, "final_sigmas_type": "zero", "lower_order_final": True}
-SAMPLERS = {
-    sampler.name: sampler
-    for sampler in (
-        Sampler("Euler", "EulerDiscreteScheduler"),
-        Sampler("Euler a", "EulerAncestralDiscreteScheduler", schedules=PLAIN),
-        Sampler("DPM++ 2M", "DPMSolverMultistepScheduler", _MULTISTEP, usual="Karras"),
-        Sampler(
-            "DPM++ 2M SDE",
-            "DPMSolverMultistepScheduler",
-            {**_MULTISTEP, "algorithm_type": "sde-dpmsolver++"},
-            usual="Exponential",
-        ),
-        Sampler("Heun", "HeunDiscreteScheduler"),
-        Sampler("DPM2", "KDPM2DiscreteScheduler", usual="Karras"),
-        Sampler("DPM2 a", "KDPM2AncestralDiscreteScheduler", usual="Karras"),
-        Sampler("UniPC", "UniPCMultistepScheduler"),
-        Sampler("DDIM", "DDIMScheduler", {"clip_sample": False}, *_LEADING),
-        Sampler("PLMS", "PNDMScheduler", {"skip_prk_steps": True}, *_LEADING),
-        Sampler("LCM", "LCMScheduler", {"clip_sample": False}, (AUTOMATIC,), AUTOMATIC),
-    )
+SCHEDULES = (AUTOMATIC, *SCHEDULE_TYPES)
+# How webuis before 1.9, and its API, write some of them.
+_SCHEDULE_ALIASES = {"sgmuniform": "SGM Uniform"}
+# diffusers' schedulers that models come with.
+_OWN = {
+    "EulerDiscreteScheduler": "Euler",
+    "EulerAncestralDiscreteScheduler": "Euler a",
+    "DPMSolverMultistepScheduler": "DPM++ 2M",
+    "HeunDiscreteScheduler": "Heun",
+    "KDPM2DiscreteScheduler": "DPM2",
+    "KDPM2AncestralDiscreteScheduler": "DPM2 a",
+    "LMSDiscreteScheduler": "LMS",
+    "UniPCMultistepScheduler": "UniPC",
+    "DDIMScheduler": "DDIM",
+    "PNDMScheduler": "PLMS",
+    "LCMScheduler": "LCM",
 }
 
 
 def sampler_named(text: str, schedule: str = "") -> tuple[Sampler, str]:
     """A sampler and its schedule type; `DPM++ 2M Karras` names both, as it did before 1.9.
 
-    Raises RequestError with the names that are known.
+    Raises RequestError with the nearest name that is known.
     """
     name, kind = text.strip(), schedule.strip()
-    by_case = {one.lower(): one for one in SAMPLERS}
-    kinds_by_length = sorted(SCHEDULES, key=len, reverse=True)
-    for one in () if name.lower() in by_case else kinds_by_length:
-        if name.lower().endswith(f" {one.lower()}"):
-            name, kind = name[: -len(one) - 1], kind or one
-            break
-    if name.lower() not in by_case:
-        raise RequestError(f"no sampler is called {text!r}: there are {', '.join(SAMPLERS)}")
-    sampler = SAMPLERS[by_case[name.lower()]]
-    kinds = {one.lower(): one for one in (AUTOMATIC, *sampler.schedules)}
-    if (kind or AUTOMATIC).lower() not in kinds:
+    if _sampler(name) is None:
+        for one in sorted((*SCHEDULE_TYPES, *_SCHEDULE_ALIASES), key=len, reverse=True):
+            if name.lower().endswith(f" {one.lower()}"):
+                name, kind = name[: -len(one) - 1], kind or one
+                break
+    sampler = _sampler(name)
+    if sampler is None:
+        raise RequestError(f"no sampler is called {text!r}{_nearest(name, SAMPLERS)}")
+    found = _schedule(kind)
+    if found is None:
+        raise RequestError(f"no schedule type is called {kind!r}{_nearest(kind, SCHEDULES)}")
+    if found != AUTOMATIC and not sampler.has_schedules:
         raise RequestError(
-            f"{sampler.name} has no schedule type {kind!r}: it has {', '.join(kinds.values())}"
+            f"{sampler.name} has timesteps of its own: {found!r} has no meaning for it, "
+            f"choose the schedule type {AUTOMATIC}"
         )
-    return sampler, kinds[(kind or AUTOMATIC).lower()]
+    return sampler, found
 
 
-def scheduler_of(own: Any, sampler: Sampler, schedule: str) -> Any:
-    """diffusers' scheduler for the model whose `own` one says how it was trained."""
-    import diffusers
+def _sampler(name: str) -> Sampler | None:
+    wanted = name.lower()
+    for one in SAMPLERS.values():
+        if wanted in (one.name.lower(), *one.aliases):
+            return one
+    return None
 
-    schedule = sampler.usual if schedule == AUTOMATIC else schedule
-    settings = {**OFF, **sampler.settings, **SCHEDULES[schedule]}
-    if getattr(own.config, "rescale_betas_zero_snr", False):
-        settings["timestep_spacing"] = "trailing"  # its first step has to be pure noise
-    kind = getattr(diffusers, sampler.scheduler)
-    known = kind._get_init_keys(kind)
-    return kind.from_config(own.config, **{k: v for k, v in settings.items() if k in known})
+
+def _schedule(name: str) -> str | None:
+    """Also as the webui's API writes it: `align_your_steps`."""
+    wanted = (name or AUTOMATIC).lower().replace("_", " ")
+    known = {one.lower(): one for one in SCHEDULES} | _SCHEDULE_ALIASES
+    return known.get(wanted)
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    """The end of a sentence: what a name that begins with it, or is written alike, is called."""
+    begins = [one for one in known if name.lower().startswith(f"{one.lower()} ")]
+    near = sorted(begins, key=len, reverse=True) or get_close_matches(name, known, 1, 0.5)
+    hint = f", the nearest is {near[0]!r}" if near else ""
+    return f"{hint}: there are {', '.join(known)}"
+
+
+def own_name(scheduler: Any) -> str | None:
+    """The webui's name of the sampler that a model's own scheduler is."""
+    return _OWN.get(type(scheduler).__name__)
 
 
 def name_of(scheduler: Any) -> str:
-    """The webui's name of a model's own scheduler; diffusers' where it has none."""
+    """The same; diffusers' name where the webui has none."""
     name = type(scheduler).__name__
-    for sampler in SAMPLERS.values():
-        if sampler.scheduler == name:
-            return sampler.name
-    return name.removesuffix("Scheduler").removesuffix("Discrete")
+    return own_name(scheduler) or name.removesuffix("Scheduler").removesuffix("Discrete")

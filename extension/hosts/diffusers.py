@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from typing import Any
@@ -115,7 +114,7 @@ class PipelineLive(Live):
         positive = words.positive()
         negative = words.negative(positive)
         calls = self._calls(run, positive, negative, words.moment, words.options)
-        with calls.following():
+        with calls.following(getattr(self.pipeline.scheduler, "hear", None)):
             run.result = self.pipeline(**{**words.options, **_embeds(positive, negative)})
         run.called("unet")
 
@@ -132,15 +131,6 @@ class PipelineLive(Live):
     def unfit_embeddings(self) -> dict[str, str]:
         """Names of embeddings that are for other models, with reasons."""
         return dict(KnownWords(text_models(self.pipeline), self.embeddings).unfit)
-
-    @contextmanager
-    def drawing_with(self, pipeline: Any) -> Iterator[None]:
-        """Inside, calls go to another pipeline of the same modules, such as image to image."""
-        before, self.pipeline = self.pipeline, pipeline
-        try:
-            yield
-        finally:
-            self.pipeline = before
 
     def _usual_calls(self, options: Mapping[str, Any]) -> int:
         """How many calls of the UNet the webui would count in this pass."""

@@ -20,6 +20,9 @@ class TimestepTracker:
     def read(self, timestep: Any) -> dict[str, Any]:
         """step, steps, sigma and call (of the UNet, from 0) for a call with this timestep."""
         scheduler = self.pipeline.scheduler
+        if hasattr(scheduler, "progress"):  # the app's samplers know it
+            known: dict[str, Any] = scheduler.progress()
+            return known
         if self.begin is None:  # image to image starts in the middle
             self.timesteps = scheduler.timesteps.tolist()  # once: on a GPU this waits for it
             self.begin = self._index(scheduler, timestep)

@@ -67,16 +67,28 @@ class UnetCalls:
         self._inside = False
 
     @contextmanager
-    def following(self) -> Iterator[None]:
-        """Inside, every call of the UNet is told, and reads its own words."""
+    def following(self, hear: Callable[[Tensor], None] | None = None) -> Iterator[None]:
+        """Inside, every call of the UNet is told, and reads its own words.
+
+        `hear` is told what the pipeline gets of each call.
+        """
         handles = [self.unet.register_forward_pre_hook(self._before, with_kwargs=True)]
         if self.positive is not None:
             handles.append(self.unet.register_forward_hook(self._after))
+        if hear is not None:
+            handles.append(self.unet.register_forward_hook(self._telling(hear)))
         try:
             yield
         finally:
             for handle in handles:
                 handle.remove()
+
+    def _telling(self, hear: Callable[[Tensor], None]) -> Callable[..., None]:
+        def tell(module: nn.Module, args: Any, out: Any) -> None:
+            if not self._inside:
+                hear(out[0])
+
+        return tell
 
     def _before(self, module: nn.Module, args: Any, kwargs: dict[str, Any]) -> Any:
         if self._inside:

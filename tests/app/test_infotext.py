@@ -69,7 +69,7 @@ def test_there_and_back(request_: GenerationRequest, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (("DPM++ 2M SDE", "DPM fast"), "no sampler is called 'DPM fast'"),
+        (("DPM++ 2M SDE", "DPM++ 2M alt"), "no sampler is called 'DPM++ 2M alt'"),
         (("Hires upscaler: Latent", "Hires upscaler: R-ESRGAN 4x+"), "Lanczos takes its place"),
         (("Hires upscale: 2.0, ", ""), "drawn from a picture"),
         (("Version", "ControlNet 0"), "ControlNet 0 is not followed"),

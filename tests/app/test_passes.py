@@ -38,7 +38,7 @@ def noise(seed: int) -> Image.Image:
 def test_only_the_white_of_a_mask_is_drawn(generator: Generator) -> None:
     mask = Image.new("L", (64, 64))
     mask.paste(255, (0, 0, 32, 64))
-    result = generator.draw(request(start=StartingPicture(noise(1), mask, 0.9)))
+    result = generator.draw(request(start=StartingPicture(noise(1), mask, 0.9, blur=0)))
     for image in result.images:
         assert np.array_equal(np.asarray(image)[:, 32:], np.asarray(noise(1))[:, 32:])
         assert not np.array_equal(np.asarray(image)[:, :32], np.asarray(noise(1))[:, :32])

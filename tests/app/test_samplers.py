@@ -6,9 +6,13 @@ from typing import Any
 
 import pytest
 import tiny_pipeline
-import torch
-from live_lora.app.request import RequestError
-from live_lora.app.samplers import SAMPLERS, name_of, sampler_named, scheduler_of
+from live_lora.app.generator import Generator
+from live_lora.app.load_model import Checkpoint
+from live_lora.app.request import GenerationRequest, RequestError, StartingPicture
+from live_lora.app.samplers import SCHEDULES, name_of, own_name, sampler_named
+from live_lora.app.sampling.sampler_list import SAMPLERS
+from live_lora.hosts import open_library
+from live_lora.session.session import Options
 
 
 @pytest.mark.parametrize(
@@ -16,10 +20,13 @@ from live_lora.app.samplers import SAMPLERS, name_of, sampler_named, scheduler_o
     [
         ("Euler a", "", ("Euler a", "Automatic")),
         ("euler A", "", ("Euler a", "Automatic")),
+        ("k_euler_a", "", ("Euler a", "Automatic")),
         ("DPM++ 2M Karras", "", ("DPM++ 2M", "Karras")),
         ("DPM++ 2M SDE Exponential", "", ("DPM++ 2M SDE", "Exponential")),
-        ("Euler SGM Uniform", "", ("Euler", "SGM Uniform")),
-        ("UniPC", "karras", ("UniPC", "Karras")),
+        ("DPM++ 2M SDE Heun Exponential", "", ("DPM++ 2M SDE Heun", "Exponential")),
+        ("Euler SGMUniform", "", ("Euler", "SGM Uniform")),
+        ("Heun", "align_your_steps", ("Heun", "Align Your Steps")),
+        ("LMS", "karras", ("LMS", "Karras")),
         ("LCM", "Automatic", ("LCM", "Automatic")),
     ],
 )
@@ -31,9 +38,10 @@ def test_names(text: str, kind: str, found: tuple[str, str]) -> None:
 @pytest.mark.parametrize(
     ("text", "kind", "said"),
     [
-        ("Restart", "", "DPM\\+\\+ 2M SDE"),
-        ("Euler a", "Karras", "SGM Uniform"),
-        ("DDIM Karras", "", "DDIM has no"),
+        ("DPM++ 2M alt", "", r"the nearest is 'DPM\+\+ 2M'"),
+        ("Lanczos", "", "there are DPM"),
+        ("Euler a", "Karas", "the nearest is 'Karras'"),
+        ("DDIM Karras", "", "DDIM has timesteps of its own"),
     ],
 )
 def test_unknown_names(text: str, kind: str, said: str) -> None:
@@ -42,20 +50,37 @@ def test_unknown_names(text: str, kind: str, said: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def pipe() -> Any:
-    return tiny_pipeline.pipeline()
+def generator(tmp_path_factory: pytest.TempPathFactory) -> Generator:
+    catalog = open_library(tmp_path_factory.mktemp("none"), Options())
+    return Generator(Checkpoint(tiny_pipeline.pipeline(), "tiny"), catalog)
+
+
+def request(sampler: str, **more: Any) -> GenerationRequest:
+    usual: dict[str, Any] = {"steps": 4, "seed": 1, "width": 32, "height": 32, "guidance": 3.0}
+    return GenerationRequest(("a fox", "an owl"), sampler=sampler, **usual | more)
 
 
 @pytest.mark.parametrize("name", SAMPLERS)
-def test_every_sampler_draws(pipe: Any, name: str) -> None:
-    """With every schedule type that it is said to have, and for the model's own prediction."""
-    own = pipe.scheduler
-    for schedule in ("Automatic", *SAMPLERS[name].schedules):
-        pipe.scheduler = scheduler_of(own, *sampler_named(name, schedule))
-        assert name_of(pipe.scheduler) == ("DPM++ 2M" if name == "DPM++ 2M SDE" else name)
-        assert pipe.scheduler.config.prediction_type == own.config.prediction_type
-        options: Any = {"height": 32, "width": 32, "output_type": "latent"}
-        noise = torch.Generator().manual_seed(1)
-        found = pipe("a fox", num_inference_steps=4, generator=noise, **options).images
-        assert found.isfinite().all()
-    pipe.scheduler = own
+def test_every_sampler_draws(generator: Generator, name: str) -> None:
+    """From noise and from a picture; a picture of a batch is that which is drawn alone."""
+    both = generator.draw(request(name)).images
+    alone = generator.draw(request(name).of_picture(1)).images[0]
+    pairs = zip(both[1].tobytes(), alone.tobytes(), strict=True)
+    assert max(abs(one - other) for one, other in pairs) <= 1
+    start = StartingPicture(both[0], None, 0.5)
+    again = generator.draw(request(name, start=start)).images
+    assert again[0].tobytes() != both[0].tobytes()
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_every_schedule_type_draws(generator: Generator, schedule: str) -> None:
+    images = generator.draw(request("DPM++ 2M", schedule=schedule)).images
+    assert [image.size for image in images] == [(32, 32)] * 2
+
+
+def test_a_models_own_sampler_has_the_webuis_name() -> None:
+    from diffusers import DDIMScheduler, EDMEulerScheduler
+
+    assert own_name(DDIMScheduler()) == "DDIM"
+    assert own_name(EDMEulerScheduler()) is None
+    assert name_of(EDMEulerScheduler()) == "EDMEuler"
