@@ -14,7 +14,7 @@ from .hashes import is_hash
 from .lora_file import MODELS, PICKLES, LoraFile
 from .scan import Snapshot, is_as_seen, rescan, scan
 from .store import Store
-from .summaries import Glance, Guess, Summaries
+from .summaries import Glance, Guess, Summaries, stamp_of
 
 STALE = 10.0  # seconds after which a missing name is worth a scan though no folder changed
 
@@ -39,7 +39,7 @@ class Catalog:
     ) -> None:
         self.folders = tuple(Path(folder).absolute() for folder in folders)
         self.cache = cache
-        self._store = Store(cache / "library.sqlite") if cache else None
+        self._store = Store(cache / "library.sqlite", self._lost) if cache else None
         self.changes = Changes()
         self.facts = Summaries(guess, self._store, self.folders, glance, self._learned)
         self._models = MODELS + PICKLES * allow_pickle
@@ -88,7 +88,10 @@ class Catalog:
 
     def _take(self, new: Snapshot) -> Snapshot:
         old, self._snapshot = self._snapshot, new
-        self.changes.note(differing(old, new) if old else new.by_id)
+        changed = differing(old, new) if old else ()
+        self.changes.note(changed if old else new.by_id)
+        for entry in filter(None, map(new.by_id.get, changed)):
+            self.facts.forget_words(entry)
         self._unread = {entry.id: entry for entry in new.entries if not self._is_read(entry)}
         if self._unread:
             self.news.set()
@@ -98,6 +101,24 @@ class Catalog:
         facts = self.facts
         known = facts.known_summary(entry), facts.known_sidecar_summary(entry)
         return None not in known
+
+    def _lost(self) -> None:
+        """The store was damaged: every file is read again, so that searches find all of them."""
+        self.facts.forget()
+        with self._lock:
+            entries = self._snapshot.entries if self._snapshot else ()
+            self._unread = {entry.id: entry for entry in entries}
+        self.news.set()
+
+    def search(self, text: str) -> list[LoraFile]:
+        """The files that have every word of `text` in names, words, tags, notes or training tags.
+
+        `note:sea` asks one of them (texts.FIELDS). Without a cache folder, nothing is found.
+        """
+        found = self.facts.search(text)
+        entries = self.snapshot.at(path for path, _ in found)
+        stamped = zip(entries, (stamp for _, stamp in found), strict=True)
+        return [entry for entry, stamp in stamped if entry and stamp_of(entry) == stamp]
 
     def _learned(self, id: str) -> None:
         self.changes.note([id])

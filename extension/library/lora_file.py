@@ -82,22 +82,32 @@ class LoraFile:
     """A file as the last scan saw it.
 
     `name` is what to write in a tag: the stem, or as much of the path as tells it from all others.
-    `relative` is the path inside its library folder, posix, with suffix. `id` (16 hex digits) is
-    made from it and stays the same while the file stays where it is.
+    `id` (16 hex digits) is made from its place and stays the same while the file stays there.
+    `file` is its name in its folder; paths are made of it when asked for: fifty thousand of them
+    take 25 MB.
     """
 
     id: str
     name: str
-    relative: str
-    path: Path
+    file: str
     stat: Stat
     folder: Folder = field(repr=False)
     facts: FileFacts = field(repr=False)
 
     @property
+    def relative(self) -> str:
+        """The path inside its library folder, posix, with suffix."""
+        return self.folder.within(self.file)
+
+    @property
+    def path(self) -> Path:
+        """The whole path."""
+        return self.folder.path / self.file
+
+    @property
     def stem(self) -> str:
         """The file's name without its suffix."""
-        return self.relative.rpartition("/")[2].rpartition(".")[0]  # Path.stem is 5 times as slow
+        return self.file.rpartition("/")[2].rpartition(".")[0]  # Path.stem is 5 times as slow
 
     @property
     def size(self) -> int:
@@ -112,12 +122,13 @@ class LoraFile:
     @property
     def identity(self) -> tuple[str, int, int]:
         """Path, size and mtime in ns: the same identity means the same bytes."""
-        return str(self.path), self.stat.size, self.stat.mtime_ns
+        path = os.path.join(self.folder.path, self.file)  # noqa: PTH118 - a tenth of Path's time
+        return path, self.stat.size, self.stat.mtime_ns
 
     @property
     def is_pickle(self) -> bool:
         """A pickle, which has no header."""
-        return self.path.suffix.lower() in PICKLES
+        return self.file.lower().endswith(PICKLES)
 
     @property
     def header(self) -> Header:

@@ -18,7 +18,7 @@ from .atomic import replace
 from .header import Unsound, open_file, refusal
 from .lora_file import LoraFile
 from .scan import PICTURES
-from .summaries import COVER
+from .training import COVER
 from .walk import Stat, is_within
 
 if TYPE_CHECKING:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -39,6 +40,19 @@ class Snapshot:
             _mtime(folder.path) == folder.mtime_ns and folder.mtime_ns < self.began - COARSE
             for folder in self.folders
         )
+
+    def at(self, paths: Iterable[str]) -> Iterator[LoraFile | None]:
+        """For each path the file, or None."""
+        folders = {str(folder.path): (label, folder) for label, folder in self.walked}
+        for path in paths:
+            label, folder = folders.get(os.path.dirname(path), ("", None))  # noqa: PTH120
+            yield self._in(folder, label, path) if folder else None
+
+    def _in(self, folder: Folder, label: str, path: str) -> LoraFile | None:
+        relative = folder.within(os.path.basename(path))  # noqa: PTH119 - as in `identity`
+        places = (relative, f"{label}/{relative}")  # as `_entries` makes ids
+        found = (self.by_id.get(file_id(place)) for place in places)
+        return next((one for one in found if one and one.identity[0] == path), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +141,7 @@ def _entries(found: Sequence[_Found], facts: Summaries) -> tuple[LoraFile, ...]:
     for one, name in zip(found, names, strict=True):
         place = one.relative if one.relative not in taken else f"{one.label}/{one.relative}"
         taken.add(place)
-        path = one.folder.path / one.file
-        entries.append(
-            LoraFile(file_id(place), name, one.relative, path, one.stat, one.folder, facts)
-        )
+        entries.append(LoraFile(file_id(place), name, one.file, one.stat, one.folder, facts))
     return tuple(entries)
 
 

@@ -1,7 +1,8 @@
 """An SQLite file that keeps what was computed of the library, so that the next start is fast.
 
 Everything in it can be computed again: a damaged file is replaced, and where none can be written
-the library works without. Measured for 10,000 files: tests/benchmarks/library.py.
+the library works without. What users say stands in files of their own, and is only found by it
+(texts.py). Measured for 10,000 files: tests/benchmarks/library.py.
 """
 
 from __future__ import annotations
@@ -11,35 +12,41 @@ import json
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-VERSION = 3  # raise it when what is kept changes its meaning, or bases are guessed otherwise
+from . import texts
+
+VERSION = 4  # raise it when what is kept changes its meaning, or bases are guessed otherwise
 BATCH = 200  # rows written at once
 WAIT = 2.0  # seconds for another program that is writing
 Identity = tuple[str, int, int]  # path, size, mtime in ns
 StoredRow = tuple[Any, ...]
-Work = Callable[[sqlite3.Connection], list[StoredRow]]
+Work = Callable[[sqlite3.Connection], Sequence[StoredRow]]
 
-TABLE = f"""
-DROP TABLE IF EXISTS facts;
-CREATE TABLE facts (
-    kind TEXT, path BLOB, size INTEGER, mtime INTEGER, value TEXT, PRIMARY KEY (kind, path)
-) WITHOUT ROWID;
-PRAGMA user_version = {VERSION};
-"""
-TABLES = "SELECT 1 FROM sqlite_master WHERE name = 'facts'"
+TABLE = (
+    "DROP TABLE IF EXISTS facts",
+    """CREATE TABLE facts (
+        kind TEXT, path BLOB, size INTEGER, mtime INTEGER, value TEXT, PRIMARY KEY (kind, path)
+    ) WITHOUT ROWID""",
+)
+TABLES = "SELECT count(*) FROM sqlite_master WHERE name IN ('facts', 'texts')"
 
 
 class Store:
-    """Values by kind and file. Threads may share it, and several programs the file."""
+    """Values by kind and file. Threads may share it, and several programs the file.
 
-    def __init__(self, path: Path) -> None:
+    `lost` is called when a damaged file was replaced: all that was in it is to be learned again.
+    """
+
+    def __init__(self, path: Path, lost: Callable[[], None] = lambda: None) -> None:
         self.path = path
         self.problem: str | None = None
+        self._lost = lost
         self._lock = threading.RLock()
         self._waiting: list[StoredRow] = []
+        self._texts: dict[tuple[str, str], dict[str, str]] = {}  # (path, stamp) -> columns
 
     def load(self, kind: str) -> Iterator[tuple[Identity, Any]]:
         """All values of a kind, as JSON gives them."""
@@ -56,40 +63,77 @@ class Store:
         if len(self._waiting) >= BATCH:
             self.flush()
 
+    def put_texts(self, path: str, stamp: str, columns: Mapping[str, str]) -> None:
+        """What a file is found by (texts.COLUMNS); `stamp` says in which state of the file."""
+        with self._lock:
+            self._texts.setdefault((path, stamp), {}).update(columns)
+
+    def search(self, text: str) -> list[tuple[str, str]]:
+        """Path and stamp of the files that have every word of `text`, the best first."""
+        self.flush()
+        return [(path, stamp) for path, stamp in self._run(lambda db: texts.find(db, text))]
+
     def flush(self) -> None:
         """Writes what is waiting."""
         with self._lock:
             rows, self._waiting = self._waiting, []
-            if rows:
-                insert = "INSERT OR REPLACE INTO facts VALUES (?, ?, ?, ?, ?)"
-                self._run(lambda db: db.executemany(insert, rows).fetchall())
+            said, self._texts = self._texts, {}
 
-    def _run(self, work: Work) -> list[StoredRow]:
+        def write(database: sqlite3.Connection) -> list[StoredRow]:
+            for (path, stamp), columns in said.items():
+                texts.write(database, path, stamp, columns)
+            insert = "INSERT OR REPLACE INTO facts VALUES (?, ?, ?, ?, ?)"
+            return database.executemany(insert, rows).fetchall()
+
+        if rows or said:
+            self._run(write)
+
+    def _run(self, work: Work) -> Sequence[StoredRow]:
         """One transaction; what goes wrong is noted in `problem`, not raised."""
         with self._lock:
-            try:
-                rows = self._repaired(work)
-                self.problem = None
-                return rows
-            except (sqlite3.Error, OSError) as error:
-                why = error.strerror if isinstance(error, OSError) else error
-                self.problem = f"{self.path.name} cannot be used: {why}; starts will be slow"
-                return []
+            rows, replaced = self._noted(work)
+        if replaced:
+            self._lost()  # without the lock: others may hold theirs and wait for this one
+        return rows
 
-    def _repaired(self, work: Work) -> list[StoredRow]:
-        """As `_attempt`, on a new file in place of a damaged one."""
+    def _noted(self, work: Work) -> tuple[Sequence[StoredRow], bool]:
         try:
-            return self._attempt(work)
+            found = self._repaired(work)
+            self.problem = None
+            return found
+        except (sqlite3.Error, OSError) as error:
+            why = error.strerror if isinstance(error, OSError) else error
+            self.problem = f"{self.path.name} cannot be used: {why}; starts will be slow"
+            return [], False
+
+    def _repaired(self, work: Work) -> tuple[Sequence[StoredRow], bool]:
+        """As `_attempt`, on a new file in place of a damaged one; whether it was replaced."""
+        try:
+            return self._attempt(work), False
         except sqlite3.DatabaseError as error:
             if type(error) is not sqlite3.DatabaseError:  # locked, read-only, disk full, …
                 raise
             self.path.unlink(missing_ok=True)
-            return self._attempt(work)
+            return self._attempt(work), True
 
-    def _attempt(self, work: Work) -> list[StoredRow]:
+    def _attempt(self, work: Work) -> Sequence[StoredRow]:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.closing(sqlite3.connect(self.path, timeout=WAIT)) as database, database:
-            (version,) = database.execute("PRAGMA user_version").fetchone()
-            if version != VERSION or not database.execute(TABLES).fetchall():
-                database.executescript(TABLE)
+            if not _is_ready(database):
+                database.execute("BEGIN IMMEDIATE")  # another program may be making them, too
+                if not _is_ready(database):
+                    _make(database)
             return work(database)
+
+
+def _is_ready(database: sqlite3.Connection) -> bool:
+    (version,) = database.execute("PRAGMA user_version").fetchone()
+    (tables,) = database.execute(TABLES).fetchone()
+    return (version, tables) == (VERSION, 2)
+
+
+def _make(database: sqlite3.Connection) -> None:
+    for statement in TABLE:
+        database.execute(statement)
+    texts.create(database)
+    database.execute(f"PRAGMA user_version = {VERSION}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, astuple, replace
 from functools import cached_property, lru_cache
@@ -19,16 +20,18 @@ from .lora_file import UNKNOWN, Glimpse, LoraFile, Summary
 from .outline import Outline
 from .sidecar import Sidecar, SidecarSummary
 from .store import Identity, Store
+from .training import COVER, top_tags
 
 Kept = TypeVar("Kept")
 Guess = Callable[[Path, Header], str]
 Glance = Callable[[Path, Outline], Glimpse]
 
-COVER = "ssmd_cover_images"  # pictures inside the metadata, as the webui reads them
 HEADERS_KEPT = 8  # an SDXL header is about 1 MB as objects
 METADATA_KEPT = 64
+TAGS_FOUND = 200  # tags of the training by which a file is found
 PASSING = ("gone", "unreadable", "changed")  # errors that may end without a change of the file
 NOTHING_BESIDE = SidecarSummary()
+MARKUP = re.compile(r"<[^<>]*>")  # sites describe files in HTML
 
 
 class Summaries:
@@ -125,8 +128,10 @@ class Summaries:
         known = self.known_sidecar_summary(entry)
         identity = _sidecar_identity(entry)
         if known is None and identity is not None:
-            known = self._sidecar_summaries[identity] = sidecars.summary_of(self.sidecar(entry))
+            sidecar = self.sidecar(entry)
+            known = self._sidecar_summaries[identity] = sidecars.summary_of(sidecar)
             self._keep("brief", identity, asdict(known))
+            self._note_texts(entry, _texts_of(sidecar, known))
             self._learned(entry.id)
         return known or NOTHING_BESIDE
 
@@ -134,6 +139,20 @@ class Summaries:
         """The same if it was read before; empty where there are no sidecars."""
         identity = _sidecar_identity(entry)
         return self._sidecar_summaries.get(identity) if identity else NOTHING_BESIDE
+
+    def search(self, text: str) -> list[tuple[str, str]]:
+        """Path and stamp of the files that have every word of `text` (texts.py), the best first."""
+        return self._store.search(text) if self._store else []
+
+    def forget_words(self, entry: LoraFile) -> None:
+        """Where nothing stands beside a file any more, nothing of it is found, either."""
+        if _sidecar_identity(entry) is None and self.known_summary(entry):
+            self._note_texts(entry, dict.fromkeys(("tags", "words", "notes"), ""))
+
+    def forget(self) -> None:
+        """All that the store had: it was damaged, and is filled again by looking at the files."""
+        for name in ("_summaries", "_hashes", "_sidecar_summaries"):
+            self.__dict__.pop(name, None)
 
     def flush(self) -> None:
         """Writes to the store what was learned."""
@@ -159,6 +178,7 @@ class Summaries:
             outline = outlines.read(entry.path)
         except FileError as error:
             return Summary(error=error.reason, code=error.code)
+        self._note_texts(entry, {"training": _training(outline.metadata)})
         named = Summary(_alias(outline.metadata), cover=bool(outline.metadata.get(COVER)))
         try:
             glimpse = self._glance(entry.path, outline)
@@ -172,6 +192,8 @@ class Summaries:
         except FileError as error:
             return Summary(error=error.reason, code=error.code)
         known = self.known_summary(entry)
+        if known is None:
+            self._note_texts(entry, {"training": _training(metadata)})
         summary = Summary(
             _alias(metadata),
             cover=bool(metadata.get(COVER)),
@@ -188,6 +210,8 @@ class Summaries:
         self._summaries[entry.identity] = summary
         if summary.code not in PASSING:
             self._keep("summary", entry.identity, asdict(summary))
+            said = {"name": entry.relative, "alias": summary.alias or "", "base": summary.base}
+            self._note_texts(entry, said)
         self._learned(entry.id)
         return summary
 
@@ -197,9 +221,31 @@ class Summaries:
             with contextlib.suppress(TypeError, KeyError, AttributeError):
                 yield identity, make(value)
 
+    def _note_texts(self, entry: LoraFile, columns: Mapping[str, str]) -> None:
+        if self._store:
+            self._store.put_texts(entry.identity[0], stamp_of(entry), columns)
+
     def _keep(self, kind: str, identity: Identity, value: object) -> None:
         if self._store:
             self._store.put(kind, identity, value)
+
+
+def stamp_of(entry: LoraFile) -> str:
+    """In which state a file and what stands beside it are found by a search."""
+    return repr((entry.identity[1:], (_sidecar_identity(entry) or ())[1:]))
+
+
+def _training(metadata: Mapping[str, str]) -> str:
+    return ", ".join(tag for tag, _ in top_tags(metadata, TAGS_FOUND))
+
+
+def _texts_of(sidecar: Sidecar, summary: SidecarSummary) -> dict[str, str]:
+    """What people wrote of a file, as it is searched."""
+    return {
+        "tags": ", ".join((*summary.tags, summary.kind)),
+        "words": ", ".join((sidecar.activation_text, *sidecar.trigger_words)),
+        "notes": "\n".join((sidecar.notes, MARKUP.sub(" ", sidecar.description))),
+    }
 
 
 def _brief(value: dict[str, Any]) -> SidecarSummary:

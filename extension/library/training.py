@@ -6,14 +6,13 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 
-from .summaries import COVER
-
+COVER = "ssmd_cover_images"  # pictures inside the metadata, as the webui reads them
 MOST_TAGS = 24
 LONGEST = 2000  # characters of one value
 MOST_PARSED = 8 << 20  # characters of tag counts: real ones have some hundred thousand at most
 
 
-def top_tags(metadata: Mapping[str, str]) -> list[tuple[str, int]]:
+def top_tags(metadata: Mapping[str, str], most: int = MOST_TAGS) -> list[tuple[str, int]]:
     """The captions' most frequent tags over all data sets of `ss_tag_frequency`, with counts."""
     written = metadata.get("ss_tag_frequency", "{}")
     if len(written) > MOST_PARSED:
@@ -27,7 +26,7 @@ def top_tags(metadata: Mapping[str, str]) -> list[tuple[str, int]]:
         for tag, count in tags.items() if isinstance(tags, dict) else ():
             if type(count) is int and tag.strip():
                 counts[tag.strip()] += count
-    return counts.most_common(MOST_TAGS)
+    return counts.most_common(most)
 
 
 def readable(metadata: Mapping[str, str]) -> dict[str, str]:

@@ -16,6 +16,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from live_lora.prompt import parse
@@ -204,6 +205,10 @@ def serve(route: Route, loras: list[dict[str, Any]]) -> None:
         route.fulfill(json=vocabulary())
     elif address.endswith("/hash"):
         route.fulfill(json={"hash": address.split("/")[-2][:12]})
+    elif "/live-lora/search?" in address:
+        wanted = parse_qs(urlsplit(address).query)["text"][0].rpartition(":")[2]
+        ids = [row["id"] for row in loras if wanted in row.get("notes", "")]
+        route.fulfill(json={"ids": ids})
     elif "/live-lora/file/" in address:
         serve_file(route, loras)
     elif "/live-lora/preview/" in address:

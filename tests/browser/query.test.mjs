@@ -6,6 +6,7 @@ import { test } from "node:test";
 import { Library } from "../../extension/browser/static/library.mjs";
 import { counts, folders, ordered, shuffle } from "../../extension/browser/static/orders.mjs";
 import { search } from "../../extension/browser/static/query.mjs";
+import { complete } from "../../extension/browser/static/rows.mjs";
 
 const LORAS = [
   {
@@ -120,4 +121,19 @@ test("a name leads to one file, to several, or to none with the nearest", () => 
   assert.deepEqual(library.resolve("nothing"), {});
   assert.deepEqual(library.names.nearest("Gibli_v2"), ["Ghibli_v2"]);
   assert.deepEqual(library.names.nearest("zzzz"), []);
+});
+
+test("what the program finds comes along, filters hold for it as well", () => {
+  const rows = [
+    { id: "1", name: "ink", base: "SD1" },
+    { id: "2", name: "neon", base: "SDXL" },
+  ].map((row) => complete(row, "Lora"));
+  const ids = (query) => search(rows, query).map(({ id }) => id);
+  const more = new Set(["2"]);
+  assert.deepEqual(ids({ text: "harbour", more }), ["2"]);
+  assert.deepEqual(ids({ text: "ink", more }), ["1", "2"]);
+  assert.deepEqual(ids({ text: "harbour", base: "SD1", more }), []);
+  assert.deepEqual(ids({ text: "note:fog", more }), ["2"]);
+  assert.deepEqual(ids({ text: "note:fog name:ink", more }), []);
+  assert.deepEqual(ids({ text: "note:fog", more: null }), []);
 });

@@ -85,6 +85,19 @@ def test_the_keyboard_goes_from_the_search_into_the_results(page: Page) -> None:
     expect(prompt(page)).to_have_value("neon glow <lora:neon:1>")
 
 
+def test_notes_are_searched_by_the_program(visit: Open) -> None:
+    tab = library(visit([*SHOWN, lora("quiet", notes="a harbour in the fog")]))
+    search = tab.get_by_role("searchbox", name="Search LoRAs")
+    search.fill("harbour")
+    expect(card(tab, "quiet")).to_be_visible()
+    assert names(tab) == ["quiet"]
+    search.fill("note:fog")
+    expect(card(tab, "neon")).to_have_count(0)
+    expect(card(tab, "quiet")).to_be_visible()
+    search.fill("note:nothing of the kind")
+    expect(tab.get_by_text("No LoRA matches.")).to_be_visible()
+
+
 def test_filters_are_counted(page: Page) -> None:
     tab = library(page)
     tab.get_by_text("Filters").click()

@@ -162,6 +162,16 @@ def test_an_unchanged_answer_is_not_sent_again(client: TestClient, root: Path) -
     assert changed.status_code == 200
 
 
+def test_a_search_answers_with_ids(client: TestClient) -> None:
+    ids = {row["id"]: name for name, row in rows(client).items()}
+
+    def found(text: str) -> list[str]:
+        return [ids[id] for id in client.get("search", params={"text": text}).json()["ids"]]
+
+    assert found("training:sea") == found("ghibli style") == ["ghibli"]
+    assert found("nothing of the kind") == found("") == []
+
+
 def test_refresh_sees_changed_sidecars(client: TestClient, root: Path) -> None:
     assert rows(client)["ghibli"]["weight"] == 0.7
     (root / "ghibli.json").write_text('{"preferred weight": -0.25}')

@@ -36,7 +36,7 @@ def index(
     """Entries and their index for files (path, label of the library folder) that do not exist."""
     facts, folder = NoFiles(aliases or {}), Folder(Path("/"), "", 0, {})
     entries = [
-        LoraFile(file_id(label + path), name, path, Path("/", path), Stat(0, 0), folder, facts)
+        LoraFile(file_id(label + path), name, path, Stat(0, 0), folder, facts)
         for (path, label), name in zip(places, unique_names(places), strict=True)
     ]
     return entries, Names(entries, [label for _, label in places])

@@ -8,8 +8,9 @@ from fastapi import APIRouter, Request, Response
 
 from ...library.catalog import Catalog
 from ..listing import Listing
-from .answers import BODY, answer_text
+from .answers import BODY, answer, answer_text
 
+LONGEST_SEARCH = 500  # characters
 MOST_LOOKED_AT = 200  # files that a page may have in sight
 
 
@@ -35,6 +36,12 @@ def add_index(
         found = listing()
         found.catalog.notice([id for id in look.split(",")[:MOST_LOOKED_AT] if id])
         return answer_text(request, found.answer(since))
+
+    @routes.get("/search")
+    def search(request: Request, text: str = "") -> Response:
+        """The ids of the files that have every word of `text`, also in notes and training tags."""
+        found = catalog_of().search(text[:LONGEST_SEARCH])
+        return answer(request, {"ids": [entry.id for entry in found]})
 
     @routes.post("/refresh", dependencies=[BODY])
     def refresh(request: Request, since: str = "") -> Response:

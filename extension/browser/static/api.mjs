@@ -25,6 +25,11 @@ export function refreshLibrary(since = "") {
   return json(`refresh?${new URLSearchParams({ since })}`, written({}));
 }
 
+/** The ids of files that have every word of a text, also in their notes and training tags. */
+export function fetchFound(text) {
+  return json(`search?${new URLSearchParams({ text })}`);
+}
+
 /** Everything about one file. */
 export function fetchDetails(id) {
   return json(`file/${encodeURIComponent(id)}`);

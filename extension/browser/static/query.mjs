@@ -20,6 +20,8 @@ const FIELDS = {
   word: (row) => [row.words, ...row.triggers].join("\n"),
   type: (row) => row.algorithm,
 };
+/** Fields that only the program can search (library/texts.py). */
+const FAR = new Set(["note", "notes", "training"]);
 /** What can be asked of a file: `is:favourite`. */
 export const STATES = {
   favourite: { label: "Favourites", test: (row) => row.favourite },
@@ -43,16 +45,18 @@ export function searchable(text) {
 /**
  * The rows that hold every word of `text`, lie in `folder` or below it, are for `base`, and are
  * what `kind`, `tag` and `state` say. Rows whose name holds the words come first; where none holds
- * them, those with words that look alike. The order is kept otherwise.
+ * them, those with words that look alike. The order is kept otherwise. `more` are the ids of what
+ * the program has found for this text, null until that is known.
  * @param {Row[]} rows
  * @param {{text?: string, folder?: string, base?: string, kind?: string, tag?: string,
- *   state?: string}} query
+ *   state?: string, more?: Set<string> | null}} query
  */
-export function search(rows, { text = "", ...filters }) {
-  const { words, tests } = readQuery(text);
+export function search(rows, { text = "", more = null, ...filters }) {
+  const { words, tests, far } = readQuery(text);
   const left = rows.filter((row) => passes(row, filters) && tests.every((test) => test(row)));
+  if (far) return left.filter((row) => more?.has(row.id));
   if (words.length === 0) return left;
-  const found = left.filter((row) => holds(row.haystack, words));
+  const found = left.filter((row) => holds(row.haystack, words) || more?.has(row.id));
   if (found.length === 0) return left.filter((row) => looksLike(row.title, words));
   return [
     ...found.filter((row) => holds(row.title, words)),
@@ -64,15 +68,17 @@ export function search(rows, { text = "", ...filters }) {
 function readQuery(text) {
   const words = [];
   const tests = [];
+  let far = false;
   for (const [whole, field, quoted, bare] of text.matchAll(TERM)) {
     const wanted = searchable(quoted ?? bare).trim();
     if (whole === "" || (field && !wanted)) continue; // `tag:` is not finished yet
-    if (field === "is" && STATES[wanted]) tests.push(STATES[wanted].test);
+    if (FAR.has(field)) far = true;
+    else if (field === "is" && STATES[wanted]) tests.push(STATES[wanted].test);
     else if (Object.hasOwn(FIELDS, field ?? ""))
       tests.push((row) => searchable(FIELDS[field](row) ?? "").includes(wanted));
     else words.push(...searchable(quoted ?? whole).split(/\s+/));
   }
-  return { words: words.filter(Boolean), tests };
+  return { words: words.filter(Boolean), tests, far };
 }
 
 function passes(row, { folder = "", base = "", kind = "", tag = "", state = "" }) {

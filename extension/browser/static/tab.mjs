@@ -6,6 +6,7 @@ import { choice, offerOptions } from "./controls.mjs";
 import { Details } from "./details.mjs";
 import { h, say, set } from "./dom.mjs";
 import { join, needsHash, remove, replaceWith, setWeight, writeTag } from "./edits.mjs";
+import { FarSearch } from "./far_search.mjs";
 import { VirtualGrid } from "./grid.mjs";
 import { ordered, shuffle } from "./orders.mjs";
 import { ActivePanel } from "./panel.mjs";
@@ -21,6 +22,7 @@ export class Tab {
    */
   constructor(library, targets) {
     Object.assign(this, { library, targets, sorted: {}, next: new Map(), panels: new Map() });
+    this.far = new FarSearch(() => this.filter({ stay: true }));
     this.grid = new VirtualGrid("LoRAs", (row) => this.card(row));
     this.toolbar = new Toolbar({
       changed: () => this.filter(),
@@ -88,12 +90,15 @@ export class Tab {
 
   filter({ stay = false } = {}) {
     const { rows } = this.library;
-    const found = search(this.inOrder(rows), this.toolbar.query);
+    const { query } = this.toolbar;
+    const more = this.far.of(query.text);
+    const found = search(this.inOrder(rows), { ...query, more });
     this.toolbar.showCount(found.length, rows.length);
     this.toolbar.showProgress(this.library);
     this.grid.show(found, stay);
     if (rows.length === 0)
       this.say("No LoRA files found. Put .safetensors files into models/Lora, then press Refresh.");
+    else if (found.length === 0 && more === null) this.say("Searching…");
     else if (found.length === 0)
       this.say("No LoRA matches.", ["Show all", () => this.toolbar.clear()]);
     else this.say("");

@@ -16,7 +16,7 @@ export class Toolbar {
     this.search = h("input", {
       type: "search",
       class: "live-lora-search",
-      placeholder: "Search: names, tags, words, tag:style, is:favourite   ( / )",
+      placeholder: "Search: names, words, notes, tag:style, is:favourite   ( / )",
       "aria-label": "Search LoRAs",
       autocomplete: "off",
       spellcheck: "false",
