@@ -3,26 +3,37 @@
 from __future__ import annotations
 
 import math
+import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
 
-from .shapes import checkpoint
+from . import shapes
 
 
 def make_checkpoints(folder: Path) -> None:
     """small-a and small-b: one layout, other weights in the UNet and the text encoder."""
     folder.mkdir(parents=True)
     for seed, name in enumerate(("small-a", "small-b")):
-        save_file(_random(seed), folder / f"{name}.safetensors")
+        make(folder / f"{name}.safetensors", shapes.checkpoint(), seed)
 
 
-def _random(seed: int) -> dict[str, torch.Tensor]:
+def make(file: Path, named: Iterable[shapes.Named], seed: int) -> None:
+    """Writes it, or leads to the one that an earlier run has left in FORGE_CHECKPOINTS."""
+    kept = Path(os.environ.get("FORGE_CHECKPOINTS") or file.parent, file.name)
+    if not kept.exists():
+        save_file(_random(named, seed), kept)
+    if kept != file:
+        file.symlink_to(kept)
+
+
+def _random(named: Iterable[shapes.Named], seed: int) -> dict[str, torch.Tensor]:
     """Weights that keep the size of what goes through; the VAE's are the same in all."""
     own, shared = (torch.Generator().manual_seed(number) for number in (seed, 7))
     tensors = {}
-    for name, shape in checkpoint():
+    for name, shape in named:
         generator = shared if name.startswith("first_stage") else own
         noise = torch.randn(shape, generator=generator)
         if name.endswith("bias"):

@@ -20,6 +20,7 @@ from webui.test_infotext import (  # noqa: F401
 )
 from webui.test_page import (  # noqa: F401
     page,
+    test_a_card_its_slider_and_the_report,
     test_a_pasted_infotext_makes_the_same_picture,
 )
 from webui.test_pictures import (  # noqa: F401

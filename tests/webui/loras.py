@@ -46,11 +46,18 @@ def make_loras(checkpoints: Path, folder: Path, others: Mapping[str, str] = OTHE
     wide = {k: (s[0] * 2, *s[1:]) for k, s in attention.items()}
     save_file(_random(wide, 22), folder / "other-model.safetensors")
     for seed, (name, checkpoint) in enumerate(others.items()):
-        fitting = _attention(dict(_layers(checkpoints / f"{checkpoint}.safetensors")))
-        save_file(_random(fitting, 30 + seed), folder / f"{name}.safetensors", _about(name))
+        make_lora(
+            checkpoints / f"{checkpoint}.safetensors", folder / f"{name}.safetensors", 30 + seed
+        )
     data = (folder / "a.safetensors").read_bytes()
     (folder / "truncated.safetensors").write_bytes(data[: len(data) // 2])
     (folder / "page.safetensors").write_text("<!DOCTYPE html><html><body>Sign in</body></html>")
+
+
+def make_lora(checkpoint: Path, file: Path, seed: int) -> None:
+    """One for the UNet and the text encoders of this checkpoint."""
+    fitting = _attention(dict(_layers(checkpoint)))
+    save_file(_random(fitting, seed), file, _about(file.stem))
 
 
 def _attention(shapes: dict[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:

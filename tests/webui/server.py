@@ -134,6 +134,13 @@ class Webui:
         settings |= self.options
         (self.data / "config.json").write_text(json.dumps(settings))
 
+    @property
+    def memory(self) -> int:
+        """Resident bytes of its process."""
+        assert self._process is not None
+        pages = int(Path(f"/proc/{self._process.pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
+
     def printed(self) -> str:
         """What the webui has printed so far."""
         return self.log.read_text(errors="replace")
@@ -198,6 +205,15 @@ class Webui:
             kept = {name: after[name] for name in overrides if after.get(name) != before.get(name)}
             if kept:
                 raise RuntimeError(f"the webui keeps {kept}: add the defaults to SETTINGS")
+
+    @contextmanager
+    def latents_only(self, wanted: bool = True) -> Iterator[None]:
+        """Samples are made and not decoded: for tests that do not look at pictures."""
+        self.post("/probe/latents_only", wanted=wanted)
+        try:
+            yield
+        finally:
+            self.post("/probe/latents_only", wanted=False)
 
     def img2img(self, prompt: str, picture: np.ndarray, **options: Any) -> Picture:
         """The same from a picture."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,7 @@ playwright = pytest.importorskip("playwright.sync_api")
 WAIT = PATIENCE * 1000  # ms
 # In gradio 4 a tab's button has a name; in gradio 3 it has its place and its text.
 TAB = "#tab_live_lora-button, #tabs > .tab-nav > button:text-is('LoRA')"
+FIRST_TAB = "#tab_txt2img-button, #tabs > .tab-nav > button:text-is('txt2img')"
 
 
 @pytest.fixture
@@ -28,6 +31,8 @@ def page(webui: Webui) -> Iterator[Any]:
         browser = api.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         page = browser.new_page()
         here = f"http://127.0.0.1:{webui.port}/"
+        page.errors = []
+        page.on("pageerror", lambda error: page.errors.append(error.stack or str(error)))
         page.route(lambda url: not url.startswith(here), lambda route: route.abort())
         page.goto(here, timeout=WAIT)
         page.wait_for_selector("#txt2img_prompt textarea", timeout=WAIT)
@@ -44,19 +49,55 @@ def generated(page: Any) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(content)).convert("RGB")).astype(int)
 
 
-def test_a_pasted_infotext_makes_the_same_picture(webui: Webui, page: Any) -> None:
-    """Bit by bit, in a fresh page, from the text alone; and the page tells what ran."""
-    made = webui.txt2img(
-        "a (red:1.2) [fox<lora:a:0.8>:bird:0.5] <lora:unet-b:0.2@0;0.9@1>", negative_prompt="blue"
-    )
-    page.locator("#txt2img_prompt textarea").fill(made.infotext)
+def pasted(page: Any, infotext: str) -> None:
+    """The page's fields as this text says."""
+    page.locator("#txt2img_prompt textarea").fill(infotext)
     page.click("#paste")
     page.wait_for_function(
         "() => !document.querySelector('#txt2img_prompt textarea').value.includes('Steps:')",
         timeout=WAIT,
     )
+
+
+def kept(webui: Webui, page: Any, name: str) -> None:
+    """A screenshot and what failed on the page, for whoever looks: into LIVE_LORA_PICTURES."""
+    if folder := os.environ.get("LIVE_LORA_PICTURES"):
+        program = webui.program.variable.removesuffix("_ROOT").lower()
+        page.screenshot(path=Path(folder, f"{program}-{name}.png"))
+        Path(folder, f"{program}-{name}.txt").write_text("\n\n".join(page.errors))
+
+
+def test_a_pasted_infotext_makes_the_same_picture(webui: Webui, page: Any) -> None:
+    """Bit by bit, in a fresh page, from the text alone; and the page tells what ran."""
+    made = webui.txt2img(
+        "a (red:1.2) [fox<lora:a:0.8>:bird:0.5] <lora:unet-b:0.2@0;0.9@1>", negative_prompt="blue"
+    )
+    pasted(page, made.infotext)
     assert (generated(page) == made.pictures[0]).all()
     page.click("#html_log_txt2img >> text='What ran: a, unet-b'", timeout=WAIT)
     assert "a: added to" in page.inner_text("#html_log_txt2img", timeout=WAIT)
     page.click(f"{TAB} >> nth=0")
     page.wait_for_selector("#live-lora-tab [role=gridcell]", timeout=WAIT)
+
+
+def test_a_card_its_slider_and_the_report(webui: Webui, page: Any) -> None:
+    """From the library into the prompt, by the slider to another weight, into the picture."""
+    pasted(page, webui.txt2img("a fox").infotext)
+    page.click(f"{TAB} >> nth=0")
+    card = page.get_by_role("gridcell").get_by_role("button", name="a", exact=True)
+    card.click(timeout=WAIT)
+    kept(webui, page, "library")
+    page.click(f"{FIRST_TAB} >> nth=0")
+    area = page.locator("#txt2img_prompt textarea")
+    chosen = area.input_value()
+    assert "<lora:a:" in chosen
+    rows = page.get_by_role("group", name="LoRAs in txt2img", exact=True)
+    rows.get_by_role("slider", name="a weight", exact=True).press("ArrowLeft")
+    moved = area.input_value()
+    assert "<lora:a:" in moved
+    assert moved != chosen
+    assert (generated(page) == webui.txt2img(moved).pictures[0]).all()
+    page.click("#html_log_txt2img >> text='What ran: a'", timeout=WAIT)
+    kept(webui, page, "generated")
+    assert not [error for error in page.errors if "live-lora" in error]
+    assert "a: added to" in page.inner_text("#html_log_txt2img", timeout=WAIT)

@@ -53,14 +53,15 @@ class Host:
         if isinstance(prompt, list):
             options |= {"batch_size": len(prompt)}
             options |= {"alwayson_scripts": {"Live LoRA": {"args": [prompt]}}}
-        made = self.webui.txt2img(
-            prompt if isinstance(prompt, str) else "",
-            negative_prompt=negative,
-            sampler_name=sampler,
-            enable_hr=hires,
-            override_settings=settings or {},
-            **options,
-        )
+        with self.webui.latents_only(not hires):  # hires fix goes on from the picture
+            made = self.webui.txt2img(
+                prompt if isinstance(prompt, str) else "",
+                negative_prompt=negative,
+                sampler_name=sampler,
+                enable_hr=hires,
+                override_settings=settings or {},
+                **options,
+            )
         return Made(made.samples, made.info["infotexts"])
 
 
