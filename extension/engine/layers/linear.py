@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import ClassVar
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ...records import Kind, Shape
-from .whole_module import ModuleSite, integers, is_leaf, unpacked, weight_of
+from .whole_module import WIDE, ModuleSite, integers, is_leaf, unpacked, weight_of
+
+PLAIN = (Tensor, nn.Parameter, nn.Buffer) if hasattr(nn, "Buffer") else (Tensor, nn.Parameter)
 
 
 class LinearSite(ModuleSite):
@@ -33,6 +37,26 @@ class LinearSite(ModuleSite):
         sizes = _sizes(self.module)
         assert sizes is not None
         return sizes
+
+    @property
+    def weight(self) -> Tensor:
+        """W; of a quantising subclass of Tensor (torchao's) by the answers to unit inputs."""
+        weight = ModuleSite.weight.__get__(self)
+        return weight if type(weight) in PLAIN else self.answers()
+
+    def answers(self) -> Tensor:
+        """What the layer answers to unit inputs, (o, i), in the dtype that it says it computes in.
+
+        Else in the widest that it holds. Some convert what they hold to the dtype of their input,
+        and keep it so: asked in a narrower one they would lose digits for good.
+        """
+        held = [t.dtype for t in (self.stored, self.bias) if t is not None and t.dtype in WIDE]
+        dtype = getattr(self.module, "compute_dtype", None)
+        if dtype is None:
+            dtype = reduce(torch.promote_types, held, torch.float16) if held else torch.float32
+        units = torch.eye(self.shape[1], dtype=dtype, device=self.stored.device)
+        with torch.no_grad():
+            return self.base(units).t()
 
     def base(self, x: Tensor) -> Tensor:
         """Wx, (…, i) → (…, o)."""

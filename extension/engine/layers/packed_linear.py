@@ -5,15 +5,15 @@ Forge's and Forge Neo's are of this kind; what tells them is on their weight, no
 
 from __future__ import annotations
 
-from functools import reduce
 from typing import cast
 
-import torch
 from torch import Tensor, nn
 
 from ...records import Shape
 from .linear import LinearSite
-from .whole_module import WIDE, is_leaf, weight_of
+from .whole_module import is_leaf, weight_of
+
+SHAPES = ("real_shape", "quant_shape")  # of gguf weights in Forge and in diffusers
 
 
 class PackedLinearSite(LinearSite):
@@ -35,15 +35,8 @@ class PackedLinearSite(LinearSite):
 
     @property
     def weight(self) -> Tensor:
-        """W by its answers to unit inputs, in the widest dtype that the layer holds.
-
-        These layers may convert what they hold to the dtype of their input, and keep it so: asked
-        in a narrower one they would lose digits for good.
-        """
-        held = [t.dtype for t in (self.stored, self.bias) if t is not None and t.dtype in WIDE]
-        dtype = reduce(torch.promote_types, held, torch.float16) if held else torch.float32
-        units = torch.eye(self.shape[1], dtype=dtype, device=self.stored.device)
-        return self.base(units).t()
+        """W by its answers to unit inputs."""
+        return self.answers()
 
     def base(self, x: Tensor) -> Tensor:
         """Wx, (…, i) → (…, o)."""
@@ -56,7 +49,8 @@ def _shape(module: nn.Module) -> Shape | None:
     if weight is None or not any("Linear" in kind.__name__ for kind in type(module).__mro__):
         return None
     state = getattr(weight, "quant_state", None)
-    logical = getattr(weight, "real_shape", None) or getattr(state, "shape", None)
+    named = (getattr(weight, name, None) for name in SHAPES)
+    logical = next(filter(None, named), None) or getattr(state, "shape", None)
     if logical is None and isinstance(getattr(module, "scale_weight", None), Tensor):
         logical = weight.shape
     return cast(Shape, tuple(logical)) if logical is not None and len(logical) == 2 else None
