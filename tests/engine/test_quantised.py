@@ -1,6 +1,6 @@
 """Bases in 8 and 4 bits are hooked as they are: by the libraries' own layers, where those are here.
 
-torchao, gguf and bitsandbytes are not in the lock: `pip install torchao gguf bitsandbytes` beside it.
+torchao, gguf and bitsandbytes are not in the lock: put them beside it by pip.
 """
 
 from __future__ import annotations
