@@ -51,7 +51,7 @@ OUTSIDE = {
         "inspection/examine.py",
     ),
     "lark": ("prompt/",),
-    "PIL": ("library/preview.py", "app/", "serving/"),
+    "PIL": ("library/preview.py", "library/mask_pictures.py", "app/", "serving/"),
     "gradio": ("browser/tab.py", "app/", "hosts/webui/"),
     "fastapi": ("browser/routes/", "app/", "hosts/webui/", "serving/"),
     "starlette": ("app/", "hosts/webui/", "serving/"),

@@ -12,6 +12,7 @@ from torch import Tensor
 from ..deltas import Layer, LowRank
 from . import low_rank
 from .low_rank import Add, RowFactors
+from .masked_outputs import Placing
 from .shared_input import Member
 from .terms import Term
 from .weight_table import CellShape, WeightTable
@@ -35,12 +36,13 @@ class Case:
         key: Sequence[CellShape],
         table: WeightTable,
         otherwise: Add,
+        placing: Placing,
     ) -> None:
         acting = [(term, shape) for term, shape in zip(terms, key, strict=True) if shape != 0.0]
         self.layer, self.row_dim = layer, row_dim
         self.terms = [term for term, _ in acting]
         self.shapes = [shape for _, shape in acting]
-        self.table, self.otherwise = table, otherwise
+        self.table, self.otherwise, self.placing = table, otherwise, placing
 
     def settled(
         self, dtype: torch.dtype, working: torch.dtype, device: torch.device
@@ -53,7 +55,9 @@ class Case:
         if not self._factored:
             return None, None
         lows = [term.factors(device, working) for term in self.terms]
-        if any(isinstance(shape, tuple) for shape in self.shapes):
+        if any(self.placing.masks(self.terms)):
+            form, member = self._by_place(lows), None
+        elif any(isinstance(shape, tuple) for shape in self.shapes):
             form, member = self._by_row(lows), None
         else:
             form, member = self._uniform(lows)
@@ -92,6 +96,22 @@ class Case:
         if self.layer.kind == "conv":
             return low_rank.on_conv_by_vector(self.layer, low, weights, self.otherwise)
         return low_rank.by_vector(low, weights, self.otherwise)
+
+    def _by_place(self, lows: Sequence[LowRank]) -> Add | None:
+        """Some of them under a mask, which is on h; rows that some do not act on are not here."""
+        if any(isinstance(shape, tuple) and not all(shape) for shape in self.shapes):
+            return None
+        ranks = [low.up.shape[1] for low in lows]
+        masks = self.placing.masks(self.terms)
+        over = self.placing.over(tuple(zip(masks, ranks, strict=True)))
+        numbers = [shape for shape in self.shapes if isinstance(shape, float)]
+        constant = len(numbers) == len(lows)
+        low, weights = joined(lows, numbers if constant else ()), None
+        if not constant:
+            weights = self.table.vector([t.column for t in self.terms], ranks, low.up)
+        if self.layer.kind == "conv":
+            return low_rank.on_conv_by_place(self.layer, low, over, weights, self.otherwise)
+        return low_rank.by_place(low, over, weights, self.otherwise)
 
     def _by_row(self, lows: Sequence[LowRank]) -> Add | None:
         if self.row_dim:

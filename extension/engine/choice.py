@@ -70,6 +70,7 @@ class Choice:
         if (
             self.executor == "hooked"
             or being_traced()
+            or any(term.mask for term in acting)
             or any(isinstance(shape, tuple) for shape in key)
         ):
             return False

@@ -9,6 +9,7 @@ from torch import Tensor
 from ..deltas import Delta, InputMap, Layer, LowRank
 from .adding import add, add_low_rank
 from .layers import Site
+from .masked_outputs import Placing
 from .terms import WHOLE, Active, Term, active
 from .weight_table import RowWeights, WeightTable
 
@@ -19,12 +20,25 @@ ORIGINAL = "_live_lora_original"
 class GeneralForm:
     """out + Σ m D(x, Wx), one term after the other. `before` and `after` are what hooks do."""
 
-    def __init__(self, site: Site, layer: Layer, terms: Sequence[Term], table: WeightTable) -> None:
+    def __init__(
+        self,
+        site: Site,
+        layer: Layer,
+        terms: Sequence[Term],
+        table: WeightTable,
+        placing: Placing,
+    ) -> None:
         self.site = site
+        self.placing = placing
         self.layer = layer
         self.terms = terms
         self.table = table
-        self.maps = [one for one in terms if isinstance(one.cached.delta, InputMap)]
+        # Under a mask a convolution's is computed by itself: what is masked before it spreads.
+        self.maps = [
+            one
+            for one in terms
+            if isinstance(one.cached.delta, InputMap) and not (one.mask and layer.kind == "conv")
+        ]
         self.second_products = 0
 
     def before(self, x: Tensor) -> Tensor:
@@ -43,7 +57,8 @@ class GeneralForm:
             assert isinstance(delta, InputMap)
             source = rows[part].to(term.cached.dtype)
             scale = self._scale(term, part, weight, rows)
-            add(changed[part], delta.shift(self.layer, source) - source, scale)
+            shift = delta.shift(self.layer, source) - source
+            add(changed[part], shift, scale, self.placing.where(term.mask, shift))
         if self.site.row_dim and x.dim() > 2:
             changed = changed.movedim(0, self.site.row_dim)
         # `after` gets this tensor, not x. Were x kept in the form, a call that raises or one on
@@ -101,25 +116,32 @@ class GeneralForm:
         for term, part, weight in acting:
             delta = term.cached.on(out.device, out.dtype)
             scale = self._scale(term, part, weight, out)
+            where = self.placing.where(term.mask, out)
             if part is WHOLE:
-                self._add_one(delta, x, out, product, scale)
+                self._add_one(delta, x, out, product, scale, where)
             else:
                 wx = None if product is None else product[part]
-                self._add_one(delta, x[part], out[part], wx, scale)
+                self._add_one(delta, x[part], out[part], wx, scale, where)
 
     def _add_one(
-        self, delta: Delta, x: Tensor, out: Tensor, wx: Tensor | None, scale: float | Tensor
+        self,
+        delta: Delta,
+        x: Tensor,
+        out: Tensor,
+        wx: Tensor | None,
+        scale: float | Tensor,
+        where: Tensor | None,
     ) -> None:
         if isinstance(delta, LowRank) and delta.mid is None:
-            add_low_rank(self.layer, delta, x, out, scale)
-        elif isinstance(delta, InputMap):
+            add_low_rank(self.layer, delta, x, out, scale, where)
+        elif isinstance(delta, InputMap) and (where is None or self.layer.kind != "conv"):
             # W(shift(x) − x) is in `out` already, as the layer was given the changed input.
             if delta.inner is not None:
-                add(out, delta.inner(self.layer, delta.shift(self.layer, x)), scale)
+                add(out, delta.inner(self.layer, delta.shift(self.layer, x)), scale, where)
         else:
-            add(out, delta(self.layer, x, wx), scale)
+            add(out, delta(self.layer, x, wx), scale, where)
         if delta.bias is not None:
-            add(out, self.layer.along(delta.bias, out).expand_as(out), scale)
+            add(out, self.layer.along(delta.bias, out).expand_as(out), scale, where)
 
     def _base_product(self, x: Tensor, out: Tensor) -> Tensor:
         """Wx of the original x, without bias, from `out` where that is possible."""

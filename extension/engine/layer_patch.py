@@ -16,6 +16,8 @@ from .general_form import GeneralForm
 from .layers import Site
 from .layers.whole_module import WIDE
 from .low_rank import Add
+from .masked_outputs import Placing
+from .places import Places
 from .shared_input import InputGroup, Member, Sharing
 from .terms import Term
 from .weight_table import CellShape, WeightTable
@@ -31,14 +33,22 @@ class LayerPatch:
     what there is to do, and is then the arithmetic itself, until the table tells of another shape.
     """
 
-    def __init__(self, site: Site, terms: Sequence[Term], table: WeightTable) -> None:
+    def __init__(
+        self,
+        site: Site,
+        terms: Sequence[Term],
+        table: WeightTable,
+        places: Places | None = None,
+    ) -> None:
+        """`places` is where masks are looked up; without it none counts."""
         self.site = site
         self.layer: Layer = site.layer()
         self.terms = list(terms)
         self.table = table
         self.siblings: Sequence[Sharing] = ()
         self.called = False  # whether the host ever called the layer
-        self.general = GeneralForm(site, self.layer, self.terms, table)
+        self.placing = Placing(self.layer, site.path, places)
+        self.general = GeneralForm(site, self.layer, self.terms, table, self.placing)
         self.changes_input = bool(self.general.maps)
         self.before = self.general.before
         self.add: Add = self._first
@@ -50,6 +60,11 @@ class LayerPatch:
         self.hooked = True
         self.unsettled: Callable[[], None] = _nothing_to_tell
         table.changed.append(self.unsettle)
+
+    @property
+    def masked(self) -> bool:
+        """Whether any of its networks acts in a part of the picture alone."""
+        return any(self.placing.masks(self.terms))
 
     @property
     def second_products(self) -> int:
@@ -191,7 +206,8 @@ class LayerPatch:
         return None if key in self._forms or self._streams else self._settle_alone(key, kind)
 
     def _settle_alone(self, key: tuple[CellShape, ...], kind: tuple[Any, ...]) -> Member | None:
-        case = Case(self.layer, self.site.row_dim, self.terms, key, self.table, self._otherwise)
+        row_dim, terms, otherwise = self.site.row_dim, self.terms, self._otherwise
+        case = Case(self.layer, row_dim, terms, key, self.table, otherwise, self.placing)
         form, member = case.settled(*kind)
         if self._streams:  # there was no room in the end: its factors are not to be held on to
             return None

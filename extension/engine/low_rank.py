@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from ..deltas import Layer, LowRank
 
 Add = Callable[[Tensor, Tensor], Tensor]  # (x, out) → out, changed in place
+Over = Callable[[Tensor], Tensor]  # a layer's output → masks of each rank over its places
 
 
 def by_number(low: LowRank, numbers: Sequence[float], column: int, otherwise: Add) -> Add:
@@ -121,6 +122,34 @@ def by_row(own: RowFactors, weights: Tensor | None, otherwise: Add) -> Add:
     return add
 
 
+def by_place(low: LowRank, over: Over, weights: Tensor | None, otherwise: Add) -> Add:
+    """A linear layer and masks on h, `over(out)` (tokens, r) or (r,): 3 kernels.
+
+    `weights` (rows or 1, r) is a fourth one.
+    """
+    down, up_t = low.down, low.up.t()
+    rank, outputs, dtype, device = *up_t.shape, down.dtype, down.device
+    rows = 1 if weights is None else weights.shape[0]
+
+    def add(x: Tensor, out: Tensor) -> Tensor:
+        if (
+            x.dtype is not dtype
+            or out.dtype is not dtype
+            or x.device != device
+            or out.requires_grad
+            or not out.is_contiguous()
+            or (rows > 1 and x.shape[0] != rows)
+        ):
+            return otherwise(x, out)
+        h = F.linear(x, down).mul_(over(out))  # (rows, tokens, r)
+        if weights is not None:
+            h = h.view(rows, -1, rank).mul_(weights[:, None])
+        out.view(-1, outputs).addmm_(h.view(-1, rank), up_t)
+        return out
+
+    return add
+
+
 def on_conv(
     layer: Layer, low: LowRank, numbers: Sequence[float], column: int, otherwise: Add
 ) -> Add:
@@ -168,6 +197,36 @@ def on_conv_by_vector(layer: Layer, low: LowRank, weights: Tensor, otherwise: Ad
             return otherwise(x, out)
         n = x.shape[0]
         h = F.conv2d(x, down, None, stride, padding, dilation).mul_(weights[:, :, None, None])
+        out.view(n, outputs, -1).baddbmm_(up.expand(n, -1, -1), h.reshape(n, rank, -1))
+        return out
+
+    return add
+
+
+def on_conv_by_place(
+    layer: Layer, low: LowRank, over: Over, weights: Tensor | None, otherwise: Add
+) -> Add:
+    """A convolution and masks on h, `over(out)` (r, h', w'): 3 kernels, with `weights` 4."""
+    down, up = low.down, low.up
+    (outputs, rank), dtype, device = up.shape, down.dtype, down.device
+    stride, padding, dilation = layer.stride, layer.padding, layer.dilation
+    rows = 1 if weights is None else weights.shape[0]
+
+    def add(x: Tensor, out: Tensor) -> Tensor:
+        if (
+            x.dtype is not dtype
+            or out.dtype is not dtype
+            or x.device != device
+            or out.requires_grad
+            or not out.is_contiguous()
+            or x.dim() != 4
+            or (rows > 1 and x.shape[0] != rows)
+        ):
+            return otherwise(x, out)
+        n = x.shape[0]
+        h = F.conv2d(x, down, None, stride, padding, dilation).mul_(over(out))
+        if weights is not None:
+            h.mul_(weights[:, :, None, None])
         out.view(n, outputs, -1).baddbmm_(up.expand(n, -1, -1), h.reshape(n, rank, -1))
         return out
 

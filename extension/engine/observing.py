@@ -28,7 +28,9 @@ class Share:
 
     With `up` (o, r) it is low rank: ΔW x = up · values, `values` being (rows, …, r), or
     (rows, r, h', w') on a convolution. Without, `values` is ΔW x itself, in the shape of the
-    layer's output. They stand for all rows, also those of weight 0.
+    layer's output. They stand for all rows, also those of weight 0. `where` is the network's mask
+    over the places of the output, as it broadcasts there, None for everywhere. (Keys and values
+    of a cross-attention under masks are not told.)
 
     `network` counts the run's files, in the order of `Run.files`.
     """
@@ -37,6 +39,7 @@ class Share:
     weights: tuple[float, ...]
     values: Tensor
     up: Tensor | None = None
+    where: Tensor | None = None
 
     def change(self, layer: Layer) -> Tensor:
         """ΔW x in the shape of the layer's output: (rows, …, o) or (rows, o, h', w')."""
@@ -87,14 +90,15 @@ class LayerCall:
 
     def _share(self, term: Term) -> Share:
         network, weights = term.network, self._weights(term)
+        where = self._patch.placing.where(term.mask, self.out)
         delta = term.cached.on(self.out.device, self.out.dtype)
         x = self.x.to(self.out.dtype)
         if isinstance(delta, LowRank):
-            return Share(network, weights, delta.hidden(self.layer, x), delta.up)
+            return Share(network, weights, delta.hidden(self.layer, x), delta.up, where)
         wx = None
         if delta.reads == "wx":
             wx = self.layer.base(x) if self.layer.kind == "norm" else self.wx
-        return Share(network, weights, delta(self.layer, x, wx))
+        return Share(network, weights, delta(self.layer, x, wx), where=where)
 
 
 class Observer(Protocol):

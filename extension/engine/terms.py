@@ -9,6 +9,7 @@ import torch
 
 from ..deltas import LowRank
 from .cached_delta import CachedDelta
+from .mask import Mask
 from .weight_table import RowWeights, WeightTable, runs
 
 
@@ -16,13 +17,15 @@ from .weight_table import RowWeights, WeightTable, runs
 class Term:
     """One network's share of a patch: m · D, with m from a column of the table.
 
-    `ran` is set once a forward has really added it. `network` counts the run's files.
+    `ran` is set once a forward has really added it. `network` counts the run's files, `mask` is
+    where in the picture it acts.
     """
 
     cached: CachedDelta
     column: int
     ran: bool = False
     network: int = 0
+    mask: Mask | None = None
 
     @property
     def factored(self) -> bool:

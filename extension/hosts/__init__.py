@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, overload
 
@@ -32,6 +33,7 @@ def attach(
     watch: ProgressCallback = ...,
     executor: Executor = ...,
     embeddings: str | Path | Sequence[str | Path] = ...,
+    masks: str | Path | Sequence[str | Path] = ...,
 ) -> Live: ...
 
 
@@ -46,6 +48,7 @@ def attach(
     watch: ProgressCallback = ...,
     executor: Executor = ...,
     embeddings: str | Path | Sequence[str | Path] = ...,
+    masks: str | Path | Sequence[str | Path] = ...,
 ) -> PipelineLive: ...
 
 
@@ -59,6 +62,7 @@ def attach(
     watch: ProgressCallback = DEFAULTS.watch,
     executor: Executor = DEFAULTS.executor,
     embeddings: str | Path | Sequence[str | Path] = (),
+    masks: str | Path | Sequence[str | Path] = (),
 ) -> Live:
     """Makes LoRAs of `library` available to a model; nothing of the model changes until a run.
 
@@ -73,11 +77,12 @@ def attach(
             our own, in the layer's place while a run goes on; the model's is never written), or
             "automatic": for each layer what costs less.
         embeddings: the folder, or folders, of textual inversions, for the words of a pipeline.
+        masks: the folder, or folders, of the pictures that `mask=` names.
     Raises:
         TypeError: `model` is neither.
     """
-    folders = [embeddings] if isinstance(embeddings, (str, Path)) else list(embeddings)
-    options = Options(strict, allow_pickle, cache_bytes, watch, executor, folders)
+    options = Options(strict, allow_pickle, cache_bytes, watch, executor)
+    options = replace(options, embeddings=_listed(embeddings), masks=_listed(masks))
     catalog = library if isinstance(library, Catalog) else open_library(library, options)
     for host in hosts():
         if host.accepts(model):
@@ -92,7 +97,7 @@ def open_library(
     library: str | Path | Sequence[str | Path], options: Options, cache: Path | None = None
 ) -> Catalog:
     """The catalog of one or several folders, walked once; what it learns is kept in `cache`."""
-    folders = [library] if isinstance(library, (str, Path)) else list(library)
+    folders = _listed(library)
     catalog = Catalog(
         folders,
         allow_pickle=options.allow_pickle,
@@ -102,6 +107,10 @@ def open_library(
     )
     catalog.scan()
     return catalog
+
+
+def _listed(folders: str | Path | Sequence[str | Path]) -> list[str | Path]:
+    return [folders] if isinstance(folders, (str, Path)) else list(folders)
 
 
 def hosts() -> list[type[Live]]:

@@ -68,6 +68,7 @@ class Explanation:
             "hash": tag.hash,
             "on": tag.on,
             "sweep": tag.sweep,
+            "region": None if tag.region is None else asdict(tag.region),
             "arguments": [_record(argument) for argument in tag.arguments],
             "lines": [_record(line) for line in weights(tag, self.steps)],
         }
@@ -143,6 +144,7 @@ def _facts(tag: Tag) -> str:
     facts = [f"part {tag.part + 1}"] if tag.part else []
     facts += [f"rank {tag.rank}"] if tag.rank else []
     facts += [f"hash {tag.hash}"] if tag.hash else []
+    facts += [tag.region.words] if tag.region else []
     return ", ".join([*facts, *([] if tag.on else ["off"])])
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..records import Diagnostic, Progress, Row, Span, Target
 from . import edits
 from .argument import Argument as Argument
 from .factor import Factor
+from .region import Region
 from .render import substituted, tag_text
 from .schedules import Schedule
 
@@ -51,6 +52,12 @@ class Tag:
     def hash(self) -> str | None:
         """`hash=`: the first digits of the file's hash, in lower case."""
         return self.values.get("hash")
+
+    @property
+    def region(self) -> Region | None:
+        """`mask=` and `soft=`: where in the picture it acts; None for everywhere."""
+        region: Region | None = self.values.get("mask")
+        return None if region is None else replace(region, soft=self.values.get("soft", 0.0))
 
     @property
     def on(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -213,3 +213,15 @@ class Report:
 def _some(lost: tuple[Unused, ...], most: int = 2) -> str:
     shown = "; ".join(f"{one.key}: {one.reason}" for one in lost[:most])
     return shown if len(lost) <= most else f"{shown}; and {len(lost) - most} more"
+
+
+def misplaced(layers: Collection[str]) -> Iterator[str]:
+    """On which layers no mask could be placed."""
+    if layers:
+        first, *others = sorted(layers)
+        rest = f" and {len(others)} more" if others else ""
+        yield (
+            f"masks could not be placed on {first}{rest}: these were called with a part of the "
+            "picture, or of its tokens (token merging, HyperTile, tiles): there LoRAs under a mask "
+            "acted everywhere, as strongly as the mask is on average"
+        )

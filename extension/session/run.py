@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,7 @@ from ..network import Network
 from ..network.misfit import by_modules
 from ..prompt import Tag
 from ..records import COMPONENTS, Component, Diagnostic, Progress, Row, Side, TargetKey
-from .report import NetworkReport, PictureShare, PromptDiagnostic, Report, StrictError
+from .report import NetworkReport, PictureShare, PromptDiagnostic, Report, StrictError, misplaced
 from .run_plan import ActiveNetwork, RunPlan
 
 STREAMED = (
@@ -53,7 +53,10 @@ class Run:
         pictures: int,
         base: str | None = None,
         strict: bool = False,
+        masks: Mapping[str, str] | None = None,
     ) -> None:
+        """`masks` are the hashes of the mask pictures, by the names in the tags."""
+        self.masks: Mapping[str, str] = masks or {}
         self.pictures = pictures
         self.strict = strict
         self.plan = plan
@@ -112,6 +115,21 @@ class Run:
     ) -> None:
         """Where the sampling pass stands: step i, from 0, of the `steps` really run in it."""
         self.weights.move(Progress(step, steps, sigma, hires, call, calls, first_calls))
+
+    def regions(
+        self,
+        size: tuple[int, int] | None = None,
+        box: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0),
+    ) -> None:
+        """What the next calls of the UNet show of the picture, for tags with a mask.
+
+        Args:
+            size: height and width of what the UNet is called with, in latents. Calls of another
+                size are taken for tiles of an unknown place; without it, each is the picture.
+            box: the part of the whole picture that they show, as left, top, right, bottom in
+                fractions from its top left corner.
+        """
+        self.plan.places.show(size, box)
 
     def rows(self, rows: Sequence[tuple[int, Side] | tuple[int, Side, int] | Row]) -> None:
         """What the batch of the next calls holds: (picture, side) or (picture, side, AND part)."""
@@ -188,11 +206,12 @@ class Run:
         """What sampling could not do as written, since nobody knows whose rows a call had."""
         several = "picture 1's LoRAs acted on all pictures"
         one = "the positive prompt's LoRAs acted on both sides, the negative's on none"
-        return [
+        calls = [
             f"something like reference control called the model in a way of its own ({seen} at a "
             f"time in place of {said}): there {several if self.pictures > 1 else one}"
             for seen, said in sorted(self.weights.mismatches)
         ]
+        return [*calls, *misplaced(self.plan.places.misfits)]
 
     def _notes(self) -> list[str]:
         notes = [f"not observed: {one} is compiled" for one in self.plan.unseen]
@@ -206,8 +225,8 @@ class Run:
 def _ran(one: ActiveNetwork, targets: Collection[TargetKey]) -> dict[str, int]:
     """On how many of these targets the network was really added, per component."""
     ran: dict[str, int] = dict.fromkeys(COMPONENTS, 0)
-    for key, term in one.terms.items():
-        ran[key[0]] += term.ran and key in targets
+    for key, terms in one.terms.items():
+        ran[key[0]] += any(term.ran for term in terms) and key in targets
     return {component: count for component, count in ran.items() if count}
 
 

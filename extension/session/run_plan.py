@@ -9,10 +9,13 @@ from pathlib import Path
 
 from ..engine.cached_delta import Streaming
 from ..engine.choice import Choice, Executor
+from ..engine.cross_attention import WordsPatch, divided
 from ..engine.hooks import hooked
 from ..engine.layer_patch import LayerPatch
 from ..engine.layers import Patch
+from ..engine.mask import Mask
 from ..engine.observing import ObservedPatch, Observer
+from ..engine.places import Places
 from ..engine.root_calls import RootCalls
 from ..engine.shared_input import find_siblings
 from ..engine.terms import Term
@@ -26,11 +29,12 @@ from .tag_use import TagUse
 
 @dataclass(slots=True)
 class TargetGroup:
-    """Targets on which all tags of one network always have the same weight."""
+    """Targets on which all tags of one network (under one mask) always have the same weight."""
 
     sample: Target
     uses: Sequence[TagUse]
     targets: list[TargetKey] = field(default_factory=list)
+    mask: Mask | None = None
 
     def weight(self, row: Row, progress: Progress) -> float:
         """Σ of the tags' weights on this row: the same LoRA given twice adds up."""
@@ -69,9 +73,9 @@ class ActiveNetwork:
     def __init__(self, bound: BoundNetwork, uses: Sequence[TagUse]) -> None:
         self.bound = bound
         self.uses = uses
-        targets = (target for target, _ in bound.match.matched)
-        self.groups = [group for group in groups_of(uses, targets) if group.may_act]
-        self.terms: dict[TargetKey, Term] = {}
+        targets = [target for target, _ in bound.match.matched]
+        self.groups = [group for group in _groups_by_mask(uses, targets) if group.may_act]
+        self.terms: dict[TargetKey, list[Term]] = {}
 
     @property
     def wanted(self) -> set[TargetKey]:
@@ -90,10 +94,24 @@ class ActiveNetwork:
         return found
 
 
+def _groups_by_mask(uses: Sequence[TagUse], targets: Sequence[Target]) -> Iterator[TargetGroup]:
+    """Text encoders know no places: there all tags are without their masks."""
+    yield from groups_of(uses, (target for target in targets if target.is_text))
+    by_mask: dict[Mask | None, list[TagUse]] = {}
+    for use in uses:
+        by_mask.setdefault(use.mask, []).append(use)
+    for mask, some in by_mask.items():
+        for group in groups_of(some, (target for target in targets if not target.is_text)):
+            group.mask = mask
+            yield group
+
+
 NO_PLACE = (
     "a compiled model takes, where pictures differ, plain low rank only, and elsewhere what can be "
     "folded"
 )
+NO_MASK = "a compiled model takes no masks"
+READS_WORDS = ("_attn2_to_k", "_attn2_to_v")  # how the keys of such targets end
 
 
 class RunPlan:
@@ -120,31 +138,55 @@ class RunPlan:
                 columns.append(Column(group.weight, group.constant))
                 for key in group.targets:
                     if (delta := one.bound.deltas.get(key)) is not None:
-                        term = one.terms[key] = Term(delta, len(columns) - 1, network=number)
+                        term = Term(delta, len(columns) - 1, network=number, mask=group.mask)
+                        one.terms.setdefault(key, []).append(term)
                         terms.setdefault(key, []).append(term)
-        self.weights = WeightTable(columns)
-        self.patches = {
-            key: LayerPatch(model.sites[key], found, self.weights) for key, found in terms.items()
-        }
-        find_siblings(self.patches.values())
+        self.weights, self.places = WeightTable(columns), Places()
         modules = list(model.components.values())
         how: Executor = "hooked" if observers else executor
         self.choice = Choice(how, self.weights, modules, costs_file)
         deltas = [term.cached for found in terms.values() for term in found]
         self.streaming = Streaming(deltas)
-        for patch in self.patches.values():
-            patch.choice, patch.streaming = self.choice, self.streaming
-            self.streaming.let_go.append(patch.let_go)
+        words = {key: found for key, found in terms.items() if _reads_masked_words(key, found)}
+        self.attentions = divided(model.components, model.sites, words, self.weights, self.places)
+        self.patches: dict[TargetKey, LayerPatch | WordsPatch] = dict(self._patches(model, terms))
         self.compiled = model.compiled
         self.roots = dict(_roots(model, terms, self.weights))
+
+    def _patches(
+        self, model: HostModel, terms: Mapping[TargetKey, Sequence[Term]]
+    ) -> Iterator[tuple[TargetKey, LayerPatch | WordsPatch]]:
+        words = {patch.site.path: patch for one in self.attentions for patch in one.patches}
+        plain: list[LayerPatch] = []
+        for key, found in terms.items():
+            site = model.sites[key]
+            if _reads_masked_words(key, found):
+                yield key, words[site.path]
+                continue
+            patch = LayerPatch(site, found, self.weights, self.places)
+            patch.choice = self.choice
+            plain.append(patch)
+            yield key, patch
+        find_siblings(plain)
+        for patch in (*plain, *(one for each in words.values() for one in each.patches.values())):
+            patch.streaming = self.streaming
+            self.streaming.let_go.append(patch.let_go)
 
     def enter(self, stack: ExitStack) -> None:
         """The patches act until the stack is closed."""
         stack.enter_context(self.streaming.ready())
         outside = [key for key in self.patches if key[0] not in self.compiled]
+        if self.masks and "unet" not in self.compiled:
+            self.places.follow(self.roots["unet"].root, stack)
+            for attention in self.attentions:
+                attention.install(stack)
         stack.enter_context(hooked(map(self._hooked, outside)))
         for component, slots in self.compiled.items():
-            inside = [patch for key, patch in self.patches.items() if key[0] == component]
+            inside = [
+                patch
+                for key, patch in self.patches.items()
+                if key[0] == component and isinstance(patch, LayerPatch) and not patch.masked
+            ]
             heard = self.roots[component].acted
             stack.enter_context(slots.running(inside, self.weights, self.choice, heard))
         for root in self.roots.values():
@@ -158,12 +200,19 @@ class RunPlan:
     def _hooked(self, key: TargetKey) -> Patch:
         """What the hooks of a layer call."""
         patch = self.patches[key]
-        return ObservedPatch(patch, key, self.observers) if self.observers else patch
+        if not self.observers or isinstance(patch, WordsPatch):
+            return patch
+        return ObservedPatch(patch, key, self.observers)
 
     @property
     def unseen(self) -> list[str]:
         """The components in whose layers observers cannot look, as they are compiled."""
         return sorted({key[0] for key in self.patches} & {*self.compiled}) if self.observers else []
+
+    @property
+    def masks(self) -> bool:
+        """Whether any tag acts in a part of the picture alone."""
+        return any(group.mask for one in self.active for group in one.groups)
 
     @property
     def size(self) -> int:
@@ -172,12 +221,19 @@ class RunPlan:
 
     def bypassed(self, one: ActiveNetwork) -> Iterator[Unused]:
         """The targets that had a weight in a call of their component, and were not called."""
-        for key, term in one.terms.items():
+        for key, terms in one.terms.items():
             root, patch = self.roots[key[0]], self.patches[key]
+            acted = any(term.column in root.acted for term in terms)
             if patch.site.path in self.choice.refused:
                 yield Unused(patch.site.path, "compiled", NO_PLACE)
-            elif term.column in root.acted and not patch.called:
+            elif acted and patch.masked and key[0] in self.compiled:
+                yield Unused(patch.site.path, "compiled", NO_MASK)
+            elif acted and not patch.called:
                 yield Unused(patch.site.path, *root.why_not(patch.site.path))
+
+
+def _reads_masked_words(key: TargetKey, terms: Sequence[Term]) -> bool:
+    return key[1].endswith(READS_WORDS) and any(term.mask for term in terms)
 
 
 def _roots(

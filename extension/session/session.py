@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from torch import nn
@@ -23,6 +23,7 @@ from ..prompt import Prompt, Tag
 from ..records import Component
 from .cache import BoundNetwork, NetworkCache, ProgressCallback
 from .host_model import HostModel
+from .masks import RunMasks
 from .read_ahead import ReadAhead
 from .report import PromptDiagnostic, StrictError
 from .run import Run, Turn
@@ -47,7 +48,7 @@ class Options:
     `device_bytes` those kept on a device; `watch` is
     called with (file, modules done, modules in all) while deltas are built. `executor` is
     "automatic", or "hooked" or "folded" for all layers that can be. `embeddings` are folders of
-    textual inversions.
+    textual inversions, `masks` folders of mask pictures.
     """
 
     strict: bool = False
@@ -57,6 +58,7 @@ class Options:
     executor: Executor = "automatic"
     embeddings: Sequence[str | Path] = ()
     device_bytes: int = GIB // 2
+    masks: Sequence[str | Path] = ()
 
 
 class Core:
@@ -136,7 +138,8 @@ class Core:
         """
         read = placed(prompts, negatives)
         diagnostics = [problem for one in read for problem in one.diagnostics()]
-        uses = [use for one in read for use in one.uses()]
+        masks = RunMasks(self.options.masks)
+        uses = [use for one in read for use in _placed(one.uses(), masks, diagnostics)]
         networks = self._networks(uses, diagnostics)
         active = [ActiveNetwork(bound, uses) for bound, uses in networks.items()]
         built = [one for one in active if self._built(one, diagnostics)]
@@ -152,6 +155,7 @@ class Core:
             pictures=pictures,
             base=self.model.base,
             strict=self.options.strict,
+            masks=masks.used,
         )
 
     def _networks(
@@ -180,6 +184,26 @@ class Core:
             diagnostics += [use.failed(refusal) for use in one.uses]
             return False
         return True
+
+
+def _placed(
+    uses: Iterable[TagUse], masks: RunMasks, diagnostics: list[PromptDiagnostic]
+) -> Iterator[TagUse]:
+    """The tags with their masks; one whose mask cannot be had is left out, never on everywhere."""
+    for use in uses:
+        if (region := use.tag.region) is None:
+            yield use
+            continue
+        try:
+            mask = masks.of(region)
+        except LiveLoraError as error:
+            diagnostics.append(use.failed(error))
+            continue
+        if mask.is_nowhere:
+            text = f"the mask {region.name} is black everywhere: this tag is off"
+            diagnostics.append(use.diagnostic(text))
+        else:
+            yield use if mask.is_everywhere else replace(use, mask=mask)
 
 
 def expected(error: Exception) -> LiveLoraError:

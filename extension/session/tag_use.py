@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from ..engine.mask import Mask
 from ..errors import LiveLoraError, ResolveError
 from ..prompt import Prompt, Tag
 from ..records import Diagnostic, Progress, Row, Side, Target
@@ -17,13 +18,14 @@ class TagUse:
     """A tag in the positive or negative prompt of one picture; `source` is that prompt.
 
     A tag of the positive prompt acts on both sides, as in every other program; one of the negative
-    prompt on the uncond rows only.
+    prompt on the uncond rows only. `mask` is where in the picture it acts on the UNet.
     """
 
     tag: Tag
     picture: int
     side: Side
     source: str = ""
+    mask: Mask | None = None
 
     def weight(self, target: Target, row: Row, progress: Progress) -> float:
         """The tag's weight for this row; 0 for other pictures' rows."""

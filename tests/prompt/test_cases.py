@@ -2,8 +2,9 @@
 
 `text` is what is left. Of each tag: `te` and `unet` weights (unet: a number, or one per step),
 `hires` te and unet, `blocks` the weights in five blocks, `pictures` the weights of four pictures,
-`uncond` the weight there. `errors` and `warnings` are the pieces of the prompt that are marked;
-`>` or `:` stands for "something is missing here". `peers` says what other programs make of it.
+`uncond` the weight there, `region` its box or mask picture and how soft. `errors` and `warnings`
+are the pieces of the prompt that are marked; `>` or `:` stands for "something is missing here".
+`peers` says what other programs make of it.
 """
 
 from __future__ import annotations
@@ -61,12 +62,22 @@ def weights(tag: Tag, expected: dict[str, Any]) -> dict[str, Any]:
         "rank": tag.rank,
         "hash": tag.hash,
         "on": tag.on,
+        "region": region(tag),
         "hires": [tag.weight(target, row, hires) for target in (TEXT, unet())],
         "blocks": [tag.weight(target, row, start) for target in BLOCKS],
         "pictures": [tag.weight(unet(), Row(picture), start) for picture in range(4)],
         "uncond": tag.weight(unet(), Row(side="uncond"), start),
     }
     return {name: found[name] for name in expected}
+
+
+def region(tag: Tag) -> str | None:
+    """Box or name and softness, in the form of the table."""
+    found = tag.region
+    if found is None:
+        return None
+    box = found.name if found.box is None else ",".join(f"{side:g}" for side in found.box)
+    return f"{box} soft {found.soft:g}"
 
 
 def marked(prompt: Prompt, severity: str) -> list[str]:

@@ -38,6 +38,15 @@ WORDS = {
     "lbw=ff@0": "blocks: ff 0",
     "lbwe=ATTNDEEPON": "elements: elements of a preset",
     "x=0.5": "X is 0.5",
+    "mask=right": "in the right half",
+    "mask=middle": "in the middle",
+    "mask=0,0.2,0.35,1": "in 0–35 % across, 20–100 % down",
+    "mask=face": "where face is white",
+    "soft=0.1": "with an edge 10 % wide",
+    "soft=0": "with a hard edge",
+    "in=0.5": "blocks on the way in: 0.5",
+    "mid=0": "middle block: 0",
+    "out=0@0;1@1": "blocks on the way out: 0 at the start → 1 at the end",
     "nonsense=3": "",
 }
 

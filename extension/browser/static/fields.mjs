@@ -28,6 +28,11 @@ export const FIELDS = {
       ["part", "only.part"],
     ],
   },
+  mask: { add: "add.mask", initial: "left", help: "help.mask" },
+  soft: { help: "help.soft" },
+  in: { help: WEIGHT, weight: true },
+  mid: { help: WEIGHT, weight: true },
+  out: { help: WEIGHT, weight: true },
   sweep: {
     add: "add.sweep",
     initial: "0;0.5;1",

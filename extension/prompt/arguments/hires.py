@@ -28,6 +28,7 @@ class Hires(Feature):
     """hrte and hrunet are what hr is; hr is what te and unet are. As in loractl."""
 
     names: ClassVar[tuple[str, ...]] = ("hr", "hrte", "hrunet")
+    order: ClassVar[int] = 2  # around the first pass's weight, whatever that is made of
     is_weight: ClassVar[bool] = True
 
     @classmethod
