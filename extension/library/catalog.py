@@ -10,11 +10,12 @@ from pathlib import Path, PurePosixPath
 
 from ..errors import AmbiguousName, ResolveError, UnknownName
 from .changes import Changes, differing
+from .found_by import stamp_of
 from .hashes import is_hash
 from .lora_file import MODELS, PICKLES, LoraFile
 from .scan import Snapshot, is_as_seen, rescan, scan
 from .store import Store
-from .summaries import Glance, Guess, Summaries, stamp_of
+from .summaries import Glance, Guess, Summaries
 
 STALE = 10.0  # seconds after which a missing name is worth a scan though no folder changed
 

@@ -70,3 +70,9 @@ def summary_of(sidecar: Sidecar) -> SidecarSummary:
         sidecar.range,
         sidecar.nsfw,
     )
+
+
+def summary_from_json(value: dict[str, Any]) -> SidecarSummary:
+    """From JSON, which has no tuples. TypeError, AttributeError where it is something else."""
+    lists = {name: tuple(one) for name, one in value.items() if isinstance(one, list)}
+    return SidecarSummary(**(value | lists))

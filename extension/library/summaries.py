@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, astuple, replace
 from functools import cached_property, lru_cache
@@ -14,13 +13,15 @@ from ..errors import FileError
 from . import header as headers
 from . import outline as outlines
 from . import sidecar as sidecars
+from .found_by import said_of, sidecar_identity, stamp_of, training_of
 from .hashes import Hashes, hash_file
 from .header import Header
 from .lora_file import UNKNOWN, Glimpse, LoraFile, Summary
 from .outline import Outline
 from .sidecar import Sidecar, SidecarSummary
+from .sidecar_records import summary_from_json
 from .store import Identity, Store
-from .training import COVER, top_tags
+from .training import COVER
 
 Kept = TypeVar("Kept")
 Guess = Callable[[Path, Header], str]
@@ -28,10 +29,8 @@ Glance = Callable[[Path, Outline], Glimpse]
 
 HEADERS_KEPT = 8  # an SDXL header is about 1 MB as objects
 METADATA_KEPT = 64
-TAGS_FOUND = 200  # tags of the training by which a file is found
 PASSING = ("gone", "unreadable", "changed")  # errors that may end without a change of the file
 NOTHING_BESIDE = SidecarSummary()
-MARKUP = re.compile(r"<[^<>]*>")  # sites describe files in HTML
 
 
 class Summaries:
@@ -126,18 +125,18 @@ class Summaries:
     def sidecar_summary(self, entry: LoraFile) -> SidecarSummary:
         """What a list shows of the sidecars; read again where the scan saw them changed."""
         known = self.known_sidecar_summary(entry)
-        identity = _sidecar_identity(entry)
+        identity = sidecar_identity(entry)
         if known is None and identity is not None:
             sidecar = self.sidecar(entry)
             known = self._sidecar_summaries[identity] = sidecars.summary_of(sidecar)
             self._keep("brief", identity, asdict(known))
-            self._note_texts(entry, _texts_of(sidecar, known))
+            self._note_texts(entry, said_of(sidecar, known))
             self._learned(entry.id)
         return known or NOTHING_BESIDE
 
     def known_sidecar_summary(self, entry: LoraFile) -> SidecarSummary | None:
         """The same if it was read before; empty where there are no sidecars."""
-        identity = _sidecar_identity(entry)
+        identity = sidecar_identity(entry)
         return self._sidecar_summaries.get(identity) if identity else NOTHING_BESIDE
 
     def search(self, text: str) -> list[tuple[str, str]]:
@@ -146,7 +145,7 @@ class Summaries:
 
     def forget_words(self, entry: LoraFile) -> None:
         """Where nothing stands beside a file any more, nothing of it is found, either."""
-        if _sidecar_identity(entry) is None and self.known_summary(entry):
+        if sidecar_identity(entry) is None and self.known_summary(entry):
             self._note_texts(entry, dict.fromkeys(("tags", "words", "notes"), ""))
 
     def forget(self) -> None:
@@ -169,7 +168,7 @@ class Summaries:
 
     @cached_property
     def _sidecar_summaries(self) -> dict[Identity, SidecarSummary]:
-        return dict(self._kept("brief", _brief))
+        return dict(self._kept("brief", summary_from_json))
 
     def _first_look(self, entry: LoraFile) -> Summary:
         if self._glance is None or entry.is_pickle:
@@ -178,7 +177,7 @@ class Summaries:
             outline = outlines.read(entry.path)
         except FileError as error:
             return Summary(error=error.reason, code=error.code)
-        self._note_texts(entry, {"training": _training(outline.metadata)})
+        self._note_texts(entry, {"training": training_of(outline.metadata)})
         named = Summary(_alias(outline.metadata), cover=bool(outline.metadata.get(COVER)))
         try:
             glimpse = self._glance(entry.path, outline)
@@ -193,7 +192,7 @@ class Summaries:
             return Summary(error=error.reason, code=error.code)
         known = self.known_summary(entry)
         if known is None:
-            self._note_texts(entry, {"training": _training(metadata)})
+            self._note_texts(entry, {"training": training_of(metadata)})
         summary = Summary(
             _alias(metadata),
             cover=bool(metadata.get(COVER)),
@@ -228,43 +227,6 @@ class Summaries:
     def _keep(self, kind: str, identity: Identity, value: object) -> None:
         if self._store:
             self._store.put(kind, identity, value)
-
-
-def stamp_of(entry: LoraFile) -> str:
-    """In which state a file and what stands beside it are found by a search."""
-    return repr((entry.identity[1:], (_sidecar_identity(entry) or ())[1:]))
-
-
-def _training(metadata: Mapping[str, str]) -> str:
-    return ", ".join(tag for tag, _ in top_tags(metadata, TAGS_FOUND))
-
-
-def _texts_of(sidecar: Sidecar, summary: SidecarSummary) -> dict[str, str]:
-    """What people wrote of a file, as it is searched."""
-    return {
-        "tags": ", ".join((*summary.tags, summary.kind)),
-        "words": ", ".join((sidecar.activation_text, *sidecar.trigger_words)),
-        "notes": "\n".join((sidecar.notes, MARKUP.sub(" ", sidecar.description))),
-    }
-
-
-def _brief(value: dict[str, Any]) -> SidecarSummary:
-    """From JSON, which has no tuples."""
-    lists = {name: tuple(one) for name, one in value.items() if isinstance(one, list)}
-    return SidecarSummary(**(value | lists))
-
-
-def _sidecar_identity(entry: LoraFile) -> Identity | None:
-    """What the scan saw of all sidecars in one; None where there are none."""
-    files, stem = entry.folder.files, entry.stem
-    stats = [stat for suffix in sidecars.SUFFIXES if (stat := files.get(stem + suffix))]
-    if not stats:
-        return None
-    return (
-        str(entry.path),
-        sum(stat.size for stat in stats),
-        max(stat.mtime_ns for stat in stats),
-    )
 
 
 def _other_base(error: FileError) -> str:

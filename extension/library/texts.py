@@ -33,7 +33,7 @@ Texts = Mapping[str, str]  # column -> text
 
 
 @dataclass(frozen=True, slots=True)
-class Term:
+class SearchTerm:
     """Words that follow one another, in one column or ("") in any."""
 
     column: str
@@ -80,7 +80,7 @@ def find(database: sqlite3.Connection, text: str) -> list[tuple[str, str]]:
     return [(os.fsdecode(path), stamp) for path, stamp in database.execute(*query)]
 
 
-def terms_of(text: str) -> Iterator[Term]:
+def terms_of(text: str) -> Iterator[SearchTerm]:
     """What was typed, as the page reads it (static/query.mjs), without what only the page knows."""
     found = (match for match in TERM.finditer(text) if match[0])
     for match, _ in zip(found, range(MOST_TERMS), strict=False):
@@ -90,10 +90,10 @@ def terms_of(text: str) -> Iterator[Term]:
         column = FIELDS.get(field or "", "")
         said = quoted if quoted is not None else bare if column or not field else match[0]
         if words := tuple(WORD.findall(said)):
-            yield Term(column, words)
+            yield SearchTerm(column, words)
 
 
-def _full_text(terms: Iterable[Term]) -> tuple[str, tuple[str | int, ...]]:
+def _full_text(terms: Iterable[SearchTerm]) -> tuple[str, tuple[str | int, ...]]:
     parts = [
         (f"{term.column} : " if term.column else "") + f'"{" ".join(term.words)}" *'
         for term in terms
@@ -102,7 +102,7 @@ def _full_text(terms: Iterable[Term]) -> tuple[str, tuple[str | int, ...]]:
     return query, (" AND ".join(parts), MOST_FOUND)
 
 
-def _plain(terms: Iterable[Term]) -> tuple[str, tuple[str | int, ...]]:
+def _plain(terms: Iterable[SearchTerm]) -> tuple[str, tuple[str | int, ...]]:
     """Every word somewhere in its column; `LIKE` knows no word's beginning."""
     conditions, values = [], list[str | int]()
     for term in terms:
