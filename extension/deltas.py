@@ -87,8 +87,7 @@ class Layer:
 
 def along(vector: Tensor, values: Tensor, channel_dim: int) -> Tensor:
     """(c,) so that it broadcasts over values (…, c, …) whose channels are that dimension."""
-    behind = values.dim() - 1 - channel_dim % values.dim()
-    return vector.view(-1, *[1] * behind)
+    return vector.view(-1, *[1] * (values.dim() - 1 - channel_dim % values.dim()))
 
 
 @dataclass(slots=True)
@@ -187,6 +186,7 @@ class LowRank(Delta):
     down: Tensor
     up: Tensor
     mid: Tensor | None = None
+    common: object = field(default=None, kw_only=True)  # deltas with an equal one have the same A
 
     def __call__(self, layer: Layer, x: Tensor, wx: Tensor | None = None) -> Tensor:
         return layer.pointwise(self.hidden(layer, x), self.up)

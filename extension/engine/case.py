@@ -149,10 +149,12 @@ def nothing(x: Tensor, out: Tensor) -> Tensor:
 
 def joined(lows: Sequence[LowRank], weights: Sequence[float] = ()) -> LowRank:
     """Several pairs as one, the weights put into B."""
+    common = tuple(low.common for low in lows)
     ups = [low.up for low in lows]
     if weights:
         ups = [up * weight for up, weight in zip(ups, weights, strict=True)]
-    return LowRank(torch.cat([low.down for low in lows]), torch.cat(ups, dim=1))
+    down, up = torch.cat([low.down for low in lows]), torch.cat(ups, dim=1)
+    return LowRank(down, up, common=None if None in common else common)
 
 
 def _at(shape: CellShape, row: int) -> float:

@@ -50,21 +50,29 @@ class Member:
 
     def within(self, down: Tensor) -> Member:
         """The same with this A, a part of a joined one, so that its own needs no memory."""
-        return Member.of(LowRank(down, self.low.up), self.numbers, self.column, self.otherwise)
+        low = LowRank(down, self.low.up, common=self.low.common)
+        return Member.of(low, self.numbers, self.column, self.otherwise)
 
 
 class InputGroup:
     """Layers with one input. The first that meets an x computes A x for all, each takes its part.
 
     `held` is (x, its version, the parts not yet taken); whoever takes the last one lets go of it.
+    Where all have the same A, there is one part, for all.
     """
 
     def __init__(self, members: Mapping[Sharing, Member]) -> None:
         self.held: tuple[Tensor, int, dict[Sharing, Tensor]] | None = None
         self.left = 0  # how often in succession parts were left: by an error, or layers not called
-        self.down = torch.cat([member.low.down for member in members.values()])  # (Σ r, i)
-        self.ranks = [member.low.down.shape[0] for member in members.values()]
-        parts = self.down.split_with_sizes(self.ranks)
+        lows = [member.low for member in members.values()]
+        self.ranks = [low.down.shape[0] for low in lows]
+        first = lows[0]
+        self.same = first.common is not None and all(low.common == first.common for low in lows)
+        if self.same:
+            self.down, parts = first.down, [first.down] * len(lows)
+        else:
+            self.down = torch.cat([low.down for low in lows])  # (Σ r, i)
+            parts = list(self.down.split_with_sizes(self.ranks))
         self.members = {
             patch: member.within(part)
             for (patch, member), part in zip(members.items(), parts, strict=True)
@@ -79,6 +87,7 @@ class InputGroup:
         up_t = member.low.up.t()
         outputs, dtype, device = up_t.shape[1], up_t.dtype, up_t.device
         down, ranks, total, members = self.down, self.ranks, self.down.shape[0], self.members
+        same, count = self.same, len(self.ranks)
 
         def add(x: Tensor, out: Tensor) -> Tensor:
             if (
@@ -95,7 +104,8 @@ class InputGroup:
             if held is None or held[0] is not x or held[1] != version or patch not in held[2]:
                 if held is not None and self._differ(patch, held[2]):
                     return self._parted(patch, x, out)
-                parts = F.linear(x, down).view(-1, total).split_with_sizes(ranks, 1)
+                h = F.linear(x, down).view(-1, total)
+                parts = [h] * count if same else h.split_with_sizes(ranks, 1)
                 held = self.held = (x, version, dict(zip(members, parts, strict=True)))
             part = held[2].pop(patch)  # (rows · tokens, r)
             if not held[2]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from torch import Tensor
 
+from ..deltas import Delta, LowRank
 from ..errors import ModuleError
 from ..records import Shape, Shapes
 
@@ -37,6 +39,20 @@ def cut_shapes(shapes: Shapes) -> dict[str, Shape]:
 def cut(slot: str, tensor: Tensor, third: int | None) -> Tensor:
     """The rows of one third, where the slot has rows for outputs."""
     return tensor if third is None or slot not in CUT else tensor.chunk(3)[third]
+
+
+def unfused(delta: Delta, whole: object) -> Delta:
+    """A third's delta, so that it costs the least; `whole` is equal for the three of one module.
+
+    Where B is block-diagonal (three LoRAs that sd-scripts' `split_qkv` saved as one) it has the
+    ranks of its own block; else the three have the same A, which is said in `common`.
+    """
+    if not isinstance(delta, LowRank) or delta.mid is not None:
+        return delta
+    used = delta.up.ne(0).any(dim=0)  # (r,)
+    if used.all() or not used.any():
+        return replace(delta, common=whole)
+    return replace(delta, down=delta.down[used], up=delta.up[:, used])
 
 
 def _third(slot: str, shape: Shape) -> Shape:

@@ -16,6 +16,7 @@ from ..engine.layers import Site
 from ..errors import ModuleError
 from ..library.lora_file import LoraFile
 from ..network import Match, Module, Network, Unused, load
+from ..network.fused_qkv import unfused
 from ..network.tensor_file import Read
 from ..records import Target, TargetKey
 
@@ -132,6 +133,8 @@ class BoundNetwork:
             return
         finally:
             gate.closed = False
+        if module.third is not None:
+            delta = unfused(delta, (self.file.identity, self.rank, module.prefix))
         if beside_a_run:
             delta = in_host_memory(delta)
         self.deltas[target.id] = CachedDelta(delta, *_where(delta.tensors()))

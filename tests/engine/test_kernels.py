@@ -168,6 +168,39 @@ def test_q_k_and_v_share_the_product_with_their_input() -> None:
             assert torch.allclose(ours, want, atol=1e-4)
 
 
+@pytest.mark.parametrize("several", [False, True])
+def test_q_k_and_v_of_a_fused_file_have_one_a(several: bool) -> None:
+    """The file's A is used as it is: one product of its rank for all three, one copy of it."""
+    module, x = Attention(), inputs("linear")
+    downs = [torch.randn(RANK, WIDTH) for _ in range(1 + several)]
+    found = {
+        f"to_{name}": [LowRank(down.clone(), low().up, common=i) for i, down in enumerate(downs)]
+        for name in "qkv"
+    }
+    with torch.no_grad(), flops() as bare:
+        base = module(x)
+    with torch.no_grad(), applied(module, found, 0.7) as on:
+        module(x)
+        with Kernels() as kernels, flops() as patched:
+            got = module(x)
+        with our_calls() as calls:
+            module(x)
+        group = _group_of(on.patches["to_q"].add)
+    assert len(kernels.seen) == 3 + 4
+    assert len(calls) == 6
+    one = 2 * x.shape[0] * TOKENS * RANK * WIDTH * len(downs)
+    assert patched.get_total_flops() - bare.get_total_flops() == one + 3 * one
+    assert group.down.shape[0] == RANK * len(downs)
+    for name, ours, theirs in zip("qkv", got, base, strict=True):
+        change = sum(0.7 * x @ d.down.t() @ d.up.t() for d in found[f"to_{name}"])
+        assert torch.allclose(ours, theirs + change, atol=1e-4)
+
+
+def _group_of(form: Any) -> Any:
+    names = form.__code__.co_freevars
+    return form.__closure__[names.index("self")].cell_contents
+
+
 def low_rank_flops(x: Tensor, layers: int) -> int:
     return 2 * x.shape[0] * x.shape[1] * RANK * (WIDTH + WIDTH) * layers
 
