@@ -16,6 +16,7 @@ from ..errors import FileError, LiveLoraError
 from ..model.base_targets import base_named
 from .drawing_options import add_drawing
 from .library_options import add_civitai, add_library
+from .serve_options import add_serving
 from .single_file import Prediction
 
 PREDICTIONS: dict[str, Prediction] = {"epsilon": "epsilon", "v": "v_prediction"}
@@ -69,6 +70,7 @@ def parser() -> ArgumentParser:
     add_civitai(commands)
     add_library(commands)
     add_report(commands)
+    add_serve(commands)
     return top
 
 
@@ -108,6 +110,14 @@ def add_generate(commands: Any) -> None:
     add_drawing(generate)
     add_model(generate)
     generate.set_defaults(module="generate")
+
+
+def add_serve(commands: Any) -> None:
+    """`live-lora serve`, whose code is another room's, which knows this one."""
+    serve = commands.add_parser("serve", help="draw for many, over HTTP")
+    add_model(serve)
+    add_serving(serve)
+    serve.set_defaults(module=".serving.command")
 
 
 def add_model(command: ArgumentParser) -> None:

@@ -31,15 +31,28 @@ class ReadInfotext:
 
 def read_infotext(text: str) -> ReadInfotext:
     """Prompts and settings. RequestError where the text holds no settings."""
+    prompt, negative, facts = _parts(text)
+    if facts is None:
+        raise RequestError("no settings in this text: its last line would begin with Steps:")
+    return _Following(facts, GenerationRequest((prompt,), negative)).all()
+
+
+def facts_of(text: str) -> dict[str, str]:
+    """All that a text says, by the webui's names; {} where it holds no settings."""
+    prompt, negative, facts = _parts(text)
+    return {} if facts is None else {"Prompt": prompt, "Negative prompt": negative, **facts}
+
+
+def _parts(text: str) -> tuple[str, str, dict[str, str] | None]:
+    """Prompt, negative prompt, and the settings, if there are any."""
     lines = text.replace("\r\n", "\n").strip().split("\n")
     if not _FACTS.match(lines[-1]):
-        raise RequestError("no settings in this text: its last line would begin with Steps:")
+        return "", "", None
     prompt, _, negative = "\n".join(lines[:-1]).partition(f"\n{NEGATIVE}")
     if prompt.startswith(NEGATIVE):
         prompt, negative = "", prompt.removeprefix(NEGATIVE)
     facts = {found[1]: _unquoted(found[2]) for found in _FACT.finditer(lines[-1])}
-    request = GenerationRequest((prompt.strip(),), negative.strip())
-    return _Following(facts, request).all()
+    return prompt.strip(), negative.strip(), facts
 
 
 class _Following:

@@ -49,8 +49,12 @@ class ServiceLimits:
 class DrawingService:
     """Draws for everybody with one generator, which nobody else draws with."""
 
-    def __init__(self, generator: Generator, limits: ServiceLimits | None = None) -> None:
+    def __init__(
+        self, generator: Generator, limits: ServiceLimits | None = None, model_file: str = ""
+    ) -> None:
+        """`model_file` is what clients are told of where the model is."""
         self.generator = generator
+        self.model_file = model_file or generator.checkpoint.name
         self.limits = limits or ServiceLimits()
         self.metrics = ServingMetrics(generator.checkpoint.name)
         self.queue = PictureQueue(
@@ -60,6 +64,10 @@ class DrawingService:
         assert core is not None
         self.loading = LoraLoading(core, self.queue.ready, self.metrics.lora)
         self.drawer = MixedDrawer(generator, self.queue, self._measured)
+        gauge = self.metrics.gauge
+        gauge("queue_pictures", "Pictures that wait.", lambda: len(self.queue.waiting()))
+        gauge("cache_bytes", "LoRAs in memory.", lambda: sum(b.size for b in core.cache))
+        gauge("cache_loras", "LoRAs in memory.", lambda: len(list(core.cache)))
         self._thread = Thread(target=self._draw, name="drawing", daemon=True)
 
     def start(self) -> None:

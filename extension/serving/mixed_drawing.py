@@ -167,11 +167,14 @@ class _BatchSteps:
         self.sample_memory()
         self._count(pipeline, index)
         self.drawer.queue.expire()
-        self._end_early(pipeline, values["latents"])
+        # What the UNet takes the picture to be by now, where the sampler says so.
+        found = getattr(pipeline.scheduler, "denoised", None)
+        seen = values["latents"] if found is None else found.to(values["latents"].dtype)
+        self._end_early(pipeline, seen)
         if self.all_over():
             pipeline._interrupt = True  # diffusers' own way to end early
         else:
-            self._look(values["latents"])
+            self._look(seen)
         return {}
 
     def all_over(self) -> bool:

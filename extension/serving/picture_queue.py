@@ -126,6 +126,15 @@ class PictureQueue:
                 if task.state in (TaskState.LOADING, TaskState.READY)
             ]
 
+    def jobs_of(self, user: str) -> list[DrawingJob]:
+        """A user's jobs that are not over, the first one first."""
+        with self._changed:
+            return [job for job in self.jobs.values() if job.user == user]
+
+    def place_of(self, job: DrawingJob) -> int:
+        """How many pictures wait that came earlier."""
+        return sum(task.job.number < job.number for task in self.waiting())
+
     @property
     def retry_after(self) -> float:
         """Seconds after which a good part of what waits now will have been drawn."""
