@@ -88,6 +88,13 @@ def add_app(commands: Any) -> None:
         metavar="FOLDER",
         help="keeps the pictures; default: a folder of the user's, which is printed",
     )
+    app.add_argument(
+        "--checkpoint-dir",
+        type=Path,
+        action="append",
+        metavar="FOLDER",
+        help="shown in the library, too; can be given several times",
+    )
     app.set_defaults(module="server")
 
 

@@ -34,7 +34,10 @@ PACKAGES = (
 # The webui's options that this extension reads, by how their names begin.
 OPTIONS = ("live_lora_", "lora_", "sd_lora", "use_old_scheduling", "disabled_extensions")
 PROMPTS = ("prompts", "negative")
-PLACES = ("folders", "live_lora_folders", "live_lora_presets")
+PLACES = (
+    *("folders", "live_lora_folders", "live_lora_presets"),
+    *("live_lora_inversions", "live_lora_checkpoints"),
+)
 # The folders of a path from the root on, in a sentence; its last part stays.
 FOLDERS = re.compile(r"(?<![\w.:/\\])(?:file:|[A-Za-z]:)?[/\\][^'\"\n,;:]*[/\\]")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
+from ..browser.wording import ENGLISH, Wording
 from ..encoding.inversion_files import InversionFile
 from ..library.lora_file import UNKNOWN
 from ..records import Span
@@ -14,68 +15,77 @@ from .request import GenerationResult
 
 PICTURES = "live-lora/pictures"  # where server.py mounts them
 AROUND = 60  # characters of a prompt beside a problem's place
-TITLES = {"unet": "UNet", "text_encoder": "text encoder", "text_encoder_2": "text encoder 2"}
+LAYERS = {
+    "unet": "app.layers_unet",
+    "text_encoder": "app.layers_text",
+    "text_encoder_2": "app.layers_text_2",
+}
+COLUMNS = ("app.table_lora", "app.table_tag", "app.table_kind", "app.table_added")
 
 
-def title(model: str, device: str, notes: Sequence[str]) -> str:
+def title(model: str, device: str, notes: Sequence[str], say: Wording = ENGLISH) -> str:
     """The page's head: which model draws, and what there is to know of it."""
     said = "".join(f"<p>{escape(note)}</p>" for note in notes)
-    return f"<h1>Live LoRA</h1><p>Model: <b>{escape(model)}</b>, on {escape(device)}</p>{said}"
+    what = say("app.model", name=f"<b>{escape(model)}</b>", device=escape(device))
+    return f"<h1>Live LoRA</h1><p>{what}</p>{said}"
 
 
-def ready() -> str:
-    return status("Ready. Click a LoRA's card to put it into the prompt.")
+def ready(say: Wording = ENGLISH) -> str:
+    return status(escape(say("app.ready"), quote=False))
 
 
 def working(text: str) -> str:
     return status(escape(text) + "<progress></progress>")
 
 
-def progress(step: int, steps: int) -> str:
+def progress(step: int, steps: int, say: Wording = ENGLISH) -> str:
     """A bar that screen readers know."""
-    label = f"Step {step} of {steps}"
+    label = say("app.step", step=step, count=steps)
     return status(f'{label}<progress aria-label="{label}" value="{step}" max="{steps}"></progress>')
 
 
-def done(result: GenerationResult, problem: str | None = None) -> str:
+def done(result: GenerationResult, problem: str | None = None, say: Wording = ENGLISH) -> str:
     """What was drawn; `problem` is what went wrong afterwards."""
     request = result.request
-    ended = "Stopped early" if result.stopped else "Done"
+    ended = "app.stopped" if result.stopped else "app.done"
     sizes = [image.size for image in result.images]
     width, height = sizes[0] if sizes else (request.width, request.height)
     size = f"{width}×{height}"
-    said = status(f"{ended}: {size}, {request.steps} steps, seed {request.seed}")
+    said = status(say(ended, size=size, count=request.steps, seed=str(request.seed)))
     return said if problem is None else said + failed(problem)
 
 
-def tokens(counts: Iterable[tuple[int, int]]) -> str:
+def tokens(counts: Iterable[tuple[int, int]], say: Wording = ENGLISH) -> str:
     """Under the prompts: how many tokens each has, and up to how many it is as cheap."""
     shown = (f"{count}/{room}" for count, room in counts)
-    return f'<p class="live-lora-tokens">{" · ".join(shown)} tokens</p>'
+    return f'<p class="live-lora-tokens">{say("app.tokens", counts=" · ".join(shown))}</p>'
 
 
-def inversions(files: Iterable[InversionFile], unfit: Mapping[str, str]) -> str:
+def inversions(
+    files: Iterable[InversionFile], unfit: Mapping[str, str], say: Wording = ENGLISH
+) -> str:
     """The embeddings, and which of them this model cannot use."""
 
     def line(file: InversionFile) -> str:
         problem = file.problem or unfit.get(file.name, "")
-        kind = f"{file.base or 'unknown'}, {file.count} vectors" if file.count else ""
+        base = file.base or say("app.base_unknown")
+        kind = say("app.vectors", base=base, count=file.count) if file.count else ""
         said = f": {problem}" if problem else ""
         return f"{file.name} ({kind}){said}" if kind else f"{file.name}{said}"
 
     return f"<ul>{''.join(f'<li>{escape(line(file))}</li>' for file in files)}</ul>"
 
 
-def gallery(pictures: Iterable[ShownPicture]) -> str:
+def gallery(pictures: Iterable[ShownPicture], say: Wording = ENGLISH) -> str:
     """The pictures, each a link to itself in full size."""
-    shown = "".join(map(_figure, pictures))
+    shown = "".join(_figure(picture, say) for picture in pictures)
     return f'<div class="live-lora-pictures">{shown}</div>'
 
 
-def _figure(picture: ShownPicture) -> str:
+def _figure(picture: ShownPicture, say: Wording) -> str:
     source = escape(f"{PICTURES}/{picture.source}" if picture.kept else picture.source)
     caption = escape(picture.caption or picture.source)
-    image = f'<img src="{source}" alt="Picture: {caption}">'
+    image = f'<img src="{source}" alt="{say("app.picture_of", caption=caption)}">'
     shown = f'<a href="{source}" target="_blank" rel="noopener">{image}</a>'
     return f"<figure>{shown if picture.kept else image}<figcaption>{caption}</figcaption></figure>"
 
@@ -88,18 +98,18 @@ def status(inner: str) -> str:
     return f'<div role="status" class="live-lora-status">{inner}</div>'
 
 
-def report(ran: Report) -> str:
+def report(ran: Report, say: Wording = ENGLISH) -> str:
     """What was lost, apart and first; then what to know; what ran folds."""
     told = each_once(ran.problems)
     errors = [problem(one) for one in told if one.problem.severity == "error"]
     warnings = [problem(one) for one in told if one.problem.severity != "error"]
     errors += [f'<p class="live-lora-problem">{escape(line)}</p>' for line in ran.lost_lines()]
     parts = [
-        apart("Left out of the picture", errors, "live-lora-lost"),
-        apart("To know", [*warnings, *(f"<p>{escape(line)}</p>" for line in ran.notes)]),
-        folded(ran.networks) if ran.networks else "",
+        apart(say("result.lost"), errors, "live-lora-lost"),
+        apart(say("result.told"), [*warnings, *(f"<p>{escape(line)}</p>" for line in ran.notes)]),
+        folded(ran.networks, say) if ran.networks else "",
     ]
-    return "".join(parts) or "<p>No LoRA in the prompt.</p>"
+    return "".join(parts) or "<p>" + say("app.no_lora") + "</p>"
 
 
 def each_once(problems: Iterable[PromptDiagnostic]) -> list[PromptDiagnostic]:
@@ -118,10 +128,11 @@ def apart(heading: str, paragraphs: Iterable[str], kind: str = "live-lora-told")
     return f'<section class="{kind}"><h4>{heading}</h4>{inner}</section>' if inner else ""
 
 
-def folded(networks: Sequence[NetworkReport]) -> str:
+def folded(networks: Sequence[NetworkReport], say: Wording = ENGLISH) -> str:
     """The table behind one line that names the LoRAs."""
     names = ", ".join(dict.fromkeys(one.name for one in networks))
-    return f"<details><summary>What ran: {escape(names)}</summary>{table(networks)}</details>"
+    what = say("result.ran", names=escape(names))
+    return f"<details><summary>{what}</summary>{table(networks, say)}</details>"
 
 
 def problem(diagnostic: PromptDiagnostic) -> str:
@@ -149,12 +160,12 @@ def surroundings(source: str, span: Span) -> tuple[str, str, str]:
     )
 
 
-def table(networks: Iterable[NetworkReport]) -> str:
+def table(networks: Iterable[NetworkReport], say: Wording = ENGLISH) -> str:
     """One row a LoRA: its tags as written, what it is, and the layers that it really changed."""
-    head = "".join(f'<th scope="col">{name}</th>' for name in ("LoRA", "Tag", "Kind", "Added to"))
+    head = "".join(f'<th scope="col">{say(name)}</th>' for name in COLUMNS)
     rows = "".join(
         f'<tr><th scope="row">{escape(one.name)}</th><td><code>{escape(" ".join(one.tags))}</code>'
-        f"</td><td>{escape(kind(one))}</td><td>{escape(where(one))}</td></tr>"
+        f"</td><td>{escape(kind(one))}</td><td>{escape(where(one, say))}</td></tr>"
         for one in networks
     )
     return f"<table><tr>{head}</tr>{rows}</table>"
@@ -164,6 +175,6 @@ def kind(network: NetworkReport) -> str:
     return ", ".join((*network.algorithms, *({network.base} - {UNKNOWN})))
 
 
-def where(network: NetworkReport) -> str:
-    counts = (f"{count} {TITLES[part]} layers" for part, count in network.ran.items() if count)
-    return ", ".join(counts) or "nothing"
+def where(network: NetworkReport, say: Wording = ENGLISH) -> str:
+    counts = (say(LAYERS[part], count=count) for part, count in network.ran.items() if count)
+    return ", ".join(counts) or say("app.nothing")

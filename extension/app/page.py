@@ -9,8 +9,8 @@ from typing import Any
 import gradio as gr
 
 from ..browser import tab
+from ..browser.wording import ENGLISH, Wording
 from ..errors import LiveLoraError
-from ..prompt import parse, sweeps
 from . import html
 from .generation_thread import GenerationThread
 from .generator import Generator
@@ -19,15 +19,15 @@ from .page_drawing import (
     DrawingForm,
     connect_counting,
     connect_reading,
-    extended,
     remembered,
 )
+from .page_request import MOST_PICTURES, request_of
+from .page_words import PageWords, wording_of
 from .pictures import Pictures, previews
-from .request import GenerationRequest, RequestError, StepPreview
+from .request import RequestError, StepPreview
 from .samplers import name_of
 
 LOG = logging.getLogger(__name__)
-MOST_PICTURES = 16
 MOST_STEPS = 150
 FORGOTTEN = (600, 3600)  # every ten minutes, what was uploaded more than an hour ago
 # The default theme fetches its fonts from a server.
@@ -47,6 +47,7 @@ class Page:
         self.pictures = pictures
         self.orders = Orders()
         self.memory = gr.BrowserState(None, **MEMORY)
+        self.words = PageWords()
         self.head()
         with gr.Row():
             with gr.Column(scale=1, min_width=340):
@@ -60,51 +61,76 @@ class Page:
 
     def head(self) -> None:
         checkpoint = self.generator.checkpoint
-        gr.HTML(html.title(checkpoint.name, checkpoint.pipeline.device.type, checkpoint.notes))
+
+        def title(say: Wording) -> str:
+            device = checkpoint.pipeline.device.type
+            return html.title(checkpoint.name, device, checkpoint.notes, say)
+
+        self.words.add(gr.HTML(title(ENGLISH)), title)
 
     def prompts(self) -> None:
         """The LoRA tab knows prompts by their class."""
-        self.prompt = gr.Textbox(
+        self.prompt = self.words.make(
+            gr.Textbox,
             self.generator.example,
-            label="Prompt",
+            label="app.prompt",
             lines=3,
             elem_id="prompt",
             elem_classes=["prompt"],
         )
-        self.negative = gr.Textbox(
-            label="Negative prompt", lines=2, elem_id="negative_prompt", elem_classes=["prompt"]
+        self.negative = self.words.make(
+            gr.Textbox,
+            label="app.negative",
+            lines=2,
+            elem_id="negative_prompt",
+            elem_classes=["prompt"],
         )
         self.tokens = gr.HTML(elem_id="tokens")
 
     def buttons(self) -> None:
+        make = self.words.make
         with gr.Row():
-            self.generate = gr.Button("Generate", variant="primary", elem_id="generate")
-            self.stop = gr.Button("Stop", elem_id="stop")
+            self.generate = make(
+                gr.Button, value="app.generate", variant="primary", elem_id="generate"
+            )
+            self.stop = make(gr.Button, value="app.stop", elem_id="stop")
         with gr.Row():
-            self.read = gr.Button("Settings from the prompt's text", size="sm", elem_id="read")
-            self.upload = gr.UploadButton(
-                "Settings from a picture", size="sm", file_types=["image", "text"], elem_id="upload"
+            self.read = make(gr.Button, value="app.read", size="sm", elem_id="read")
+            self.upload = make(
+                gr.UploadButton,
+                label="app.upload",
+                size="sm",
+                file_types=["image", "text"],
+                elem_id="upload",
             )
 
     def settings(self) -> None:
         width, height = self.generator.checkpoint.size
         most, usual = 2 * max(width, 128), self.generator.checkpoint.guidance
+        make = self.words.make
         with gr.Row():
-            self.steps = gr.Slider(1, MOST_STEPS, 20, step=1, label="Steps")
-            self.guidance = gr.Slider(1, 30, usual, step=0.5, label="Guidance")
+            self.steps = make(gr.Slider, 1, MOST_STEPS, 20, step=1, label="app.steps")
+            self.guidance = make(gr.Slider, 1, 30, usual, step=0.5, label="app.guidance")
         with gr.Row():
-            self.width = gr.Slider(64, most, width, step=8, label="Width")
-            self.height = gr.Slider(64, most, height, step=8, label="Height")
+            self.width = make(gr.Slider, 64, most, width, step=8, label="app.width")
+            self.height = make(gr.Slider, 64, most, height, step=8, label="app.height")
         with gr.Row():
-            self.seed = gr.Number(-1, precision=0, label="Seed", info="-1: another one each time")
-            self.count = gr.Slider(1, MOST_PICTURES, 1, step=1, label="Pictures")
-        self.drawing = DrawingForm(name_of(self.generator.checkpoint.pipeline.scheduler))
+            self.seed = make(gr.Number, -1, precision=0, label="app.seed", info="app.seed_hint")
+            self.count = make(gr.Slider, 1, MOST_PICTURES, 1, step=1, label="app.count")
+        self.drawing = DrawingForm(
+            name_of(self.generator.checkpoint.pipeline.scheduler), self.words
+        )
         if files := self.generator.live.embeddings.scan():
-            with gr.Accordion("Textual inversions", open=False, elem_id="inversions"):
-                gr.HTML(html.inversions(files, self.generator.live.unfit_embeddings()))
+            unfit = self.generator.live.unfit_embeddings()
+            with make(gr.Accordion, label="app.inversions", open=False, elem_id="inversions"):
+                self.words.add(
+                    gr.HTML(html.inversions(files, unfit)),
+                    lambda say: html.inversions(files, unfit, say),
+                )
 
     def results(self) -> None:
         self.status = gr.HTML(html.ready(), elem_id="status")
+        self.words.add(self.status, html.ready)
         self.gallery = gr.HTML(elem_id="pictures")
         self.report = gr.HTML(elem_id="report")
 
@@ -139,7 +165,7 @@ class Page:
         """The order stands; the form is remembered from now on."""
         self.orders.place(page.session_hash or "")
         busy = self.generator.is_drawing()
-        text = "Waiting for the drawing before this one …" if busy else "Reading the LoRAs …"
+        text = wording_of(page)("app.waiting" if busy else "app.reading")
         return html.working(text), {"form": remembered(form), "pictures": _pictures_of(memory)}
 
     def end(self, page: gr.Request) -> None:
@@ -149,25 +175,29 @@ class Page:
     def draw(self, page: gr.Request, *form: Any) -> Iterator[tuple[Any, Any, Any, Any]]:
         """What status, gallery, report and memory become, step by step."""
         stop = self.orders.begin(page.session_hash or "")
+        say = wording_of(page)
         try:
             if stop.is_set():
-                yield html.status("Taken back: nothing was drawn."), gr.skip(), gr.skip(), gr.skip()
+                taken_back = html.status(say("app.taken_back"))
+                yield taken_back, gr.skip(), gr.skip(), gr.skip()
                 return
-            yield html.working("Reading the LoRAs …"), gr.skip(), "", gr.skip()
+            yield html.working(say("app.reading")), gr.skip(), "", gr.skip()
             with GenerationThread(self.generator, request_of(*form), stop) as drawing:
                 for step in drawing:
-                    yield self.step(step)
-                yield self.result(drawing, form)
+                    yield self.step(step, say)
+                yield self.result(drawing, form, say)
         except RequestError as error:
             yield html.failed(str(error)), gr.skip(), "", gr.skip()
         finally:
             self.orders.end(page.session_hash or "", stop)
 
-    def step(self, step: StepPreview) -> tuple[Any, Any, Any, Any]:
-        look = html.gallery(previews(step.preview)) if step.preview else gr.skip()
-        return html.progress(step.step, step.steps), look, gr.skip(), gr.skip()
+    def step(self, step: StepPreview, say: Wording) -> tuple[Any, Any, Any, Any]:
+        look = html.gallery(previews(step.preview), say) if step.preview else gr.skip()
+        return html.progress(step.step, step.steps, say), look, gr.skip(), gr.skip()
 
-    def result(self, drawing: GenerationThread, form: Sequence[Any]) -> tuple[Any, Any, Any, Any]:
+    def result(
+        self, drawing: GenerationThread, form: Sequence[Any], say: Wording
+    ) -> tuple[Any, Any, Any, Any]:
         try:
             result = drawing.result()
         except LiveLoraError as error:
@@ -178,9 +208,9 @@ class Page:
         shown, problem = self.pictures.keep(result)
         memory = {"form": remembered(form), "pictures": [one.source for one in shown if one.kept]}
         return (
-            html.done(result, problem),
-            html.gallery(shown),
-            html.report(result.report),
+            html.done(result, problem, say),
+            html.gallery(shown, say),
+            html.report(result.report, say),
             memory,
         )
 
@@ -190,36 +220,6 @@ class Page:
         if not isinstance(form, list) or len(form) != len(self.form):
             return [gr.skip()] * (len(self.form) + 1)
         return [*form, html.gallery(self.pictures.found(_pictures_of(memory)))]
-
-
-def request_of(
-    prompt: str,
-    negative: str,
-    steps: float,
-    guidance: float,
-    width: float,
-    height: float,
-    seed: float | None,
-    count: float,
-    *drawing: Any,
-) -> GenerationRequest:
-    """The form as a request; a sweep says how many pictures there are, all with one seed."""
-    swept = max(sweeps.picture_count(parse(text)) for text in (prompt, negative))
-    if swept > MOST_PICTURES:
-        raise RequestError(
-            f"a sweep of {swept} values: the page draws at most {MOST_PICTURES} pictures at once"
-        )
-    request = GenerationRequest(
-        prompts=(prompt,) * (swept if swept > 1 else int(count)),
-        negative=negative,
-        steps=int(steps),
-        seed=None if seed is None or seed < 0 else int(seed),
-        width=int(width),
-        height=int(height),
-        guidance=guidance,
-        same_seed=swept > 1,
-    )
-    return extended(request, drawing) if drawing else request
 
 
 def _pictures_of(memory: Any) -> list[str]:
@@ -236,5 +236,6 @@ def build(generator: Generator, pictures: Pictures) -> gr.Blocks:
     with blocks:
         page = Page(generator, pictures)
         blocks.load(page.restore, [page.memory], [*page.form, page.gallery], queue=False)
+        blocks.load(page.words.said, [], page.words.components, queue=False)
         blocks.unload(page.end)
     return blocks

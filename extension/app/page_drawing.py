@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import gradio as gr
 
+from ..browser.wording import ENGLISH, Wording
 from ..encoding.settings import EMPHASIS_MODES
 from ..errors import LiveLoraError
 from . import html
@@ -17,42 +18,57 @@ from .drawing_options import infotext_of
 from .generator import Generator
 from .infotext_reading import ReadInfotext, read_infotext
 from .latents import UPSCALERS
+from .page_words import PageWords, wording_of
 from .request import GenerationRequest, HiresFix, StartingPicture
 from .samplers import SCHEDULES
 from .sampling.sampler_list import SAMPLERS
 from .sampling.schedule_types import AUTOMATIC
 
-OWN = "Model's own"
-
 
 class DrawingForm:
     """The components, and what a request says with them; `components` is their order."""
 
-    def __init__(self, own_sampler: str) -> None:
+    def __init__(self, own_sampler: str, words: PageWords) -> None:
+        make = words.make
         with gr.Row():
-            label = f"{OWN} ({own_sampler})"
-            samplers = [(label, ""), *((name, name) for name in SAMPLERS)]
-            self.sampler = gr.Dropdown(samplers, value="", label="Sampler", elem_id="sampler")
-            self.schedule = gr.Dropdown(
-                list(SCHEDULES), value=AUTOMATIC, label="Schedule type", elem_id="schedule"
+            self._add_sampler(own_sampler, words)
+            kinds = list(SCHEDULES)
+            self.schedule = make(
+                gr.Dropdown, kinds, value=AUTOMATIC, label="app.schedule", elem_id="schedule"
             )
-        with gr.Accordion("Hires fix", open=False, elem_id="hires"):
-            self.hires = gr.Checkbox(False, label="Draw a second time, larger")
+        with make(gr.Accordion, label="app.hires", open=False, elem_id="hires"):
+            self.hires = make(gr.Checkbox, False, label="app.hires_on")
             with gr.Row():
-                self.scale = gr.Slider(1, 4, 2, step=0.05, label="Upscale by")
-                self.hires_strength = gr.Slider(0, 1, 0.7, step=0.01, label="Hires strength")
+                self.scale = make(gr.Slider, 1, 4, 2, step=0.05, label="app.hires_scale")
+                self.hires_strength = make(
+                    gr.Slider, 0, 1, 0.7, step=0.01, label="app.hires_strength"
+                )
             with gr.Row():
-                self.hires_steps = gr.Slider(0, 150, 0, step=1, label="Hires steps (0: the same)")
-                self.upscaler = gr.Dropdown(list(UPSCALERS), value="Latent", label="Upscaler")
-        with gr.Accordion("Begin with a picture", open=False, elem_id="start"):
+                self.hires_steps = make(gr.Slider, 0, 150, 0, step=1, label="app.hires_steps")
+                self.upscaler = make(
+                    gr.Dropdown, list(UPSCALERS), value="Latent", label="app.upscaler"
+                )
+        with make(gr.Accordion, label="app.start", open=False, elem_id="start"):
             with gr.Row():
-                self.image = gr.Image(type="pil", label="Picture", elem_id="start_image")
-                self.mask = gr.Image(type="pil", label="Mask: white is drawn anew")
-            self.strength = gr.Slider(0, 1, 0.75, step=0.01, label="Denoising strength")
-        with gr.Accordion("Words", open=False, elem_id="words"), gr.Row():
+                self.image = make(gr.Image, type="pil", label="app.picture", elem_id="start_image")
+                self.mask = make(gr.Image, type="pil", label="app.mask")
+            self.strength = make(gr.Slider, 0, 1, 0.75, step=0.01, label="app.strength")
+        with make(gr.Accordion, label="app.words", open=False, elem_id="words"), gr.Row():
             modes = list(EMPHASIS_MODES)
-            self.emphasis = gr.Dropdown(modes, value="Original", label="Emphasis")
-            self.clip_skip = gr.Slider(1, 12, 1, step=1, label="Clip skip")
+            self.emphasis = make(gr.Dropdown, modes, value="Original", label="app.emphasis")
+            self.clip_skip = make(gr.Slider, 1, 12, 1, step=1, label="app.clip_skip")
+
+    def _add_sampler(self, own: str, words: PageWords) -> None:
+        others = [(name, name) for name in SAMPLERS]
+
+        def choices(say: Wording) -> list[tuple[str, str]]:
+            return [(say("app.own_sampler", name=own), ""), *others]
+
+        label, place = ENGLISH("app.sampler"), "sampler"
+        self.sampler = gr.Dropdown(choices(ENGLISH), value="", label=label, elem_id=place)
+        words.add(
+            self.sampler, lambda say: gr.update(choices=choices(say), label=say("app.sampler"))
+        )
 
     @property
     def components(self) -> list[gr.components.Component]:
@@ -102,28 +118,35 @@ def connect_reading(page: ReadablePage) -> None:
     """The buttons that take settings from the prompt's text, or from a picture."""
     count, guidance = len(page.form), page.generator.checkpoint.guidance
 
-    def settings_of(read: Callable[[], ReadInfotext]) -> list[Any]:
+    def settings_of(read: Callable[[], ReadInfotext], asked: gr.Request) -> list[Any]:
         try:
             found = read()
         except (LiveLoraError, OSError) as error:
             return [html.failed(str(error)), *[gr.skip()] * count]
-        return [told(found), *form_of(found, guidance)]
+        return [told(found, wording_of(asked)), *form_of(found, guidance)]
 
     told_to: Any = {"outputs": [page.status, *page.form], "queue": False}
-    page.read.click(lambda text: settings_of(lambda: read_infotext(text)), [page.prompt], **told_to)
-    page.upload.upload(
-        lambda path: settings_of(lambda: ReadInfotext(*infotext_of(Path(path)))),
-        [page.upload],
-        **told_to,
-    )
+
+    def from_text(asked: gr.Request, text: str) -> list[Any]:
+        return settings_of(lambda: read_infotext(text), asked)
+
+    def from_picture(asked: gr.Request, path: str) -> list[Any]:
+        return settings_of(lambda: ReadInfotext(*infotext_of(Path(path))), asked)
+
+    page.read.click(from_text, [page.prompt], **told_to)
+    page.upload.upload(from_picture, [page.upload], **told_to)
 
 
 def connect_counting(page: ReadablePage) -> None:
     """The numbers of tokens under the prompts, whenever these change."""
     texts = [page.prompt, page.negative]
+
+    def counted(asked: gr.Request, *texts: str) -> str:
+        return html.tokens(map(page.generator.tokens, texts), wording_of(asked))
+
     gr.on(
         [text.change for text in texts],
-        lambda *texts: html.tokens(map(page.generator.tokens, texts)),
+        counted,
         texts,
         [page.tokens],
         queue=False,
@@ -148,7 +171,8 @@ def form_of(read: ReadInfotext, guidance: float) -> list[Any]:
     ]
 
 
-def told(read: ReadInfotext) -> str:
+def told(read: ReadInfotext, say: Wording = ENGLISH) -> str:
     """What the status says."""
-    notes = f": {'; '.join(read.notes)}" if read.notes else ""
-    return html.status(escape(f"Settings read{notes}."))
+    notes = "; ".join(read.notes)
+    said = say("app.read_notes", notes=notes) if notes else say("app.read_done")
+    return html.status(escape(said))

@@ -15,9 +15,10 @@ from tempfile import TemporaryDirectory
 import gradio as gr
 import uvicorn
 from fastapi import FastAPI
-from platformdirs import user_data_path
+from platformdirs import user_cache_path, user_data_path
 
 from ..browser.routes import router
+from ..browser.shelf import CHECKPOINT, INVERSION, Shelves, open_shelves
 from ..errors import LiveLoraError
 from ..library.background import Background
 from ..library.bulk.moves import recover
@@ -25,7 +26,7 @@ from . import html, page
 from .generator import Generator
 from .guard import Guard
 from .library_command import data_folder
-from .opening import open_generator
+from .opening import embedding_folders, open_generator
 from .pictures import Pictures
 from .pictures import router as pictures_router
 
@@ -76,14 +77,23 @@ def run(options: Namespace) -> int:
         background = Background(generator.catalog, busy=generator.is_drawing)
         background.start()
         try:
-            app = application(generator, pictures)
+            app = application(generator, pictures, shown_beside(options))
             serve(app, place, lambda: announce(address, browse=not options.no_browser))
         finally:
             background.stop()
     return 0
 
 
-def application(generator: Generator, pictures: Pictures) -> FastAPI:
+def shown_beside(options: Namespace) -> Shelves:
+    """The textual inversions that prompts can name, and checkpoints where they are asked for."""
+    folders = {
+        INVERSION: embedding_folders(options.embedding_dir),
+        CHECKPOINT: list(options.checkpoint_dir or ()),
+    }
+    return open_shelves(folders, user_cache_path("live-lora"))
+
+
+def application(generator: Generator, pictures: Pictures, shelves: Shelves) -> FastAPI:
     """The page, the routes of its LoRA tab, and the pictures that were kept."""
     mimetypes.add_type("text/javascript", ".mjs")  # some systems do not know it
     app = FastAPI(openapi_url=None)
@@ -91,6 +101,7 @@ def application(generator: Generator, pictures: Pictures) -> FastAPI:
     library = router(
         lambda: generator.catalog,
         model_of=lambda: generator.checkpoint.base,
+        shelves_of=lambda: shelves,
         data=data_folder(),
     )
     app.include_router(pictures_router(pictures), prefix=f"/{html.PICTURES}")

@@ -7,28 +7,42 @@ an element of class `prompt` (`gr.Textbox(elem_classes=["prompt"])`), as the web
 from __future__ import annotations
 
 import html
+import json
+from pathlib import Path
 
 import gradio as gr
 
 TITLE = "LoRA"
 ELEM_ID = "live_lora"
-LOADING = (
-    "<p>Loading the LoRA tab… If this stays, the page could not reach"
-    " the program's own routes under <code>live-lora/</code>.</p>"
-)
-MOUNT = f'<div id="live-lora-tab">{LOADING}</div>'
-# Another place in the same page, any number of times: the library moves to the one in sight.
-PLACE = f'<div class="live-lora-place">{LOADING}</div>'
+LANGUAGES = Path(__file__).parent / "static" / "languages"
 
 
-def build() -> gr.HTML:
+def build(language: str = "en") -> gr.HTML:
     """The mount point; call it inside the Blocks, Tab or Column that the tab goes into."""
-    return gr.HTML(MOUNT)
+    return gr.HTML(mount(language))
 
 
-def tabs() -> list[tuple[gr.Blocks, str, str]]:
+def tabs(language: str = "en") -> list[tuple[gr.Blocks, str, str]]:
     """What the webui's `on_ui_tabs` wants: (blocks, title, elem_id)."""
-    return _tab(MOUNT)
+    return _tab(mount(language))
+
+
+def mount(language: str = "en") -> str:
+    """The tab's own place."""
+    return f'<div id="live-lora-tab">{loading(language)}</div>'
+
+
+def place(language: str = "en") -> str:
+    """Another place in the page, any number of times: the library moves to the one in sight."""
+    return f'<div class="live-lora-place">{loading(language)}</div>'
+
+
+def loading(language: str) -> str:
+    """What a place says until the page's modules are there; in English where it is no language."""
+    file = LANGUAGES / f"{language.replace('-', '_').partition('_')[0]}.json"
+    known = file if file in LANGUAGES.iterdir() else LANGUAGES / "en.json"
+    said: str = json.loads(known.read_text(encoding="utf-8"))["tab.loading"]
+    return "<p>" + html.escape(said).replace("{path}", "<code>live-lora/</code>") + "</p>"
 
 
 def saying(text: str) -> list[tuple[gr.Blocks, str, str]]:

@@ -26,6 +26,7 @@ class Catalog:
     `allow_pickle` lists pickles (.pt, .pth, .ckpt, .bin) too. `guess` tells a base model's name
     from a path and its header, and may raise FileError (NotALora) to say why it has none; `glance`
     tells it from the file's outline, at a fraction of the time, and comes first.
+    `suffixes` lists files of other kinds instead, with a `cache` of their own.
     `cache` is a folder of ours where what was learned is kept for the next start.
     """
 
@@ -37,13 +38,14 @@ class Catalog:
         cache: Path | None = None,
         guess: Guess | None = None,
         glance: Glance | None = None,
+        suffixes: tuple[str, ...] = (),
     ) -> None:
         self.folders = tuple(Path(folder).absolute() for folder in folders)
         self.cache = cache
         self._store = Store(cache / "library.sqlite", self._lost) if cache else None
         self.changes = Changes()
         self.facts = Summaries(guess, self._store, self.folders, glance, self._learned)
-        self._models = MODELS + PICKLES * allow_pickle
+        self._models = suffixes or MODELS + PICKLES * allow_pickle
         self._snapshot: Snapshot | None = None
         self.news = threading.Event()  # set when there are files to read
         self._unread: dict[str, LoraFile] = {}

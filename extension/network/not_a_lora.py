@@ -49,7 +49,7 @@ def refusal(
     path: Path, shapes: Shapes, metadata: Mapping[str, str], peft_type: str = ""
 ) -> NotALora:
     """What the file is, given that it is not a LoRA that can be used."""
-    if what := _thing(shapes):
+    if what := thing(shapes):
         return NotALora(path, what)
     if what := _adapter(shapes, peft_type):
         return NotALora(path, what, algorithm=True)
@@ -65,7 +65,7 @@ def is_decisive(shapes: Shapes) -> bool:
     return "lora_controlnet" in shapes or decisive(shapes) is not None
 
 
-def _thing(shapes: Shapes) -> str | None:
+def thing(shapes: Shapes) -> str | None:
     """What it is, if neither weights nor an adapter for any model."""
     if not shapes:
         return "a file without tensors"

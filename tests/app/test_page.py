@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 import pytest
 from live_lora.app import html, server
-from live_lora.app.page import request_of
+from live_lora.app.page_request import request_of
 from live_lora.app.request import GenerationRequest, RequestError
 from live_lora.errors import LiveLoraError
 from live_lora.network import Unused

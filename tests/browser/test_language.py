@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from live_lora.browser import tab
 
 from .test_modules import ROOT, STATIC, node, run  # noqa: F401  (a fixture)
 
@@ -16,7 +18,9 @@ LANGUAGES = STATIC / "languages"
 CODES = ("en", "zh", "ja")
 MODULES = sorted(STATIC.glob("*.mjs"))
 HOLE = re.compile(r"\{(\w+)\}")
+APP = ROOT / "extension" / "app"
 PYTHON = [ROOT / "extension" / "browser" / "tab.py"]
+PYTHON += [APP / name for name in ("page.py", "page_drawing.py", "page_words.py", "html.py")]
 # Names of keys and the like, and what the program says in English, which the page takes apart.
 NO_WORDS = re.compile(
     r"""Arrow\w+ | Page(?:Up|Down) | Home | End | Enter | Escape | Tab | Delete | Backspace
@@ -93,6 +97,14 @@ def test_languages_are_different_and_named() -> None:
     assert files == set(CODES)
 
 
+def test_the_place_of_the_tab_says_it_in_the_programs_language() -> None:
+    assert "Loading the LoRA tab" in tab.mount("en")
+    assert "正在加载" in tab.mount("zh_CN")
+    assert "読み込み中" in tab.mount("ja-JP")
+    for unknown in ("", "fr", "../secret", "en/../ja"):
+        assert tab.mount(unknown) == tab.mount("en")
+
+
 def test_no_sentence_is_unused_and_none_is_missing() -> None:
     used = {text for path in MODULES for text, _ in literals(path.read_text("utf-8"))}
     used |= {text for path in PYTHON for text in re.findall(r'"([\w.]+)"', path.read_text())}
@@ -103,13 +115,7 @@ def test_no_sentence_is_unused_and_none_is_missing() -> None:
                 assert text in sentences("en"), f"{path.name}: {text}"
 
 
-LATER = {"card", "details", "grid", "library", "tab", "toolbar", "filter_chips"}
-LATER |= {"query", "orders"}  # whose names these show
-
-
-@pytest.mark.parametrize(
-    "path", [one for one in MODULES if one.stem not in LATER], ids=lambda path: path.stem
-)
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
 def test_what_people_see_comes_from_the_languages(path: Path) -> None:
     """No text of a module looks like words, and none stands where it would be shown."""
     assert unworded(path.read_text(encoding="utf-8")) == []
@@ -136,8 +142,23 @@ def unworded(code: str) -> list[str]:
     found = []
     for text, before in literals(code):
         said = re.sub(r"\$\{[^{}]*\}|\\u\w{4}|\\n", "", text)
-        shown = BEFORE_A_TEXT.search(before) and re.search(r"[^\W\d_]", said)
+        shown = BEFORE_A_TEXT.search(before) and re.search(r"[^\W\d_]{2}", said)
         words = WORDS.search(said) and "live-lora" not in said and not NO_WORDS.fullmatch(said)
         if text not in sentences("en") and (shown or words) and not SELECTS.search(before):
             found.append(text)
     return found
+
+
+@pytest.mark.parametrize("path", PYTHON, ids=lambda path: path.stem)
+def test_what_python_puts_on_a_page_comes_from_the_languages(path: Path) -> None:
+    """No label is written out, and no text stands between tags of HTML."""
+    found = []
+    for part in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(part, ast.Call):
+            labels = [one.value for one in part.keywords if one.arg in ("label", "info", "title")]
+            if getattr(part.func, "attr", "") in ("Button", "UploadButton", "Accordion", "Tab"):
+                labels += part.args[:1]
+            found += [one.value for one in labels if isinstance(one, ast.Constant)]
+        elif isinstance(part, ast.Constant) and isinstance(part.value, str):
+            found += re.findall(r">([^<>]*[^\W\d_]{3,}[^<>]*)", part.value)
+    assert set(found) - set(sentences("en")) <= {"Live LoRA", "live-lora/"}

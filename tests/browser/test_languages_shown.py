@@ -72,3 +72,27 @@ def test_the_fold_of_the_tab_in_chinese(visit: Open) -> None:
     expect(page.get_by_role("region", name=re.compile("当前显示的文件"))).to_contain_text(
         "作用于搜索结果：6 个文件"
     )
+
+
+def test_cards_search_and_details_in_japanese(visit: Open) -> None:
+    page = visit(locale="ja-JP")
+    open_tab(page, "LoRA")
+    tab = page.get_by_role("region", name="LoRA ライブラリ", exact=True)
+    tab.get_by_role("searchbox", name="LoRA を検索").fill("ghibli")
+    expect(tab.get_by_text("LoRA 6 個中 1 個")).to_be_visible()
+    tab.get_by_role("button", name="ghibli の詳細", exact=True).click()
+    details = tab.get_by_role("complementary", name="詳細")
+    expect(details.get_by_label("トリガーワード").last).to_have_value("ghibli style")
+    expect(details.get_by_role("button", name="保存")).to_be_disabled()
+
+
+def test_the_language_is_chosen_in_the_fold(visit: Open) -> None:
+    page = visit()
+    open_tab(page, "LoRA")
+    page.get_by_text("Civitai, sets, many files").click()
+    page.get_by_label("Language", exact=True).select_option(label="中文")
+    expect(page.get_by_text("Load the page anew to see it.")).to_be_visible()
+    page.reload()
+    page.wait_for_function("globalThis.liveLora?.library.state === 'ready'")
+    assert_speaks(page, *CHINESE)
+    assert page.context.cookies()[0]["value"] == "zh"

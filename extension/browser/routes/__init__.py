@@ -3,6 +3,20 @@
 The page sends ids, never paths. Addresses are relative to where the host mounts the router
 (`prefix="/live-lora"`). Writes need `Content-Type: application/json`, which other sites cannot
 send without being asked first (CORS preflight), and which is never granted here.
+
+What `router` is given:
+
+- catalog_of: the library, asked at every request.
+- model_of: the loaded model's base ("SD1", "SDXL", …), to mark files that do not fit.
+- report_of: what the last generation did, as JSON (`GET report`).
+- language_of: what prompts are read with: the user's own presets.
+- interface_of: the language that the page itself speaks ("zh_CN", "ja"); "": the browser's.
+- guard: a dependency that raises HTTPException(401) without a login, but for static files.
+- data: the folder of the user's own data; None leaves out sets, Civitai, and bulk work.
+- closed_of: why nothing may be changed here, where strangers may reach the page.
+- stranger_of: why a request with such headers is refused, where another site has sent it.
+- errands: what is under way, where that lives longer than the router.
+- shelves_of: catalogs of textual inversions and checkpoints that are shown, too, by kind.
 """
 
 from __future__ import annotations
@@ -26,6 +40,7 @@ from .files import add_files
 from .index import add_index
 from .prompts import add_prompts
 from .sets import add_sets
+from .shelf import ShelvesCallback, add_shelf
 from .writing import ClosedCallback, StrangerCallback, demand_open, demand_own_page
 
 
@@ -36,30 +51,19 @@ def router(
     report_of: Callable[[], dict[str, Any] | None] = lambda: None,
     language_of: Callable[[], Language] = lambda: DEFAULT,
     interface_of: Callable[[], str] = lambda: "",
+    shelves_of: ShelvesCallback = dict,
     guard: Callable[..., Any] | None = None,
     data: Path | None = None,
     closed_of: ClosedCallback = lambda: None,
     stranger_of: StrangerCallback = lambda headers: None,
     errands: Errands | None = None,
 ) -> APIRouter:
-    """The routes under `live-lora/`.
-
-    Args:
-        catalog_of: the library, asked at every request.
-        model_of: the loaded model's base ("SD1", "SDXL", …), to mark files that do not fit.
-        report_of: what the last generation did, as JSON (`GET report`).
-        language_of: what prompts are read with: the user's own presets.
-        interface_of: the language that the page itself speaks ("zh_CN", "ja"); "": the browser's.
-        guard: a dependency that raises HTTPException(401) without a login, but for static files.
-        data: the folder of the user's own data; None leaves out sets, Civitai, and bulk work.
-        closed_of: why nothing may be changed here, where strangers may reach the page.
-        stranger_of: why a request with such headers is refused, where another site has sent it.
-        errands: what is under way, where that lives longer than the router.
-    """
+    """The routes under `live-lora/`; the arguments are described above."""
     guarded = _guarded(demand_own_page(stranger_of), guard)
     add_index(guarded, catalog_of, model_of)
     writing = APIRouter(dependencies=[Depends(demand_open(closed_of))])
-    add_files(guarded, writing, catalog_of, model_of)
+    add_files(guarded, writing, catalog_of, model_of, shelves_of)
+    add_shelf(guarded, shelves_of, model_of)
     add_prompts(guarded, language_of)
     _add_told(guarded, report_of, interface_of)
     add_by_hash(guarded, catalog_of, model_of)

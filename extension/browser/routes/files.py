@@ -10,9 +10,11 @@ from fastapi import APIRouter, HTTPException, Request, Response
 from ...errors import FileError
 from ...library import preview, sidecar
 from ...library.catalog import Catalog
+from ...library.lora_file import LoraFile
 from ...library.walk import is_within
-from .. import cards
+from .. import cards, shelf
 from .answers import ASK_EACH_TIME, BODY, FOR_EVER, SAFE, answer, entry_of, tagged
+from .shelf import Find, ShelvesCallback, finder
 
 
 def add_files(
@@ -20,20 +22,20 @@ def add_files(
     writing: APIRouter,
     catalog_of: Callable[[], Catalog],
     model_of: Callable[[], str | None],
+    shelves_of: ShelvesCallback = dict,
 ) -> None:
-    """Reading and writing, file by file."""
-    _add_reading(reading, catalog_of, model_of)
-    _add_editing(writing, catalog_of, model_of)
+    """Reading and writing, file by file; `shelves_of`: also of those that are no LoRAs."""
+    find = finder(catalog_of, shelves_of)
+    _add_reading(reading, find, model_of)
+    _add_hash(reading, catalog_of)
+    _add_editing(writing, find, model_of)
 
 
-def _add_reading(
-    routes: APIRouter, catalog_of: Callable[[], Catalog], model_of: Callable[[], str | None]
-) -> None:
-    @routes.get("/file/{id}")
-    def file(request: Request, id: str) -> Response:
-        """Everything about one file."""
-        return answer(request, cards.details(entry_of(catalog_of(), id), model_of()))
+def _details(kind: str, entry: LoraFile, model: str | None) -> dict[str, Any]:
+    return shelf.details(kind, entry, model) if kind else cards.details(entry, model)
 
+
+def _add_hash(routes: APIRouter, catalog_of: Callable[[], Catalog]) -> None:
     @routes.post("/file/{id}/hash", dependencies=[BODY])
     def hash(request: Request, id: str) -> Response:
         """The first 12 digits of its hash (AutoV3), computed now where it is not known yet."""
@@ -42,11 +44,18 @@ def _add_reading(
         except FileError as error:
             raise HTTPException(422, str(error), SAFE) from error
 
+
+def _add_reading(routes: APIRouter, find: Find, model_of: Callable[[], str | None]) -> None:
+    @routes.get("/file/{id}")
+    def file(request: Request, id: str) -> Response:
+        """Everything about one file."""
+        kind, _, entry = find(id)
+        return answer(request, _details(kind, entry, model_of()))
+
     @routes.get("/preview/{id}")
     def picture(request: Request, id: str, v: str = "", full: bool = False) -> Response:
         """The thumbnail, or with `full=1` the picture itself; `v` is its version."""
-        catalog = catalog_of()
-        entry = entry_of(catalog, id)
+        _, catalog, entry = find(id)
         current = v == str(preview.version(entry))
         try:
             found = (
@@ -61,14 +70,11 @@ def _add_reading(
         )
 
 
-def _add_editing(
-    routes: APIRouter, catalog_of: Callable[[], Catalog], model_of: Callable[[], str | None]
-) -> None:
+def _add_editing(routes: APIRouter, find: Find, model_of: Callable[[], str | None]) -> None:
     @routes.post("/file/{id}")
     def edit(request: Request, id: str, changes: dict[str, Any] = BODY) -> Response:
         """Writes fields of the sidecar; answers with the file's new details."""
-        catalog = catalog_of()
-        entry = entry_of(catalog, id)
+        kind, catalog, entry = find(id)
         if not is_within(
             sidecar.beside(entry.path, ".json"), (*catalog.folders, entry.folder.path)
         ):
@@ -77,5 +83,5 @@ def _add_editing(
             cards.edit(entry, changes)
         except (ValueError, FileError) as error:
             raise HTTPException(422, str(error), SAFE) from error
-        catalog.notice([id])
-        return answer(request, cards.details(entry_of(catalog, id), model_of()))
+        catalog.notice([entry.id])
+        return answer(request, _details(kind, entry_of(catalog, entry.id), model_of()))

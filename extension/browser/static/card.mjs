@@ -1,6 +1,7 @@
 /** One LoRA of the library: picture, name, base model, weight; a click puts it in or out. */
 
 import { h, say, set } from "./dom.mjs";
+import { t } from "./language.mjs";
 import { picture } from "./picture.mjs";
 import { isVeiled } from "./settings.mjs";
 import { weights } from "./tags.mjs";
@@ -57,7 +58,7 @@ export class Card {
     this.opaque = h("code", { class: "live-lora-opaque", hidden: true });
     if (row.error) return [this.opaque];
     this.weight = new WeightControl((value) => actions.weigh(row, value));
-    this.weight.name(`${row.name} weight`);
+    this.weight.name(t("weight.name", { name: row.name }));
     this.controls.push(this.weight.range, this.weight.number);
     return [this.weight.element, this.opaque];
   }
@@ -69,9 +70,9 @@ export class Card {
       {
         type: "button",
         class: "live-lora-tool",
-        "aria-label": `Favourite ${row.name}`,
+        "aria-label": t("card.favourite_name", { name: row.name }),
         "aria-pressed": String(row.favourite),
-        title: "Favourite",
+        title: t("card.favourite"),
         onClick: () => actions.favour(row, !row.favourite),
       },
       row.favourite ? "★" : "☆",
@@ -81,8 +82,8 @@ export class Card {
       {
         type: "button",
         class: "live-lora-tool",
-        "aria-label": `Details of ${row.name}`,
-        title: "Details",
+        "aria-label": t("card.details_name", { name: row.name }),
+        title: t("card.details"),
         onClick: () => actions.open(row),
       },
       h("i", {}, "i"),
@@ -116,7 +117,7 @@ export class Card {
     set(this.element, "data-active", this.active);
     this.opaque.hidden = weight.value !== null;
     if (this.weight) this.weight.element.hidden = weight.value === null;
-    if (weight.value === null) say(this.opaque, weight.text || "(empty)");
+    if (weight.value === null) say(this.opaque, weight.text || t("weight.empty"));
     else this.weight?.show(weight.value);
   }
 
@@ -138,7 +139,7 @@ function title(name) {
 
 function badge({ base, error }) {
   if (!error && base === "Unknown") return "";
-  const text = error && base === "Unknown" ? "unusable" : base;
+  const text = error && base === "Unknown" ? t("card.unusable") : base;
   return h("span", { class: "live-lora-base" }, text);
 }
 
@@ -147,8 +148,8 @@ function tooltip({ name, alias, relative, words, triggers, misfit, error }) {
   const lines = [
     name,
     relative,
-    alias && `also called ${alias}`,
-    known && `trigger words: ${known}`,
+    alias && t("card.alias", { alias }),
+    known && t("card.words", { words: known }),
     error ?? misfit,
   ];
   return lines.filter(Boolean).join("\n");

@@ -4,6 +4,7 @@ import { previewAddress } from "./api.mjs";
 import { Editor } from "./editor.mjs";
 import { h, say, set } from "./dom.mjs";
 import { factsOf } from "./facts.mjs";
+import { t } from "./language.mjs";
 import { groupsOf, has, put, randomTags, take } from "./words.mjs";
 
 const LARGEST_TAG = 1.2; // em, of the most frequent
@@ -19,14 +20,14 @@ export class Details {
     const close = h("button", {
       type: "button",
       class: "live-lora-tool",
-      "aria-label": "Close details",
+      "aria-label": t("details.close"),
       onClick: () => this.close(),
     });
     close.append("✕");
     this.body = h("div", { class: "live-lora-details-body" });
     this.element = h(
       "aside",
-      { class: "live-lora-details", "aria-label": "Details", hidden: true },
+      { class: "live-lora-details", "aria-label": t("details.name"), hidden: true },
       h("div", { class: "live-lora-details-head" }, this.title, close),
       this.body,
     );
@@ -39,7 +40,7 @@ export class Details {
     this.row = row;
     this.element.hidden = false;
     say(this.title, row.name);
-    this.body.replaceChildren(h("p", {}, "Loading…"));
+    this.body.replaceChildren(h("p", {}, t("details.loading")));
     this.title.focus({ preventScroll: true });
     await this.reload();
   }
@@ -57,7 +58,7 @@ export class Details {
   /** Another version of the file is known: it is shown, unless somebody is writing. */
   refresh() {
     if (this.element.hidden || !this.found || this.shown === this.row.stamp) return;
-    if (!this.library.byId.has(this.row.id)) this.close();
+    if (!this.row.what && !this.library.byId.has(this.row.id)) this.close();
     else if (!this.editor?.changed && !this.body.contains(document.activeElement)) this.reload();
   }
 
@@ -78,7 +79,7 @@ export class Details {
     this.found = found;
     this.shown = this.row.stamp;
     this.editor = new Editor(found, (changes) => this.keep(changes));
-    this.words = h("div", { class: "live-lora-bases", role: "group", "aria-label": "Trigger words" });
+    this.words = h("div", { class: "live-lora-bases", role: "group", "aria-label": t("details.words") });
     const why = found.error ?? found.misfit;
     this.body.replaceChildren(
       ...[
@@ -87,8 +88,8 @@ export class Details {
         this.words,
         this.cloud(found.training_tags),
         this.editor.element,
-        found.description && section("Description", h("p", { class: "live-lora-text" }, plain(found.description))),
-        section("File", factsOf(found)),
+        found.description && section(t("details.description"), h("p", { class: "live-lora-text" }, plain(found.description))),
+        section(t("details.file"), factsOf(found)),
         this.metadata(found.metadata),
       ].filter(Boolean),
     );
@@ -145,7 +146,7 @@ export class Details {
     const shown = tags.map(([tag, count]) => {
       const chip = this.group(tag, false);
       chip.style.fontSize = `${0.8 + (LARGEST_TAG - 0.8) * (count / most) ** 0.5}em`;
-      set(chip, "title", `${count} pictures`);
+      set(chip, "title", t("details.pictures", { count }));
       chip.removeAttribute("aria-pressed");
       return chip;
     });
@@ -154,9 +155,9 @@ export class Details {
       const words = randomTags(tags).join(", ");
       if (box && words) box.apply(put(box.text, words));
     };
-    const button = h("button", { type: "button", class: "live-lora-button", onClick: any }, "Random prompt");
+    const button = h("button", { type: "button", class: "live-lora-button", onClick: any }, t("details.random"));
     const all = h("div", { class: "live-lora-cloud" }, ...shown);
-    return section("Training tags", all, button);
+    return section(t("details.tags"), all, button);
   }
 
   metadata(metadata) {
@@ -164,7 +165,7 @@ export class Details {
     if (!entries.length) return null;
     const list = h("dl", { class: "live-lora-facts" });
     for (const [name, value] of entries) list.append(h("dt", {}, name), h("dd", {}, value));
-    return h("details", {}, h("summary", {}, `Metadata (${entries.length})`), list);
+    return h("details", {}, h("summary", {}, t("details.metadata", { count: entries.length })), list);
   }
 }
 

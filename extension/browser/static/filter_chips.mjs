@@ -2,11 +2,13 @@
 
 import { chip } from "./controls.mjs";
 import { h, say } from "./dom.mjs";
+import { kindName } from "./kinds.mjs";
+import { t } from "./language.mjs";
 import { counts } from "./orders.mjs";
 import { STATES } from "./query.mjs";
 
 const MOST_TAGS = 24;
-const GROUPS = { state: "State", kind: "Kind", tag: "Tag" };
+const GROUPS = { state: "filters.state", kind: "filters.kind", tag: "filters.tag" };
 const NONE = { state: "", kind: "", tag: "" };
 
 export class Chips {
@@ -14,9 +16,9 @@ export class Chips {
   constructor(changed) {
     this.changed = changed;
     this.chosen = { ...NONE };
-    this.label = h("summary", { class: "live-lora-quiet" }, "Filters");
+    this.label = h("summary", { class: "live-lora-quiet" }, t("filters.name"));
     this.groups = ["state", "kind", "tag"].map((name) =>
-      h("div", { role: "group", "aria-label": GROUPS[name], class: "live-lora-bases" }),
+      h("div", { role: "group", "aria-label": t(GROUPS[name]), class: "live-lora-bases" }),
     );
     this.element = h("details", { class: "live-lora-more" }, this.label, ...this.groups);
     this.element.addEventListener("toggle", () => this.render());
@@ -34,8 +36,10 @@ export class Chips {
 
   /** Nothing is counted while nobody looks. */
   render() {
-    const active = Object.values(this.chosen).filter(Boolean);
-    say(this.label, active.length ? `Filters: ${active.join(", ")}` : "Filters");
+    const { state, kind, tag } = this.chosen;
+    const active = [state && t(STATES[state].short), kind && kindName(kind), tag].filter(Boolean);
+    const names = active.join(", ");
+    say(this.label, active.length ? t("filters.active", { names }) : t("filters.name"));
     if (!this.element.open || !this.rows) return;
     const focused = this.element.contains(document.activeElement)
       ? document.activeElement.dataset.filter
@@ -50,13 +54,14 @@ export class Chips {
   options() {
     const states = Object.entries(STATES).map(([key, { label, test }]) => [
       key,
-      label,
+      t(label),
       this.rows.filter(test).length,
     ]);
-    const named = (key) => counts(this.rows, key).map(([name, count]) => [name, name, count]);
+    const named = (key, shown = (name) => name) =>
+      counts(this.rows, key).map(([name, count]) => [name, shown(name), count]);
     return {
       state: states.filter(([, , count]) => count > 0),
-      kind: named("kind"),
+      kind: named("kind", kindName),
       tag: named("tags").slice(0, MOST_TAGS),
     };
   }

@@ -10,16 +10,16 @@ const by = (value) => (a, b) => value(a) - value(b);
 
 /** Each with the direction people expect first; rows that are equal stand by name. */
 export const ORDERS = {
-  name: { label: "Name", compare: byName },
-  date: { label: "Date", compare: by(({ mtime }) => mtime), down: true },
-  size: { label: "Size", compare: by(({ size }) => size), down: true },
+  name: { label: "sort.name", compare: byName },
+  date: { label: "sort.date", compare: by(({ mtime }) => mtime), down: true },
+  size: { label: "sort.size", compare: by(({ size }) => size), down: true },
   rating: {
-    label: "Rating",
+    label: "sort.rating",
     compare: by(({ favourite, rating }) => rating + favourite / 2),
     down: true,
   },
-  folder: { label: "Folder", compare: (a, b) => collator.compare(a.folder, b.folder) },
-  random: { label: "Random", compare: by(({ dice }) => dice) },
+  folder: { label: "sort.folder", compare: (a, b) => collator.compare(a.folder, b.folder) },
+  random: { label: "sort.random", compare: by(({ dice }) => dice) },
 };
 
 /**

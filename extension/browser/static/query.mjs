@@ -6,7 +6,7 @@
  *   weight: number | null, words: string, negative: string, triggers: string[], tags: string[],
  *   kind: string, favourite: boolean, rating: number, nsfw: string, preview: number | null,
  *   misfit: string | null, error: string | null, algorithm: string, unread: boolean,
- *   haystack: string, title: string, key: string, stamp: number, dice: number}} Row
+ *   what: string, haystack: string, title: string, key: string, stamp: number, dice: number}} Row
  */
 
 /** What a word can be looked for in alone: `tag:style`, `name:"ink wash"`. */
@@ -24,11 +24,21 @@ const FIELDS = {
 const FAR = new Set(["note", "notes", "training"]);
 /** What can be asked of a file: `is:favourite`. */
 export const STATES = {
-  favourite: { label: "Favourites", test: (row) => row.favourite },
-  picture: { label: "With picture", test: (row) => Boolean(row.preview) },
-  words: { label: "With trigger words", test: (row) => Boolean(row.words || row.triggers.length) },
-  misfit: { label: "For other models", test: (row) => Boolean(row.misfit) },
-  unusable: { label: "Unusable", test: (row) => Boolean(row.error) },
+  favourite: { label: "state.favourite", short: "is.favourite", test: (row) => row.favourite },
+  picture: { label: "state.picture", short: "is.picture", test: (row) => Boolean(row.preview) },
+  words: { label: "state.words", short: "is.words", test: (row) => Boolean(row.words || row.triggers.length) },
+  misfit: { label: "state.misfit", short: "is.misfit", test: (row) => Boolean(row.misfit) },
+  inversion: {
+    label: "state.inversion",
+    short: "is.inversion",
+    test: (row) => row.what === "inversion",
+  },
+  checkpoint: {
+    label: "state.checkpoint",
+    short: "is.checkpoint",
+    test: (row) => row.what === "checkpoint",
+  },
+  unusable: { label: "state.unusable", short: "is.unusable", test: (row) => Boolean(row.error) },
 };
 const ASCII = /^[\x00-\x7f]*$/; // nothing to compose
 const TERM = /(?:(\p{L}+):)?(?:"([^"]*)"?|(\S*))/gu;

@@ -32,6 +32,7 @@ class Row {
     this.key = sortKey(this.name);
     this.haystack = searchable(haystack(this));
     this.dice = 0;
+    this.what = sent.what ?? ""; // no LoRA: shelf.mjs
     this.stamp = stamps += 1; // so that a card can tell whether it shows this row as it is now
   }
 

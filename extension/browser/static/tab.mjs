@@ -8,10 +8,13 @@ import { h, say, set } from "./dom.mjs";
 import { join, needsHash, remove, replaceWith, setWeight, writeTag } from "./edits.mjs";
 import { FarSearch } from "./far_search.mjs";
 import { VirtualGrid } from "./grid.mjs";
+import { t } from "./language.mjs";
 import { ordered, shuffle } from "./orders.mjs";
+import { OtherCard } from "./other_card.mjs";
 import { ActivePanel } from "./panel.mjs";
 import { search } from "./query.mjs";
 import { addsWords, remembered } from "./settings.mjs";
+import { Shelf } from "./shelf.mjs";
 import { weights } from "./tags.mjs";
 import { Toolbar } from "./toolbar.mjs";
 
@@ -23,10 +26,11 @@ export class Tab {
   constructor(library, targets) {
     Object.assign(this, { library, targets, sorted: {}, next: new Map(), panels: new Map() });
     this.far = new FarSearch(() => this.filter({ stay: true }));
-    this.grid = new VirtualGrid("LoRAs", (row) => this.card(row));
+    this.shelf = new Shelf(() => this.renderLibrary());
+    this.grid = new VirtualGrid(t("tab.grid"), (row) => this.card(row));
     this.toolbar = new Toolbar({
       changed: () => this.filter(),
-      refresh: () => library.refresh(),
+      refresh: () => Promise.all([library.refresh(), this.shelf.load(true)]),
       resize: () => this.resize(),
       enter: () => this.grid.items.length && this.grid.focus(0),
     });
@@ -34,7 +38,7 @@ export class Tab {
     this.note = h("div", { class: "live-lora-note", role: "status" });
     this.active = h("div", { class: "live-lora-active" });
     const beside = h("div", { class: "live-lora-beside" }, this.grid.element, this.details.element);
-    this.element = h("section", { class: "live-lora live-lora-tab", "aria-label": "LoRA library" });
+    this.element = h("section", { class: "live-lora live-lora-tab", "aria-label": t("tab.name") });
     this.element.append(this.toolbar.element, this.into(), this.active, this.note, beside);
     this.resize();
     this.listen();
@@ -48,6 +52,7 @@ export class Tab {
     this.element.addEventListener("keydown", (event) => this.shield(event));
     document.addEventListener("keydown", (event) => this.key(event));
     new ResizeObserver(() => this.shown()).observe(this.element);
+    this.shelf.load();
     this.targets.watch(() => this.renderPrompt());
     this.library.watch(() => this.renderLibrary());
   }
@@ -61,16 +66,16 @@ export class Tab {
 
   /** Which prompt, and whether its trigger words come along. */
   into() {
-    this.target = choice("Prompt to add LoRAs to", () =>
+    this.target = choice(t("tab.target"), () =>
       this.targets.choose(this.targets.boxes[this.target.value]),
     );
     const box = h("input", { type: "checkbox", checked: addsWords() });
     box.addEventListener("change", () => remembered.keep("words", box.checked ? "yes" : "no"));
-    const words = h("label", { class: "live-lora-check" }, box, "Add trigger words");
+    const words = h("label", { class: "live-lora-check" }, box, t("tab.words"));
     return h(
       "div",
       { class: "live-lora-line live-lora-into" },
-      h("label", {}, "Add to ", this.target),
+      h("label", {}, t("tab.into"), " ", this.target),
       words,
       this.toolbar.count,
       this.toolbar.progress,
@@ -81,15 +86,15 @@ export class Tab {
     const { library, toolbar } = this;
     toolbar.busy(library.state === "loading");
     if (library.state === "loading" && library.rows.length === 0)
-      return this.say("Loading the library…");
+      return this.say(t("tab.reading"));
     if (library.state === "failed") return this.fail(library.error);
-    toolbar.offer(library.rows, library.model);
+    toolbar.offer(this.shelf.beside(library.rows), library.model);
     this.details.refresh();
     return this.filter({ stay: true });
   }
 
   filter({ stay = false } = {}) {
-    const { rows } = this.library;
+    const rows = this.shelf.beside(this.library.rows);
     const { query } = this.toolbar;
     const more = this.far.of(query.text);
     const found = search(this.inOrder(rows), { ...query, more });
@@ -97,10 +102,10 @@ export class Tab {
     this.toolbar.showProgress(this.library);
     this.grid.show(found, stay);
     if (rows.length === 0)
-      this.say("No LoRA files found. Put .safetensors files into models/Lora, then press Refresh.");
-    else if (found.length === 0 && more === null) this.say("Searching…");
+      this.say(t("tab.empty"));
+    else if (found.length === 0 && more === null) this.say(t("tab.searching"));
     else if (found.length === 0)
-      this.say("No LoRA matches.", ["Show all", () => this.toolbar.clear()]);
+      this.say(t("tab.no_match"), [t("tab.show_all"), () => this.toolbar.clear()]);
     else this.say("");
   }
 
@@ -130,11 +135,11 @@ export class Tab {
   }
 
   fail(message) {
-    this.say(message, ["Try again", () => this.library.load()]);
+    this.say(message, [t("tab.again"), () => this.library.load()]);
   }
 
   card(row) {
-    const card = new Card(row, this);
+    const card = row.what ? new OtherCard(row, this) : new Card(row, this);
     card.render(this.tagsOf(row)[0]);
     return card;
   }
@@ -169,7 +174,7 @@ export class Tab {
   async save(row, changes) {
     try {
       const found = await saveDetails(row.id, changes);
-      this.library.freshen();
+      Promise.all([this.library.freshen(), row.what && this.shelf.load()]);
       return found;
     } catch (error) {
       this.say(error.message);

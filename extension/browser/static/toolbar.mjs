@@ -3,10 +3,11 @@
 import { chip, choice, offerOptions } from "./controls.mjs";
 import { Chips } from "./filter_chips.mjs";
 import { h, say, set } from "./dom.mjs";
+import { t } from "./language.mjs";
 import { ORDERS, folders } from "./orders.mjs";
 import { remembered } from "./settings.mjs";
 
-export const SIZES = { s: "Small cards", m: "Cards", l: "Large cards", list: "List" };
+export const SIZES = { s: "size.small", m: "size.medium", l: "size.large", list: "size.list" };
 
 export class Toolbar {
   /** @param {{changed(): void, refresh(): void, resize(): void, enter(): void}} actions */
@@ -16,19 +17,19 @@ export class Toolbar {
     this.search = h("input", {
       type: "search",
       class: "live-lora-search",
-      placeholder: "Search: names, words, notes, tag:style, is:favourite   ( / )",
-      "aria-label": "Search LoRAs",
+      placeholder: t("search.hint"),
+      "aria-label": t("search.name"),
       autocomplete: "off",
       spellcheck: "false",
     });
-    this.folder = choice("Folder", () => actions.changed());
-    this.order = choice("Sort by", () => this.reorder());
+    this.folder = choice(t("toolbar.folder"), () => actions.changed());
+    this.order = choice(t("toolbar.sort"), () => this.reorder());
     this.direction = h("button", { type: "button", class: "live-lora-button live-lora-square" });
     this.direction.addEventListener("click", () => this.turn());
-    this.size = choice("Size of the cards", () => this.resize());
-    this.refresh = h("button", { type: "button", class: "live-lora-button" }, "Refresh");
+    this.size = choice(t("toolbar.size"), () => this.resize());
+    this.refresh = h("button", { type: "button", class: "live-lora-button" }, t("toolbar.refresh"));
     this.refresh.addEventListener("click", () => actions.refresh());
-    this.bases = h("div", { role: "group", "aria-label": "Base model", class: "live-lora-bases" });
+    this.bases = h("div", { role: "group", "aria-label": t("toolbar.base"), class: "live-lora-bases" });
     this.chips = new Chips(() => actions.changed());
     this.count = h("span", { role: "status", class: "live-lora-count" });
     this.progress = h("span", { class: "live-lora-progress", hidden: true });
@@ -73,8 +74,8 @@ export class Toolbar {
   /** Offers what the library holds; a choice that is gone falls back to all. */
   offer(rows, model) {
     this.rows = rows;
-    const levels = folders(rows).map(([path, count]) => [path, `${indented(path)} (${count})`]);
-    offerOptions(this.folder, [["", `All folders (${rows.length})`], ...levels]);
+    const levels = folders(rows).map(([path, count]) => [path, t("toolbar.folder_count", { name: indented(path), count })]);
+    offerOptions(this.folder, [["", t("toolbar.all_folders", { count: rows.length })], ...levels]);
     this.folder.hidden = this.folder.options.length < 2;
     this.begin(rows, model);
     this.renderBases();
@@ -105,40 +106,41 @@ export class Toolbar {
       this.renderBases();
       this.actions.changed();
     };
-    return chip(base || "All", count, (this.base ?? "") === base, pick, { "data-base": base });
+    return chip(base || t("toolbar.all"), count, (this.base ?? "") === base, pick, { "data-base": base });
   }
 
   showCount(shown, total) {
-    const [some, all] = [shown, total].map((count) => count.toLocaleString("en"));
-    say(this.count, shown === total ? `${all} LoRAs` : `${some} of ${all} LoRAs`);
+    const mixed = this.rows?.some(({ what }) => what);
+    const whole = mixed ? "toolbar.files" : "toolbar.count";
+    const key = shown === total ? whole : mixed ? "toolbar.files_of" : "toolbar.count_of";
+    say(this.count, t(key, { shown, count: total }));
   }
 
   /** How far the server's reading is; not read out at every step. */
   showProgress({ read, files }) {
     this.progress.hidden = read >= files;
-    const [done, all] = [read, files].map((count) => count.toLocaleString("en"));
-    say(this.progress, `${done} of ${all} read`);
+    say(this.progress, t("toolbar.read", { done: read, count: files }));
   }
 
   busy(yes) {
     set(this.refresh, "disabled", yes);
-    say(this.refresh, yes ? "Loading…" : "Refresh");
+    say(this.refresh, yes ? t("toolbar.loading") : t("toolbar.refresh"));
   }
 
   offerChoices() {
-    const labels = Object.entries(ORDERS).map(([key, { label }]) => [key, `By ${label.toLowerCase()}`]);
+    const labels = Object.entries(ORDERS).map(([key, { label }]) => [key, t(label)]);
     offerOptions(this.order, labels);
     this.order.value = remembered("order", "name");
     if (!this.order.value) this.order.value = "name";
     this.down = remembered("down", ORDERS[this.order.value].down ? "yes" : "no") === "yes";
-    offerOptions(this.size, Object.entries(SIZES));
+    offerOptions(this.size, Object.entries(SIZES).map(([key, label]) => [key, t(label)]));
     this.size.value = remembered("size", "m");
     if (!this.size.value) this.size.value = "m";
     this.renderDirection();
   }
 
   renderDirection() {
-    const label = this.down ? "Descending" : "Ascending";
+    const label = this.down ? t("toolbar.down") : t("toolbar.up");
     set(this.direction, "aria-label", label);
     set(this.direction, "title", label);
     say(this.direction, this.down ? "↓" : "↑");

@@ -4,6 +4,7 @@ import { CivitaiPanel } from "./civitai_panel.mjs";
 import { h } from "./dom.mjs";
 import { FilesPanel } from "./files_panel.mjs";
 import { t } from "./language.mjs";
+import { languageChoice } from "./language_choice.mjs";
 import { SetsPanel } from "./sets_panel.mjs";
 
 /**
@@ -21,6 +22,7 @@ export function tools(library, targets, shown) {
     { class: "live-lora-desk" },
     h("summary", {}, t("tools.summary")),
     ...panels.map((panel) => panel.element),
+    languageChoice(),
   );
   element.addEventListener("toggle", () => {
     if (element.open) for (const panel of panels) panel.refresh();

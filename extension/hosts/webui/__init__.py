@@ -77,7 +77,7 @@ def start() -> None:
     """Registers our callbacks; the webui forgets them at every Reload UI and runs this again."""
     script_callbacks.on_ui_settings(options.register)
     script_callbacks.on_before_ui(before_ui)
-    script_callbacks.on_ui_tabs(tab.tabs)
+    script_callbacks.on_ui_tabs(lambda: tab.tabs(options.interface()))
     script_callbacks.on_app_started(app_started)
     script_callbacks.on_model_loaded(LIVE.weights_changed)
     script_callbacks.on_cfg_denoiser(denoiser)

@@ -35,7 +35,7 @@ class Place:
 
         def create_html(page: Any, *args: Any, **settings: Any) -> Any:
             if options.get("live_lora_page"):
-                return tab.PLACE
+                return tab.place(options.interface())
             return theirs(page, *args, **settings)
 
         setattr(page, METHOD, create_html)

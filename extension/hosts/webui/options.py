@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from modules import extensions, shared
+from modules import extensions, paths, shared
 
+from ...browser import shelf
 from ...engine.choice import EXECUTORS, Executor
 from ...prompt import Language
 
@@ -42,6 +43,16 @@ OWN: tuple[tuple[str, Any, str], ...] = (
     ("live_lora_folders", "", "More folders with LoRA files, one a line or separated by commas"),
     ("live_lora_presets", "", "File with your own block presets (lora-block-weight's format)"),
     ("live_lora_pickle", False, "Read .pt and .ckpt files too (as weights only)"),
+    (
+        "live_lora_inversions",
+        "",
+        "Show textual inversions of these folders among the cards (embeddings, for one)",
+    ),
+    (
+        "live_lora_checkpoints",
+        "",
+        "Show checkpoints of these folders, too (models/Stable-diffusion, for one)",
+    ),
     (
         "live_lora_language",
         "",
@@ -91,10 +102,23 @@ def folders() -> list[Path]:
         getattr(shared.cmd_opts, "lora_dir", None),
         getattr(shared.cmd_opts, "lyco_dir_backcompat", None),
         *(getattr(shared.cmd_opts, "lora_dirs", None) or ()),  # Forge Neo's further folders
-        *str(get("live_lora_folders")).replace("\n", ",").split(","),
+        *_listed("live_lora_folders"),
     ]
     found = [Path(str(one).strip()) for one in given if one and str(one).strip()]
     return list(dict.fromkeys(found))
+
+
+def shown_folders() -> dict[str, list[Path]]:
+    """Folders of what is shown beside LoRAs, by kind; relative ones are the webui's."""
+    names = {shelf.INVERSION: "live_lora_inversions", shelf.CHECKPOINT: "live_lora_checkpoints"}
+    return {
+        kind: [Path(paths.data_path, one.strip()) for one in _listed(name) if one.strip()]
+        for kind, name in names.items()
+    }
+
+
+def _listed(name: str) -> list[str]:
+    return str(get(name)).replace("\n", ",").split(",")
 
 
 def read_language() -> Language:

@@ -9,6 +9,7 @@ from typing import Any
 from modules import paths, shared
 
 from ... import prompt
+from ...browser.shelf import Shelves, open_shelves
 from ...library.background import Background
 from ...library.bulk.moves import recover
 from ...library.catalog import Catalog
@@ -32,6 +33,7 @@ class LiveLora:
         self._core: Core | None = None
         self._background: Background | None = None
         self._wanted: Any = None  # folders and settings of the catalog
+        self._shelves: tuple[Any, Shelves] = (None, {})
         self.bound: Any = None  # which weights the core's modules hold
         self._weights = 0
         self._base: tuple[Any, str | None] = (None, None)
@@ -56,6 +58,14 @@ class LiveLora:
                 self.stop_indexing()
                 self.start_indexing()
         return self._catalog
+
+    def shelves(self) -> Shelves:
+        """What the settings show beside the LoRAs."""
+        wanted = options.shown_folders()
+        if self._shelves[0] != wanted:
+            cache = Path(paths.data_path, "cache", "live-lora")
+            self._shelves = wanted, open_shelves(wanted, cache)
+        return self._shelves[1]
 
     def start_indexing(self) -> None:
         """Looks at headers and hashes of the library, in a thread, while nothing is generated."""

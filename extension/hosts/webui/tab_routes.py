@@ -33,6 +33,7 @@ def mount(app: Any) -> None:
         report_of=report,
         language_of=lambda: LIVE.language,
         interface_of=options.interface,
+        shelves_of=LIVE.shelves,
         guard=guard,
         data=Path(paths.data_path, DATA),
         closed_of=lambda: None if has_login(app) else open_to_strangers(),
