@@ -9,10 +9,11 @@ from typing import Any
 
 from ..errors import FileError
 from ..library import preview, sidecar
+from ..library.civitai.storing import info_of
 from ..library.hashes import Hashes
 from ..library.lora_file import UNKNOWN, LoraFile
 from ..library.sidecar import SidecarSummary
-from ..library.site_facts import number
+from ..library.site_facts import examples_of, number
 from ..library.training import readable, top_tags
 from ..network import misfit
 
@@ -89,6 +90,7 @@ def details(entry: LoraFile, model: str | None) -> dict[str, Any]:
         "rating": found.rating,
         "range": found.range,
         "civitai": found.civitai,
+        "examples": examples_of(info_of(entry.path)),
         "problems": found.problems,
         "hashes": _hashes(hashes) if hashes else None,
         **_metadata(entry),

@@ -23,11 +23,9 @@ STALE = 10.0  # seconds after which a missing name is worth a scan though no fol
 class Catalog:
     """The LoRA files under some folders. Making one reads nothing; the first question scans.
 
-    `allow_pickle` lists pickles (.pt, .pth, .ckpt, .bin) too. `guess` tells a base model's name
-    from a path and its header, and may raise FileError (NotALora) to say why it has none; `glance`
-    tells it from the file's outline, at a fraction of the time, and comes first.
-    `suffixes` lists files of other kinds instead, with a `cache` of their own.
-    `cache` is a folder of ours where what was learned is kept for the next start.
+    `allow_pickle` lists pickles (.pt, …) too, `suffixes` other kinds of files. `guess` tells a base
+    model from path and header (FileError: why it has none); `glance`, which comes first, from the
+    outline, in a fraction of the time. `cache`: a folder of ours for what was learned.
     """
 
     def __init__(

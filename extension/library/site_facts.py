@@ -19,6 +19,9 @@ KINDS = (
     *("vehicle", "buildings", "animal", "tool", "slider", "assets", "celebrity"),
 )
 NSFW = {1: "PG", 2: "PG-13", 4: "R", 8: "X", 16: "XXX"}
+SETTINGS = {"steps": "Steps", "sampler": "Sampler", "cfgScale": "CFG scale", "seed": "Seed"}
+MOST_EXAMPLES = 10
+LONGEST_EXAMPLE = 4000  # characters
 NUMBERS = ("model_id", "version_id")
 
 
@@ -80,6 +83,30 @@ def of_matrix(content: Mapping[str, Any]) -> Facts:
         model_id=content.get("ModelId"),
         version_id=content.get("VersionId"),
     )
+
+
+def examples_of(content: Mapping[str, Any]) -> list[Facts]:
+    """How a version's example pictures were made, as far as its answer says: prompt, negative,
+    settings (one line, as an infotext has them). Ten at most, each text shortened."""
+    images = content.get("images")
+    listed = images[:MOST_EXAMPLES] if isinstance(images, list) else []
+    return [one for one in map(_example, map(dictionary, listed)) if one.get("prompt")]
+
+
+def _example(image: Mapping[str, Any]) -> Facts:
+    meta = dictionary(image.get("meta"))
+    meta = dictionary(meta.get("meta")) or meta
+    said = {name: meta.get(key) for key, name in SETTINGS.items()}
+    shown = (f"{name}: {value}"[:100] for name, value in said.items() if _says(value))
+    return _present(
+        prompt=text(meta, "prompt")[:LONGEST_EXAMPLE],
+        negative=text(meta, "negativePrompt")[:LONGEST_EXAMPLE],
+        settings=", ".join(shown),
+    )
+
+
+def _says(value: object) -> bool:
+    return type(value) in (int, float) or (isinstance(value, str) and bool(value.strip()))
 
 
 def kind_of(tags: list[str]) -> str:

@@ -25,7 +25,7 @@ PYTHON += [APP / name for name in ("page.py", "page_drawing.py", "page_words.py"
 NO_WORDS = re.compile(
     r"""Arrow\w+ | Page(?:Up|Down) | Home | End | Enter | Escape | Tab | Delete | Backspace
     | Content-Type | Unknown | English | left\ out | unusable\ damaged | live\ lora\ sets
-    | label\ span""",
+    | label\ span | noopener\ noreferrer | \S+/\S*""",
     re.VERBOSE,
 )
 WORDS = re.compile(r"[A-Za-z][a-z']+,? [a-z']+(?![\w=-])|^[A-Z][a-z]+(?:[A-Z]?[.…:!?]*)$|[。、：]")
@@ -109,6 +109,11 @@ def test_no_sentence_is_unused_and_none_is_missing() -> None:
     used = {text for path in MODULES for text, _ in literals(path.read_text("utf-8"))}
     used |= {text for path in PYTHON for text in re.findall(r'"([\w.]+)"', path.read_text())}
     assert sorted(set(sentences("en")) - used) == []
+    groups = {key.partition(".")[0] for key in sentences("en")} - {"block", "live-lora"}
+    keys = {text for text in used if re.fullmatch(r"[a-z_]+\.(?!json)[\w.]+", text)}
+    mine = {key for key in keys if key.partition(".")[0] in groups}
+    files = {path.name for path in STATIC.iterdir()}
+    assert sorted(mine - set(sentences("en")) - files) == []
     for path in MODULES:
         for text, before in literals(path.read_text("utf-8")):
             if re.search(r"\bt\(\s*$", before):
@@ -143,8 +148,10 @@ def unworded(code: str) -> list[str]:
     for text, before in literals(code):
         said = re.sub(r"\$\{[^{}]*\}|\\u\w{4}|\\n", "", text)
         shown = BEFORE_A_TEXT.search(before) and re.search(r"[^\W\d_]{2}", said)
-        words = WORDS.search(said) and "live-lora" not in said and not NO_WORDS.fullmatch(said)
-        if text not in sentences("en") and (shown or words) and not SELECTS.search(before):
+        words = WORDS.search(said) and "live-lora" not in said
+        if NO_WORDS.fullmatch(said) or SELECTS.search(before):
+            continue
+        if text not in sentences("en") and (shown or words):
             found.append(text)
     return found
 

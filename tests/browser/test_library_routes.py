@@ -168,6 +168,43 @@ def test_delete_and_undo(client: TestClient, root: Path) -> None:
     assert client.post("bin/purge", json={"id": "../.."}).status_code == 404
 
 
+def test_another_preview(client: TestClient, root: Path) -> None:
+    """It is shown instead of what was there, which keeps its place beside the file."""
+    (root / "a.png").write_bytes(PNG + b"the old one")
+    client.post("refresh", json={})
+    id = ids(client)["a"]
+    headers = {"content-type": "image/jpeg"}
+    picture = b"\xff\xd8\xff the new one"
+    found = client.post(f"file/{id}/preview", content=picture, headers=headers).json()
+    assert client.get(f"preview/{id}?full=1&v={found['preview']}").content == picture
+    assert (root / "a.before.png").read_bytes() == PNG + b"the old one"
+    again = client.post(f"file/{id}/preview", content=PNG, headers={"content-type": "image/png"})
+    assert again.json()["preview"] != found["preview"]
+    assert client.get(f"preview/{id}?full=1").content == PNG
+    assert (root / "a.preview.jpg").read_bytes() == picture
+    page = client.post(f"file/{id}/preview", content=b"<html>", headers=headers)
+    assert page.status_code == 422
+    assert client.post(f"file/{id}/preview", json={}).status_code == 415
+    client.post("bulk/rename", json={"id": id, "name": "b"})
+    assert (root / "b.before.png").exists()
+
+
+def test_examples_are_texts(client: TestClient, root: Path) -> None:
+    evil = "<img src=x onerror=alert(1)>"
+    meta = {"prompt": evil, "negativePrompt": "blurry", "steps": 20, "seed": 7, "sampler": ["x"]}
+    images = [{"meta": meta}, {"meta": {"meta": {"prompt": "p" * 9000}}}, {"meta": None}, 3, {}]
+    info = {"id": 1, "images": images * 9}
+    (root / "a.civitai.info").write_text(json.dumps(info))
+    found = client.get(f"file/{ids(client)['a']}").json()["examples"]
+    settings = "Steps: 20, Seed: 7"
+    assert found[0] == {"prompt": evil, "negative": "blurry", "settings": settings}
+    assert len(found[1]["prompt"]) == 4000
+    assert len(found) == 4  # of the first ten pictures
+    for images in ("x", None, {"a": 1}):
+        (root / "a.civitai.info").write_text(json.dumps({"id": 1, "images": images}))
+        assert client.get(f"file/{ids(client)['a']}").json()["examples"] == []
+
+
 def test_sets(client: TestClient) -> None:
     (id,) = client.post("sets", json={"text": "x <lora:a:0.8>", "name": "One"}).json()["ids"]
     (row,) = client.get("sets").json()["sets"]
@@ -279,6 +316,7 @@ def test_every_write_is_in_the_list_above(client: TestClient) -> None:
             found.add(address.removeprefix("/live-lora/").replace("{id}", "0123456789abcdef"))
     id = "0123456789abcdef"
     others = {"refresh", "explain", f"file/{id}/hash", f"file/{id}", f"sets/{id}/picture"}
+    others |= {f"file/{id}/preview"}
     assert "bulk/move" in found
     assert found <= set(WRITES) | others
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
-from .conftest import LORAS, Open, lora, missing
+from .conftest import FILE, LORAS, Open, lora, missing
 from .test_page import card, cell, library, prompt, rows
 
 try:
-    from playwright.sync_api import Page, expect
+    from playwright.sync_api import Page, Route, expect
 except ImportError:
     missing("playwright is not installed")
 
@@ -27,6 +28,12 @@ def shown(visit: Open) -> Page:
     page = visit()
     files = [{**one, "id": f"{one['what']}:{one['id']}"} for one in OTHERS]
     answer: dict[str, Any] = {"files": files, "read": len(files)}
+
+    def details(route: Route) -> None:
+        id = unquote(route.request.url.rpartition("/")[2])
+        route.fulfill(json=FILE | next(one for one in files if one["id"] == id))
+
+    page.route("**/live-lora/file/*%3A*", details)
     page.route("**/live-lora/shelf*", lambda route: route.fulfill(json=answer))
     page.evaluate("liveLora.tab.shelf.load()")
     page.wait_for_function("liveLora.tab.shelf.rows.length === 3")

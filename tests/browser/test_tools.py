@@ -16,7 +16,7 @@ from live_lora.browser import routes
 from live_lora.library.catalog import Catalog
 from live_lora.library.civitai.storing import info_of
 
-from .conftest import Open, missing
+from .conftest import PIXEL, Open, missing
 from .test_page import card, library, prompt
 
 try:
@@ -120,6 +120,60 @@ def test_a_set_is_saved_used_and_removed(fold: Fold) -> None:
     expect(sets.get_by_role("link", name="Export")).to_have_attribute("download", "sets.json")
 
 
+def test_words_negative_text_and_picture_of_a_set(fold: Fold) -> None:
+    page, tab = fold()
+    page.evaluate("liveLora.targets.boxes[0].area.value = 'x <lora:ink:0.5>'")
+    sets = tab.get_by_role("region", name="Sets")
+    sets.get_by_label("Name").fill("Film")
+    sets.get_by_label("Words").fill("old film")
+    sets.get_by_label("Negative text").fill("blurry")
+    sets.get_by_role("button", name="Save the prompt's LoRAs").click()
+    item = sets.get_by_role("listitem")
+    expect(item).to_contain_text("Negative: blurry")
+    with page.expect_file_chooser() as chooser:
+        item.get_by_role("button", name="Picture of Film").click()
+    chooser.value.set_files({"name": "x.png", "mimeType": "image/png", "buffer": PIXEL})
+    expect(item.locator("img")).to_be_visible()
+    page.evaluate("liveLora.targets.boxes[0].area.value = 'a fox'")
+    item.get_by_role("button", name="Use Film").click()
+    expect(prompt(page)).to_have_value("a fox <lora:ink:0.5> old film")
+    expect(prompt(page, "txt2img_neg_prompt")).to_have_value("blurry")
+    item.get_by_role("button", name="Use Film").click()
+    expect(prompt(page, "txt2img_neg_prompt")).to_have_value("blurry")
+
+
+def test_duplicates_are_shown_and_one_is_deleted(fold: Fold, root: Path) -> None:
+    lora(root / "ink again.safetensors", data=b"ink", note="other metadata")
+    page, tab = fold()
+    groups = tab.get_by_role("region", name="What belongs together")
+    groups.get_by_role("button", name="Duplicates").click()
+    expect(groups.get_by_role("status")).to_contain_text("4 files are not hashed yet")
+    page.evaluate("Promise.all(liveLora.library.rows.map(row => liveLora.library.learnHash(row)))")
+    groups.get_by_role("button", name="Duplicates").click()
+    expect(groups.get_by_role("status")).to_have_text("1 group.")
+    groups.get_by_role("button", name="Show ink").click()
+    expect(tab.get_by_text("2 of 4 LoRAs")).to_be_visible()
+    expect(card(tab, "grain")).to_have_count(0)
+    groups.get_by_role("button", name="Delete ink again.safetensors").click()
+    expect(groups.get_by_role("status")).to_have_text("No file is here twice.")
+    assert not (root / "ink again.safetensors").exists()
+    tab.get_by_role("searchbox").fill("grain")
+    expect(card(tab, "grain")).to_be_visible()
+
+
+def test_versions_of_one_model(fold: Fold, root: Path) -> None:
+    for version, name in enumerate(("ghibli", "ink"), 1):
+        (root / f"{name}.civitai.info").write_text(f'{{"id": {version}, "modelId": 9}}')
+    _, tab = fold()
+    groups = tab.get_by_role("region", name="What belongs together")
+    groups.get_by_role("button", name="Versions").click()
+    item = groups.get_by_role("listitem")
+    expect(item).to_contain_text("ink.safetensors")
+    expect(item).to_contain_text("ghibli.safetensors")
+    item.get_by_role("button", name="Show ink").click()
+    expect(tab.get_by_text("2 of 3 LoRAs")).to_be_visible()
+
+
 def test_an_import_of_sets(fold: Fold) -> None:
     _, tab = fold()
     sets = tab.get_by_role("region", name="Sets")
@@ -129,10 +183,10 @@ def test_an_import_of_sets(fold: Fold) -> None:
         "x.recipe.json": b'{"title": "Two", "loras": [{"file_name": "grain", "strength": 0.5}]}',
     }.items():
         file = {"name": name, "mimeType": "application/json", "buffer": content}
-        sets.locator("input[type=file]").set_input_files(file)  # type: ignore[arg-type]
+        sets.locator("input[accept*=json]").set_input_files(file)  # type: ignore[arg-type]
     expect(sets.get_by_role("listitem")).to_have_count(2)
     broken = {"name": "x.json", "mimeType": "application/json", "buffer": b"{"}
-    sets.locator("input[type=file]").set_input_files(broken)  # type: ignore[arg-type]
+    sets.locator("input[accept*=json]").set_input_files(broken)  # type: ignore[arg-type]
     expect(sets.get_by_role("status")).to_contain_text("JSON")
 
 

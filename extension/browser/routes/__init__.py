@@ -40,7 +40,7 @@ from .files import add_files
 from .index import add_index
 from .prompts import add_prompts
 from .sets import add_sets
-from .shelf import ShelvesCallback, add_shelf
+from .shelves import ShelvesCallback, add_shelf
 from .writing import ClosedCallback, StrangerCallback, demand_open, demand_own_page
 
 

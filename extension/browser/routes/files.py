@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from fastapi import APIRouter, HTTPException, Request, Response
+from fastapi import APIRouter, Depends, HTTPException, Request, Response
 
 from ...errors import FileError
 from ...library import preview, sidecar
 from ...library.catalog import Catalog
 from ...library.lora_file import LoraFile
+from ...library.own_preview import keep_preview
 from ...library.walk import is_within
 from .. import cards, shelf
 from .answers import ASK_EACH_TIME, BODY, FOR_EVER, SAFE, answer, entry_of, tagged
-from .shelf import Find, ShelvesCallback, finder
+from .shelves import Find, ShelvesCallback, finder
+from .writing import carried_out, picture_only
+
+PICTURE = Depends(picture_only)
 
 
 def add_files(
@@ -29,6 +33,7 @@ def add_files(
     _add_reading(reading, find, model_of)
     _add_hash(reading, catalog_of)
     _add_editing(writing, find, model_of)
+    _add_preview(writing, find, model_of)
 
 
 def _details(kind: str, entry: LoraFile, model: str | None) -> dict[str, Any]:
@@ -68,6 +73,16 @@ def _add_reading(routes: APIRouter, find: Find, model_of: Callable[[], str | Non
         return tagged(
             request, found.content, found.media_type, FOR_EVER if current else ASK_EACH_TIME
         )
+
+
+def _add_preview(routes: APIRouter, find: Find, model_of: Callable[[], str | None]) -> None:
+    @routes.post("/file/{id}/preview")
+    def keep(request: Request, id: str, content: bytes = PICTURE) -> Response:
+        """The body, a picture, is shown from now on; answers with the file's new details."""
+        kind, catalog, entry = find(id)
+        carried_out(lambda: keep_preview(entry, content))
+        catalog.notice([entry.id])
+        return answer(request, _details(kind, entry_of(catalog, entry.id), model_of()))
 
 
 def _add_editing(routes: APIRouter, find: Find, model_of: Callable[[], str | None]) -> None:

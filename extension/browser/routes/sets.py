@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
@@ -45,7 +46,8 @@ def _add_reading(reading: APIRouter, catalog_of: Callable[[], Catalog], store: S
 def _add_changes(writing: APIRouter, store: SetStore) -> None:
     @writing.post("/sets")
     def add(request: Request, content: dict[str, Any] = BODY) -> Response:
-        """Adds a `set`, a `recipe` of LoRA Manager, or that of a picture's `text` by a `name`."""
+        """Adds a `set`, a `recipe` of LoRA Manager, or that of a picture's `text` by a `name`, with
+        `words` and `negative` for the two prompts."""
         ids = carried_out(lambda: store.add([_given(content)]))
         return answer(request, {"ids": ids})
 
@@ -89,7 +91,9 @@ def _given(content: dict[str, Any]) -> LoraSet:
         return set_of(content["set"])
     if "recipe" in content:
         return recipe_of(content["recipe"])
-    return set_in(text(content, "text"), text(content, "name", ""))
+    found = set_in(text(content, "text"), text(content, "name", ""))
+    words, negative = (text(content, key, "").strip() for key in ("words", "negative"))
+    return replace(found, words=words or found.words, negative=negative or found.negative)
 
 
 def _row(one: LoraSet, catalog: Catalog, store: SetStore) -> dict[str, Any]:

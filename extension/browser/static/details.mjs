@@ -3,8 +3,10 @@
 import { previewAddress } from "./api.mjs";
 import { Editor } from "./editor.mjs";
 import { h, say, set } from "./dom.mjs";
+import { examplesOf } from "./examples.mjs";
 import { factsOf } from "./facts.mjs";
 import { t } from "./language.mjs";
+import { PreviewChoice } from "./preview_choice.mjs";
 import { groupsOf, has, put, randomTags, take } from "./words.mjs";
 
 const LARGEST_TAG = 1.2; // em, of the most frequent
@@ -84,11 +86,12 @@ export class Details {
     this.body.replaceChildren(
       ...[
         why && h("p", { class: "live-lora-why" }, why),
-        this.picture(),
+        ...this.picture(),
         this.words,
         this.cloud(found.training_tags),
         this.editor.element,
         found.description && section(t("details.description"), h("p", { class: "live-lora-text" }, plain(found.description))),
+        found.examples?.length > 0 && this.examples(found.examples),
         section(t("details.file"), factsOf(found)),
         this.metadata(found.metadata),
       ].filter(Boolean),
@@ -104,12 +107,28 @@ export class Details {
     return found;
   }
 
+  /** The picture, large, and the button for another one. */
   picture() {
-    if (!this.found.preview) return null;
+    const choice = new PreviewChoice(this.row.id, () => this.renew());
+    if (!this.found.preview) return [choice.listen(choice.element)];
     const image = h("img", { src: previewAddress(this.found, true), alt: "", class: "live-lora-large" });
     image.addEventListener("error", () => image.remove());
     set(image, "data-veiled", this.element.dataset.veiled);
-    return image;
+    return [choice.listen(image), choice.element];
+  }
+
+  /** The cards show it, too. */
+  async renew() {
+    await this.library.freshen();
+    await this.reload();
+  }
+
+  examples(examples) {
+    const use = (prompt) => {
+      const box = this.targets.current;
+      if (box) box.apply(put(box.text, prompt));
+    };
+    return section(t("examples.name"), ...examplesOf(examples, use));
   }
 
   /** Which groups of words the prompt has; a click puts one in or takes it out. */

@@ -15,6 +15,7 @@ export function factsOf(found) {
   tell(t("facts.date"), new Date(found.mtime * 1000).toLocaleString(current()));
   tell(t("facts.alias"), found.alias);
   tell(t("facts.model"), [civitai.model, civitai.version].filter(Boolean).join(", "));
+  tell(t("facts.page"), pageOf(civitai));
   tell(t("facts.creator"), civitai.creator);
   tell(t("facts.licence"), civitai.licence);
   tell(t("facts.tags"), civitai.tags?.join(", "));
@@ -32,4 +33,12 @@ function typeOf(algorithm, { ss_network_dim: rank, ss_network_alpha: alpha }) {
     scale && t("facts.alpha", { alpha: scale }),
   ];
   return parts.filter(Boolean).join(", ");
+}
+
+/** Its place on Civitai, for who wants to go there; numbers only, whatever a file says. */
+function pageOf({ model_id: model, version_id: version }) {
+  if (!Number.isSafeInteger(model) || model <= 0) return null;
+  const at = Number.isSafeInteger(version) ? `?modelVersionId=${version}` : "";
+  const href = `https://civitai.com/models/${model}${at}`;
+  return h("a", { href, target: "_blank", rel: "noopener noreferrer" }, `civitai.com/models/${model}`);
 }

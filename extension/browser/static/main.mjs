@@ -39,7 +39,7 @@ function start() {
   // Cards are measured: styled ones.
   Promise.all(STYLES.map((name) => addStyle(`${name}.css`))).then(() => library.load());
   library.inSight = () => inSight(tab, targets, library);
-  tab.element.insertBefore(tools(library, targets, () => tab.shelf.without(tab.grid.items)), tab.note);
+  tab.element.insertBefore(tools(library, targets, () => tab.shelf.without(tab.grid.items), (ids) => tab.toolbar.only(ids)), tab.note);
   library.keepFresh();
   globalThis.onOptionsChanged?.(() => library.freshen()); // the webui's: perhaps the checkpoint
   return { library, targets, tab, drawer };

@@ -59,7 +59,7 @@ export function searchable(text) {
  * the program has found for this text, null until that is known.
  * @param {Row[]} rows
  * @param {{text?: string, folder?: string, base?: string, kind?: string, tag?: string,
- *   state?: string, more?: Set<string> | null}} query
+ *   state?: string, more?: Set<string> | null, ids?: Set<string> | null}} query `ids`: these only
  */
 export function search(rows, { text = "", more = null, ...filters }) {
   const { words, tests, far } = readQuery(text);
@@ -91,8 +91,9 @@ function readQuery(text) {
   return { words: words.filter(Boolean), tests, far };
 }
 
-function passes(row, { folder = "", base = "", kind = "", tag = "", state = "" }) {
+function passes(row, { folder = "", base = "", kind = "", tag = "", state = "", ids = null }) {
   return (
+    (!ids || ids.has(row.id)) &&
     inFolder(row, folder) &&
     isFor(row, base) &&
     (!kind || row.kind === kind) &&

@@ -4,14 +4,22 @@ import { address, json, written } from "./api.mjs";
 import { h, say } from "./dom.mjs";
 import { append } from "./edits.mjs";
 import { t } from "./language.mjs";
+import { has, put } from "./words.mjs";
+
+const PICTURES = "image/png,image/jpeg,image/webp,image/gif,image/avif";
 
 export class SetsPanel {
   /** @param {import("./targets.mjs").Targets} targets */
   constructor(targets) {
     this.targets = targets;
+    this.seen = 0; // so that a new picture has a new address
     this.list = h("ul", { class: "live-lora-sets" });
     this.status = h("div", { role: "status" });
     this.name = h("input", { type: "text", class: "live-lora-search" });
+    this.words = h("input", { type: "text", class: "live-lora-search" });
+    this.negative = h("input", { type: "text", class: "live-lora-search" });
+    this.image = h("input", { type: "file", accept: PICTURES, hidden: true });
+    this.image.addEventListener("change", () => this.keepPicture(this.image.files[0]));
     this.file = h("input", { type: "file", accept: ".json,application/json", hidden: true });
     this.file.addEventListener("change", () => this.import(this.file.files[0]));
     this.element = h(
@@ -22,6 +30,8 @@ export class SetsPanel {
         "div",
         { class: "live-lora-line" },
         h("label", {}, t("sets.label"), " ", this.name),
+        h("label", {}, t("sets.words"), " ", this.words),
+        h("label", {}, t("sets.negative"), " ", this.negative),
         button(t("sets.save"), () => this.save()),
         button(t("sets.import"), () => this.file.click()),
         h(
@@ -30,6 +40,7 @@ export class SetsPanel {
           t("sets.export"),
         ),
         this.file,
+        this.image,
       ),
       this.list,
       this.status,
@@ -44,28 +55,52 @@ export class SetsPanel {
   }
 
   item(one) {
-    const src = address(`sets/${one.id}/picture`);
+    const src = address(`sets/${one.id}/picture?v=${this.seen}`);
     const picture = one.picture && h("img", { src, alt: "", loading: "lazy" });
     const use = button(t("sets.use"), () => this.use(one));
+    const give = button(t("sets.picture"), () => {
+      this.pictured = one.id;
+      this.image.click();
+    });
     const remove = button(t("sets.remove"), () => this.change(`sets/${one.id}/remove`, {}));
     use.setAttribute("aria-label", t("sets.use_name", { name: one.name }));
+    give.setAttribute("aria-label", t("sets.picture_name", { name: one.name }));
     remove.setAttribute("aria-label", t("sets.remove_name", { name: one.name }));
     const dim = (line) => h("div", { class: "live-lora-dim" }, line);
-    const words = h("span", {}, h("strong", {}, one.name), ...[one.text, ...one.notes].map(dim));
-    return h("li", {}, picture, words, use, remove);
+    const against = one.negative && t("sets.against", { text: one.negative });
+    const lines = [one.text, against, ...one.notes].filter(Boolean);
+    const words = h("span", {}, h("strong", {}, one.name), ...lines.map(dim));
+    return h("li", {}, picture, words, use, give, remove);
   }
 
-  /** Behind what is written, as one step of undo. */
+  /** Behind what is written, as one step of undo in each of the two prompts. */
   use(one) {
     const box = this.targets.current;
     if (!box) return say(this.status, t("sets.no_prompt"));
     box.apply(append(box.text, one.text));
+    const beside = this.targets.negativeOf(box);
+    if (one.negative && beside && !has(beside.text, one.negative))
+      beside.apply(put(beside.text, one.negative));
     return say(this.status, t("sets.used", { name: one.name, prompt: box.label }));
   }
 
   save() {
     const text = this.targets.current?.text ?? "";
-    return this.change("sets", { text, name: this.name.value.trim() });
+    const [name, words, negative] = [this.name, this.words, this.negative].map(
+      ({ value }) => value.trim(),
+    );
+    return this.change("sets", { text, name, words, negative });
+  }
+
+  keepPicture(file) {
+    if (!file) return undefined;
+    this.image.value = "";
+    return this.tried(async () => {
+      const options = { method: "POST", headers: { "Content-Type": file.type }, body: file };
+      await json(`sets/${this.pictured}/picture`, options);
+      this.seen = Date.now();
+      await this.refresh();
+    });
   }
 
   /** An export of sets, or a recipe of LoRA Manager. */

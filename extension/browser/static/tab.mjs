@@ -16,6 +16,7 @@ import { search } from "./query.mjs";
 import { addsWords, remembered } from "./settings.mjs";
 import { Shelf } from "./shelf.mjs";
 import { weights } from "./tags.mjs";
+import { TagsByFile } from "./tags_by_file.mjs";
 import { Toolbar } from "./toolbar.mjs";
 
 export class Tab {
@@ -25,6 +26,7 @@ export class Tab {
    */
   constructor(library, targets) {
     Object.assign(this, { library, targets, sorted: {}, next: new Map(), panels: new Map() });
+    this.byFile = new TagsByFile(library);
     this.far = new FarSearch(() => this.filter({ stay: true }));
     this.shelf = new Shelf(() => this.renderLibrary());
     this.grid = new VirtualGrid(t("tab.grid"), (row) => this.card(row));
@@ -146,20 +148,7 @@ export class Tab {
 
   /** The tags of the current prompt that lead to this file. */
   tagsOf(row) {
-    return this.tagsById().get(row.id) ?? [];
-  }
-
-  tagsById() {
-    const box = this.targets.current;
-    if (this.found?.tags === box?.tags && this.found?.rows === this.library.rows)
-      return this.found.byId;
-    const byId = new Map();
-    for (const tag of box?.tags ?? []) {
-      const { row } = this.library.find(tag);
-      if (row) byId.set(row.id, [...(byId.get(row.id) ?? []), tag]);
-    }
-    this.found = { tags: box?.tags, rows: this.library.rows, byId };
-    return byId;
+    return this.byFile.of(this.targets.current).get(row.id) ?? [];
   }
 
   open(row) {

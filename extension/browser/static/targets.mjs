@@ -68,6 +68,12 @@ export class Targets {
     return this.boxes.includes(this.chosen) ? this.chosen : (this.boxes[0] ?? null);
   }
 
+  /** The negative prompt that goes with one: the next on the page, before another positive one. */
+  negativeOf(box) {
+    const next = this.boxes[this.boxes.indexOf(box) + 1];
+    return box.negative ? box : next?.negative ? next : null;
+  }
+
   choose(box) {
     this.chosen = box;
     this.tell();

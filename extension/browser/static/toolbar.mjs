@@ -46,14 +46,17 @@ export class Toolbar {
   }
 
   listen() {
-    this.search.addEventListener("input", () => this.actions.changed());
+    this.search.addEventListener("input", () => {
+      this.ids = null;
+      this.actions.changed();
+    });
     this.search.addEventListener("keydown", (event) => this.key(event));
   }
 
   /** What `query.search` takes. */
   get query() {
     const { base, folder, search, chips } = this;
-    return { text: search.value, folder: folder.value, base: base ?? "", ...chips.chosen };
+    return { text: search.value, folder: folder.value, base: base ?? "", ...chips.chosen, ids: this.ids };
   }
 
   /** Everything again. */
@@ -61,8 +64,14 @@ export class Toolbar {
     this.seek("");
   }
 
+  /** These files and no other, until something else is looked for. */
+  only(ids) {
+    this.seek("", new Set(ids));
+  }
+
   /** A search in the whole library. */
-  seek(text) {
+  seek(text, ids = null) {
+    this.ids = ids;
     this.search.value = text;
     this.folder.value = "";
     this.base = "";
@@ -184,6 +193,7 @@ export class Toolbar {
     event.stopPropagation();
     event.preventDefault();
     this.search.value = "";
+    this.ids = null;
     this.actions.changed();
   }
 }

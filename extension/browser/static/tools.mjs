@@ -3,6 +3,7 @@
 import { CivitaiPanel } from "./civitai_panel.mjs";
 import { h } from "./dom.mjs";
 import { FilesPanel } from "./files_panel.mjs";
+import { GroupsPanel } from "./groups_panel.mjs";
 import { t } from "./language.mjs";
 import { languageChoice } from "./language_choice.mjs";
 import { SetsPanel } from "./sets_panel.mjs";
@@ -12,11 +13,13 @@ import { SetsPanel } from "./sets_panel.mjs";
  * @param {import("./library.mjs").Library} library
  * @param {import("./targets.mjs").Targets} targets
  * @param {() => {id: string, name: string}[]} shown the files that the tab shows
+ * @param {(ids: string[]) => void} only has the tab show these
  */
-export function tools(library, targets, shown) {
+export function tools(library, targets, shown, only) {
   const changed = () => library.refresh();
   const files = new FilesPanel(shown, changed);
-  const panels = [new CivitaiPanel(shown, changed), new SetsPanel(targets), files];
+  const groups = new GroupsPanel(library, only);
+  const panels = [new CivitaiPanel(shown, changed), new SetsPanel(targets), files, groups];
   const element = h(
     "details",
     { class: "live-lora-desk" },

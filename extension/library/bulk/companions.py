@@ -13,7 +13,7 @@ WRITTEN = (
     *(".description.txt", ".md", ".html", ".yaml", ".url"),
 )
 SHOWN = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".avif", ".jxl", ".mp4", ".webm", ".mov")
-MIDDLES = ("", ".preview", ".swarmpreview", ".cm-preview", ".thumb")
+MIDDLES = ("", ".preview", ".swarmpreview", ".cm-preview", ".thumb", ".before")
 SUFFIXES = frozenset((*WRITTEN, *map("".join, product(MIDDLES, SHOWN))))
 
 

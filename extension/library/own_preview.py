@@ -1,0 +1,42 @@
+"""Another preview for a file: beside it, before all others; the last one is kept, by a name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..errors import FileError
+from . import atomic
+from .lora_file import LoraFile
+from .preview import LARGEST, PREVIEWS, media_type
+
+SUFFIX = {
+    "image/png": ".png",
+    "image/jpeg": ".jpg",
+    "image/webp": ".webp",
+    "image/gif": ".gif",
+    "image/avif": ".avif",
+}
+
+
+def keep_preview(entry: LoraFile, content: bytes) -> None:
+    """Writes `x.preview.png` (or what kind it is). A picture that programs would show before it
+    becomes `x.before.png`. FileError for what is no picture, or cannot be written.
+    """
+    kind = media_type(content)
+    if kind is None or len(content) > LARGEST:
+        reason = f"is not a picture of up to {LARGEST:,} bytes that a page can show"
+        raise FileError("preview", entry.path, reason)
+    ending = f".preview{SUFFIX[kind]}"
+    try:
+        for before in PREVIEWS[: PREVIEWS.index(ending) + 1]:
+            _put_aside(entry.path.with_name(entry.stem + before), entry.stem)
+        atomic.replace(entry.path.with_name(entry.stem + ending), content)
+    except OSError as error:
+        reason = f"its preview cannot be written: {error.strerror or error}"
+        raise FileError("place", entry.path, reason) from error
+
+
+def _put_aside(picture: Path, stem: str) -> None:
+    """Its name goes where the file goes (bulk/companions.py); the one before it is forgotten."""
+    if picture.is_file():
+        picture.replace(picture.with_name(f"{stem}.before{picture.suffix}"))
