@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -11,6 +12,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from browser.library_walk import walk_through
+from library.civitai.site import Site, running
 from PIL import Image
 
 from .server import PATIENCE, Webui
@@ -101,3 +104,30 @@ def test_a_card_its_slider_and_the_report(webui: Webui, page: Any) -> None:
     kept(webui, page, "generated")
     assert not [error for error in page.errors if "live-lora" in error]
     assert "a: added to" in page.inner_text("#html_log_txt2img", timeout=WAIT)
+
+
+@pytest.fixture
+def site(webui: Webui) -> Iterator[Site]:
+    """In place of Civitai, by the setting of the webui that is running."""
+    settings = webui.data / ".live-lora" / "civitai.json"
+    with running() as site:
+        settings.parent.mkdir(exist_ok=True)
+        settings.write_text(json.dumps({"host": site.url, "fallback": None}))
+        yield site
+        settings.unlink()
+
+
+def test_once_through_the_library(webui: Webui, page: Any, site: Site) -> None:
+    """Civitai, sets, moves and deletions, on a file of this test's own."""
+    root = webui.models / "Lora"
+    shutil.copy(root / "a.safetensors", root / "walker.safetensors")
+    try:
+        site.add(root / "walker.safetensors", 7)
+        page.click(f"{TAB} >> nth=0")
+        tab = page.get_by_role("region", name="LoRA library")
+        tab.get_by_role("button", name="Refresh").click(timeout=WAIT)
+        prompt = page.locator("#txt2img_prompt textarea")
+        walk_through(tab, prompt, root, "walker", site)
+    finally:
+        for path in root.rglob("walker*"):
+            path.unlink()
