@@ -40,6 +40,8 @@ SETTINGS = {
     "batch_cond_uncond": True,
     "skip_early_cond": 0.0,
 }
+# At its very first start gradio 4 knows no type of these, and the forks then paste no prompt.
+UI = {f"txt2img/{name}/value": "" for name in ("Prompt", "Negative prompt", "Negative Prompt")}
 
 
 @dataclass
@@ -133,6 +135,7 @@ class Webui:
         settings = {**SETTINGS, **self.program.settings, "disabled_extensions": disabled}
         settings |= self.options
         (self.data / "config.json").write_text(json.dumps(settings))
+        (self.data / "ui-config.json").write_text(json.dumps(UI))
 
     @property
     def memory(self) -> int:
