@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from .hashes import Hashes
 from .header import Header
@@ -41,6 +42,13 @@ class Summary:
     code: str | None = None
     algorithm: str = ""
     checked: bool = False
+
+
+def summary_from_json(value: dict[str, Any]) -> Summary:
+    """From JSON, the few words that most files share once in memory. TypeError where it is none."""
+    shared = ("base", "algorithm", "code", "error")
+    same = {key: sys.intern(said) for key in shared if (said := value.get(key))}
+    return Summary(**(value | same))
 
 
 class FileFacts(Protocol):

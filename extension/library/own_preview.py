@@ -7,8 +7,9 @@ from pathlib import Path
 from ..errors import FileError
 from . import atomic
 from .lora_file import LoraFile
-from .preview import LARGEST, PREVIEWS, media_type
+from .preview import LARGEST, PREVIEWS, Picture, has_decoder, media_type, thumbnail
 
+UNDECODED = "image/avif"  # older Pillows cannot read it, browsers can
 SUFFIX = {
     "image/png": ".png",
     "image/jpeg": ".jpg",
@@ -26,6 +27,7 @@ def keep_preview(entry: LoraFile, content: bytes) -> None:
     if kind is None or len(content) > LARGEST:
         reason = f"is not a picture of up to {LARGEST:,} bytes that a page can show"
         raise FileError("preview", entry.path, reason)
+    _demand_whole(entry, Picture(content, kind))
     ending = f".preview{SUFFIX[kind]}"
     try:
         for before in PREVIEWS[: PREVIEWS.index(ending) + 1]:
@@ -34,6 +36,16 @@ def keep_preview(entry: LoraFile, content: bytes) -> None:
     except OSError as error:
         reason = f"its preview cannot be written: {error.strerror or error}"
         raise FileError("place", entry.path, reason) from error
+
+
+def _demand_whole(entry: LoraFile, picture: Picture) -> None:
+    """FileError for what only begins as a picture, and for one that would take all memory."""
+    try:
+        small = thumbnail(picture)
+    except ValueError as error:
+        raise FileError("preview", entry.path, f"cannot be shown: {error}") from error
+    if small is picture and picture.media_type != UNDECODED and has_decoder():
+        raise FileError("preview", entry.path, "is a broken picture: choose another one")
 
 
 def _put_aside(picture: Path, stem: str) -> None:

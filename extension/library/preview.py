@@ -85,6 +85,15 @@ def media_type(content: bytes) -> str | None:
     return next(found, None)
 
 
+def has_decoder() -> bool:
+    """Whether there is Pillow, which makes thumbnails and knows a broken picture."""
+    try:
+        import PIL.Image  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
 def thumbnail(picture: Picture) -> Picture:
     """A small WebP without metadata; the picture itself where Pillow is missing or cannot read it.
 

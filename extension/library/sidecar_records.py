@@ -72,7 +72,7 @@ def summary_of(sidecar: Sidecar) -> SidecarSummary:
     )
 
 
-def summary_from_json(value: dict[str, Any]) -> SidecarSummary:
+def brief_from_json(value: dict[str, Any]) -> SidecarSummary:
     """From JSON, which has no tuples. TypeError, AttributeError where it is something else."""
     lists = {name: tuple(one) for name, one in value.items() if isinstance(one, list)}
     return SidecarSummary(**(value | lists))

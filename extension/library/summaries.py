@@ -16,10 +16,10 @@ from . import sidecar as sidecars
 from .found_by import said_of, sidecar_identity, stamp_of, training_of
 from .hashes import Hashes, hash_file
 from .header import Header
-from .lora_file import UNKNOWN, Glimpse, LoraFile, Summary
+from .lora_file import UNKNOWN, Glimpse, LoraFile, Summary, summary_from_json
 from .outline import Outline
 from .sidecar import Sidecar, SidecarSummary
-from .sidecar_records import summary_from_json
+from .sidecar_records import brief_from_json
 from .store import Identity, Store
 from .training import COVER
 
@@ -160,7 +160,7 @@ class Summaries:
 
     @cached_property
     def _summaries(self) -> dict[Identity, Summary]:
-        return dict(self._kept("summary", lambda value: Summary(**value)))
+        return dict(self._kept("summary", summary_from_json))
 
     @cached_property
     def _hashes(self) -> dict[Identity, Hashes]:
@@ -168,7 +168,7 @@ class Summaries:
 
     @cached_property
     def _sidecar_summaries(self) -> dict[Identity, SidecarSummary]:
-        return dict(self._kept("brief", summary_from_json))
+        return dict(self._kept("brief", brief_from_json))
 
     def _first_look(self, entry: LoraFile) -> Summary:
         if self._glance is None or entry.is_pickle:

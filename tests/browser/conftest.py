@@ -181,9 +181,9 @@ FILE = {
 
 def serve_file(route: Route, loras: list[dict[str, Any]]) -> None:
     """One file's details; what is written is kept in its row."""
-    id = route.request.url.rpartition("/")[2]
+    id, _, what = route.request.url.partition("/file/")[2].partition("/")
     row = next(row for row in loras if row["id"] == id)
-    if route.request.method == "POST":
+    if route.request.method == "POST" and not what:
         row |= route.request.post_data_json
     route.fulfill(json=FILE | row)
 

@@ -24,7 +24,7 @@ PYTHON += [APP / name for name in ("page.py", "page_drawing.py", "page_words.py"
 # Names of keys and the like, and what the program says in English, which the page takes apart.
 NO_WORDS = re.compile(
     r"""Arrow\w+ | Page(?:Up|Down) | Home | End | Enter | Escape | Tab | Delete | Backspace
-    | Content-Type | Unknown | English | left\ out | unusable\ damaged | live\ lora\ sets
+    | Content-Type | Files | Unknown | English | left\ out | unusable\ damaged | live\ lora\ sets
     | label\ span | noopener\ noreferrer | \S+/\S*""",
     re.VERBOSE,
 )

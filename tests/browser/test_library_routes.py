@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from library.civitai.site import PNG, Site, in_place_of_civitai
 from library.files import lora
 from live_lora.browser import routes
 from live_lora.library.catalog import Catalog
+from PIL import Image
 
 KEY = "abcdef0123456789"
 Visit = Callable[..., TestClient]
@@ -174,7 +176,9 @@ def test_another_preview(client: TestClient, root: Path) -> None:
     client.post("refresh", json={})
     id = ids(client)["a"]
     headers = {"content-type": "image/jpeg"}
-    picture = b"\xff\xd8\xff the new one"
+    out = io.BytesIO()
+    Image.new("RGB", (4, 6), "teal").save(out, "JPEG")
+    picture = out.getvalue()
     found = client.post(f"file/{id}/preview", content=picture, headers=headers).json()
     assert client.get(f"preview/{id}?full=1&v={found['preview']}").content == picture
     assert (root / "a.before.png").read_bytes() == PNG + b"the old one"
@@ -316,7 +320,7 @@ def test_every_write_is_in_the_list_above(client: TestClient) -> None:
             found.add(address.removeprefix("/live-lora/").replace("{id}", "0123456789abcdef"))
     id = "0123456789abcdef"
     others = {"refresh", "explain", f"file/{id}/hash", f"file/{id}", f"sets/{id}/picture"}
-    others |= {f"file/{id}/preview"}
+    others |= {f"file/{id}/preview", "upload"}  # test_uploads.py
     assert "bulk/move" in found
     assert found <= set(WRITES) | others
 

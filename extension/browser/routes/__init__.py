@@ -1,8 +1,9 @@
 """The page's routes: JSON by ids, pictures by ids, our static files. FastAPI 0.94 and newer.
 
 The page sends ids, never paths. Addresses are relative to where the host mounts the router
-(`prefix="/live-lora"`). Writes need `Content-Type: application/json`, which other sites cannot
-send without being asked first (CORS preflight), and which is never granted here.
+(`prefix="/live-lora"`). Writes need `Content-Type: application/json`, or for uploads a kind of
+their own, which other sites cannot send without being asked first (CORS preflight), and which is
+never granted here.
 
 What `router` is given:
 
@@ -41,6 +42,7 @@ from .index import add_index
 from .prompts import add_prompts
 from .sets import add_sets
 from .shelves import ShelvesCallback, add_shelf
+from .uploads import add_uploads
 from .writing import ClosedCallback, StrangerCallback, demand_open, demand_own_page
 
 
@@ -64,6 +66,7 @@ def router(
     writing = APIRouter(dependencies=[Depends(demand_open(closed_of))])
     add_files(guarded, writing, catalog_of, model_of, shelves_of)
     add_shelf(guarded, shelves_of, model_of)
+    add_uploads(writing, catalog_of)
     add_prompts(guarded, language_of)
     _add_told(guarded, report_of, interface_of)
     add_by_hash(guarded, catalog_of, model_of)

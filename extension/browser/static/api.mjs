@@ -54,6 +54,21 @@ export function written(content, method = "POST") {
   };
 }
 
+/** Makes a picture the file's preview; the file's new details. @param {Blob} picture */
+export function keepPreview(id, picture) {
+  return json(`file/${encodeURIComponent(id)}/preview`, sent(picture, picture.type));
+}
+
+/** Stores a LoRA in a folder of the library; its name there. @param {File} file */
+export function sendLora(file, folder) {
+  const place = new URLSearchParams({ name: file.name, folder });
+  return json(`upload?${place}`, sent(file, "application/x-safetensors"));
+}
+
+function sent(body, kind) {
+  return { method: "POST", headers: { "Content-Type": kind }, body };
+}
+
 /** What the program makes of one prompt. */
 export async function explain(text, negative) {
   const answer = await json("explain", written({ prompts: [{ text, negative }] }));

@@ -4,6 +4,7 @@ import { fetchLanguage } from "./api.mjs";
 import { arrange } from "./comments.mjs";
 import { Completion } from "./complete.mjs";
 import { h } from "./dom.mjs";
+import { takeDrops } from "./drops.mjs";
 import { Drawer } from "./drawer.mjs";
 import { listen } from "./keys.mjs";
 import { Library } from "./library.mjs";
@@ -27,6 +28,7 @@ function start() {
     (box) => attached.get(box)(),
   );
   const tab = new Tab(library, targets);
+  takeDrops(tab);
   const drawer = new Drawer(tab, targets);
   listen(targets);
   const look = () => {

@@ -7,8 +7,19 @@ import os
 import shutil
 from pathlib import Path
 
+from ...errors import FileError
+
+SPARE_ROOM = 64 << 20  # bytes that are left on a disk
 NO_LINKS = {errno.EXDEV, errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS}
 NO_LINKS |= {errno.EINVAL, errno.EACCES}
+
+
+def demand_room(folder: Path, size: int) -> None:
+    """FileError where these bytes would fill the disk."""
+    left = shutil.disk_usage(folder).free
+    if size + SPARE_ROOM > left:
+        reason = f"it needs {size:,} bytes, and {left:,} are free on this disk"
+        raise FileError("place", folder, reason)
 
 
 def place(source: Path, target: Path, spare: Path) -> None:

@@ -6,7 +6,6 @@ import hashlib
 import http.client
 import os
 import secrets
-import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from ...errors import FileError, OnlineError
 from .. import header
 from ..bulk.file_names import free, safe_stem
-from ..bulk.placing import settle, sync_folder
+from ..bulk.placing import demand_room, settle, sync_folder
 from .client import CivitaiClient, demand_success
 from .reply import RemoteFile, files
 from .transport import Asked
@@ -29,7 +28,6 @@ LARGEST = 32 << 30
 SLOWEST = 64 << 10  # bytes in a WINDOW
 WINDOW = 60.0  # seconds
 LONGEST = 86400.0  # seconds for all of it
-SPARE_ROOM = 64 << 20  # bytes that are left on the disk
 OPTIONS = ("type", "format", "size", "fp")  # of a download's address
 
 
@@ -81,7 +79,7 @@ def download(
         with client.transport.open(asked, client.access.host, until, client.stopped) as answer:
             demand_success(answer, client.access.host)
             size = _announced(answer, file)
-            _demand_room(folder, size)
+            demand_room(folder, size)
             with spare.open("xb") as target:
                 digest = _receive(
                     answer, target, size, window, lambda n: tell(Downloaded(stem, n, size))
@@ -117,13 +115,6 @@ def _announced(answer: http.client.HTTPResponse, file: RemoteFile) -> int:
         reason = f"{size:,} bytes come instead of {file.size:,.0f}: this is another file"
         raise OnlineError("nonsense", reason)
     return size
-
-
-def _demand_room(folder: Path, size: int) -> None:
-    left = shutil.disk_usage(folder).free
-    if size + SPARE_ROOM > left:
-        reason = f"it needs {size:,} bytes, and {left:,} are free on this disk"
-        raise FileError("place", folder, reason)
 
 
 def _receive(

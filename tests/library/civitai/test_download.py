@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from live_lora.errors import FileError, LiveLoraError, OnlineError
-from live_lora.library.civitai import download as downloads
+from live_lora.library.bulk import placing
 from live_lora.library.civitai.download import Downloaded, address, choose, download
 from live_lora.library.civitai.transport import Stopping
 
@@ -204,7 +204,7 @@ def test_cancel(site: Site, remote: dict[str, Any], folder: Path) -> None:
 def test_a_full_disk(
     site: Site, remote: dict[str, Any], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(downloads, "SPARE_ROOM", 1 << 60)
+    monkeypatch.setattr(placing, "SPARE_ROOM", 1 << 60)
     with pytest.raises(FileError, match="are free"):
         fetch(site, remote, folder)
     assert list(folder.iterdir()) == []
