@@ -170,21 +170,25 @@ def test_delete_and_undo(client: TestClient, root: Path) -> None:
     assert client.post("bin/purge", json={"id": "../.."}).status_code == 404
 
 
+def drawn(kind: str) -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (4, 6), "teal").save(out, kind)
+    return out.getvalue()
+
+
 def test_another_preview(client: TestClient, root: Path) -> None:
     """It is shown instead of what was there, which keeps its place beside the file."""
     (root / "a.png").write_bytes(PNG + b"the old one")
     client.post("refresh", json={})
     id = ids(client)["a"]
     headers = {"content-type": "image/jpeg"}
-    out = io.BytesIO()
-    Image.new("RGB", (4, 6), "teal").save(out, "JPEG")
-    picture = out.getvalue()
+    picture, other = drawn("JPEG"), drawn("PNG")
     found = client.post(f"file/{id}/preview", content=picture, headers=headers).json()
     assert client.get(f"preview/{id}?full=1&v={found['preview']}").content == picture
     assert (root / "a.before.png").read_bytes() == PNG + b"the old one"
-    again = client.post(f"file/{id}/preview", content=PNG, headers={"content-type": "image/png"})
+    again = client.post(f"file/{id}/preview", content=other, headers={"content-type": "image/png"})
     assert again.json()["preview"] != found["preview"]
-    assert client.get(f"preview/{id}?full=1").content == PNG
+    assert client.get(f"preview/{id}?full=1").content == other
     assert (root / "a.preview.jpg").read_bytes() == picture
     page = client.post(f"file/{id}/preview", content=b"<html>", headers=headers)
     assert page.status_code == 422
