@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import torch
@@ -18,12 +19,15 @@ from torch.nn import functional as F
 from ..deltas import Delta, Dense, InputMap, Layer, LowRank
 
 WIDTH, TOKENS, RANK = 512, 1024, 32  # of the layer that is timed
+NOISY = 1.5  # from this spread on, what was measured is measured again at the next start
 
 
 @dataclass(frozen=True, slots=True)
 class Costs:
     """In seconds: one hook at one call (its launches too), one FLOP beside a layer, one fold, one
     weight of a fold; and one FLOP of folding.
+
+    `spread` says how busy the machine was: median of a timing / its shortest, at the worst.
     """
 
     hook: float
@@ -31,6 +35,7 @@ class Costs:
     fold: float
     weight: float
     fold_flop: float
+    spread: float = 1.0
 
     def folding(self, layer: Layer) -> float:
         """The part of folding that does not depend on what is folded."""
@@ -54,20 +59,30 @@ class Costs:
 def known(device: torch.device, dtype: torch.dtype, file: Path | None = None) -> Costs:
     """Those of this device for layers of this dtype; measured once, and then kept in `file`.
 
-    Kept, so that the choice, and with it the last bits of a picture, is the same at every start.
+    Kept, so that the choice, and with it the last bits of a picture, is the same at every start;
+    but not for ever where the machine was busy.
     """
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
     key = f"{name}, {torch.get_num_threads()} threads, {dtype}, torch {torch.__version__}"
     kept = _read(file)
-    try:
-        return Costs(**kept[key])
-    except (KeyError, TypeError):
-        made = measured(device, dtype)
+    before = _costs(kept.get(key))
+    if before is not None and before.spread < NOISY:
+        return before
+    made = measured(device, dtype)
+    if before is not None and before.spread <= made.spread:
+        return before
     if file is not None:
         with suppress(OSError):  # a full or read-only disk costs the next start a moment
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(json.dumps({**kept, key: asdict(made)}, indent=1), encoding="utf-8")
     return made
+
+
+def _costs(kept: Any) -> Costs | None:
+    try:
+        return Costs(**kept)
+    except TypeError:  # none, or another version's
+        return None
 
 
 def _read(file: Path | None) -> dict[str, Any]:
@@ -93,19 +108,19 @@ def measured(device: torch.device, dtype: torch.dtype) -> Costs:
         x, down, up_t = some(TOKENS), some(RANK), some(RANK)
         out, weight = torch.zeros_like(x), x[:WIDTH]
 
-        def hook(rows: int) -> float:
-            return _seconds(device, lambda: out[:rows].addmm_(F.linear(x[:rows], down), up_t))
+        def hook(rows: int) -> Timing:
+            return _timed(device, lambda: out[:rows].addmm_(F.linear(x[:rows], down), up_t))
 
-        def fold(size: int, rank: int) -> float:
+        def fold(size: int, rank: int) -> Timing:
             base, a, b = weight[:size, :size], down[:rank, :size], up_t[:rank, :size]
             wide = torch.promote_types(dtype, torch.float32)
-            return _seconds(
+            return _timed(
                 device,
                 lambda: torch.addmm(base.to(wide), b.t().to(wide), a.to(wide)).to(dtype),
             )
 
-        few, many = hook(1), hook(TOKENS)
-        small, plain, ranked = fold(8, 1), fold(WIDTH, 1), fold(WIDTH, RANK)
+        timings = hook(1), hook(TOKENS), fold(8, 1), fold(WIDTH, 1), fold(WIDTH, RANK)
+    few, many, small, plain, ranked = (one.shortest for one in timings)
     flops = 4 * WIDTH * RANK * (TOKENS - 1)
     weights = WIDTH * WIDTH
     return Costs(
@@ -114,16 +129,24 @@ def measured(device: torch.device, dtype: torch.dtype) -> Costs:
         fold=small,
         weight=max(0.0, plain - small) / weights,
         fold_flop=max(0.0, ranked - plain) / (2 * weights * (RANK - 1)),
+        spread=max(one.spread for one in timings),
     )
 
 
-def _seconds(device: torch.device, work: Callable[[], object], rounds: int = 25) -> float:
-    """The shortest of several: what else the machine does only adds."""
-    best = math.inf
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """The shortest of several runs in seconds, as what else the machine does only adds."""
+
+    shortest: float
+    spread: float
+
+
+def _timed(device: torch.device, work: Callable[[], object], rounds: int = 25) -> Timing:
+    found = []
     for _ in range(rounds):
         start = time.perf_counter()
         work()
         if device.type == "cuda":
             torch.cuda.synchronize(device)
-        best = min(best, time.perf_counter() - start)
-    return best
+        found.append(time.perf_counter() - start)
+    return Timing(min(found), median(found) / min(found))

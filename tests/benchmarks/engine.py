@@ -1,16 +1,18 @@
 """What LoRAs cost: live hooks and folds beside what others do, ratios paired in one run.
 
     python tests/benchmarks/engine.py [--size 256] [--ranks 32 128] [--counts 1 4 8] [--rounds 5]
+    python tests/benchmarks/engine.py --only sdxl  # or sd15
     python tests/benchmarks/engine.py --full      # on a GPU: half precision and larger pictures
 
-A full-size SD 1.5 UNet with random weights. Every round times one step of each way, turn by turn,
-so that the machine's noise meets all; `bare/bare` is how far two equal things came apart: what
-lies inside of that is not measurable here. Needs about 12 GB.
+A full-size SD 1.5 UNet with random weights, and one block of SDXL's, ten layers deep. Every round
+times one step of each way, turn by turn, so that the machine's noise meets all; `bare/bare` is how
+far two equal things came apart: what lies inside of that is not measurable here. Needs about 12 GB.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import sys
 from pathlib import Path
@@ -55,6 +57,7 @@ def compare(bench: Bench, count: int, rounds: int) -> None:
     ratios: dict[str, list[float]] = {name: [] for name in ("hooked", "folded", "automatic")}
     first: dict[str, list[float]] = {name: [] for name in ratios}
     merged: list[float] = []
+    in_place: list[float] = []
     for _ in range(rounds):
         bare.append(seconds(bench.call))
         again.append(seconds(bench.call) / bare[-1])
@@ -67,15 +70,20 @@ def compare(bench: Bench, count: int, rounds: int) -> None:
         backup: dict[nn.Module, Tensor] = {}
         switch = seconds(lambda backup=backup: bench.merge(count, backup))
         merged.append(switch + seconds(lambda backup=backup: bench.restore(backup)))
+        in_place.append(seconds(lambda: bench.merge(count)))
+        in_place[-1] += seconds(lambda: bench.merge(count, times=-1.0))
     base, median = statistics.median(bare), statistics.median
     spread = f"{min(again):.3f} … {max(again):.3f}"
-    print(f"\nrank {bench.rank}, {count} LoRAs: bare {base:.3f} s a step, bare/bare {spread}, ")
-    print(f"FLOP floor of hooking {floor(bench, count):.3f}")
+    print(f"\n{bench.name}, rank {bench.rank}, {count} LoRAs: bare {base:.3f} s a step,")
+    print(f"bare/bare {spread}, FLOP floor of hooking {floor(bench, count):.3f}")
     print("             step/bare   switch      merge/switch   20-step picture/bare")
     for name, found in ratios.items():
         switch, ratio = max(1e-6, median(first[name])), median(found)
         line(name, ratio, switch, median(merged) / switch, switch / (STEPS * base) + ratio)
     line("merge", 1, median(merged), 1, median(merged) / (STEPS * base) + 1)
+    placed = median(in_place)
+    line("in place", 1, placed, median(merged) / placed, placed / (STEPS * base) + 1)
+    print(f"  memory beyond the model: {bench.memory(count)}")
 
 
 def line(name: str, step: float, switch: float, times: float, picture: float) -> None:
@@ -136,6 +144,17 @@ def peft(bench: Bench, count: int, rounds: int) -> None:
     )
 
 
+def sdxl_block(dtype: torch.dtype, device: str, options: argparse.Namespace) -> None:
+    """For pictures of twice the size, as SDXL is for."""
+    block, most = full_size.SdxlBlock(dtype).to(device), max(options.counts)
+    for rank in options.ranks:
+        with TemporaryDirectory() as name:
+            bench = Bench(block, Path(name), rank, 2 * options.size, most, sdxl=True)
+            for count in options.counts:
+                compare(bench, count, options.rounds)
+            bench.library.detach()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--size", type=int, default=256, help="pixels")
@@ -143,14 +162,20 @@ def main() -> None:
     parser.add_argument("--counts", type=int, nargs="+", default=[1, 4, 8])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--full", action="store_true", help="on a GPU: 512 pixels in 16 bits")
+    parser.add_argument("--only", choices=["sd15", "sdxl"])
     options = parser.parse_args()
+    print(f"load of this machine: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     dtypes, device, size = [torch.float32], "cpu", options.size
     if options.full:
         dtypes, device, size = [torch.float16, torch.bfloat16], "cuda", 512
         print(torch.cuda.get_device_name())
     for dtype in dtypes:
-        unet = full_size.sd15(dtype)["unet"].to(device)
         print(dtype, measured(torch.device(device), dtype))
+        if options.only != "sd15":
+            sdxl_block(dtype, device, options)
+        if options.only == "sdxl":
+            continue
+        unet = full_size.sd15(dtype)["unet"].to(device)
         for rank in options.ranks:
             with TemporaryDirectory() as name:
                 bench = Bench(unet, Path(name), rank, size, max(options.counts))

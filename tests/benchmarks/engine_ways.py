@@ -31,14 +31,20 @@ def seconds(work: Call) -> float:
 class Bench:
     """One UNet, `counts` LoRA files of one rank, and all ways to apply them."""
 
-    def __init__(self, unet: nn.Module, folder: Path, rank: int, size: int, most: int) -> None:
+    def __init__(
+        self, unet: nn.Module, folder: Path, rank: int, size: int, most: int, sdxl: bool = False
+    ) -> None:
         self.unet, self.rank, self.folder = unet, rank, folder
+        self.name = "a block of SDXL" if sdxl else "SD 1.5"
         weight = next(unet.parameters())
-        side = size // 8
-        self.noise = torch.randn(2, 4, side, side).to(weight)
-        self.text = torch.randn(2, 77, 768).to(weight)
+        side = size // (32 if sdxl else 8)
+        self.noise = torch.randn(2, 1280 if sdxl else 4, side, side).to(weight)
+        self.text = torch.randn(2, 77, 2048 if sdxl else 768).to(weight)
+        model = {"base": "sdxl", "within": full_size.SDXL_BLOCK} if sdxl else {}
         self.files = [
-            full_size.kohya_lora(folder / f"r{rank}n{seed}.safetensors", rank=rank, seed=seed)
+            full_size.kohya_lora(
+                folder / f"r{rank}n{seed}.safetensors", rank=rank, seed=seed, **model
+            )
             for seed in range(most)
         ]
         self.library = live_lora.attach({"unet": unet}, library=folder)
@@ -79,18 +85,33 @@ class Bench:
         first = seconds(lambda: (context.__enter__(), self.call()))
         return first, lambda: context.__exit__(None, None, None)
 
-    def merge(self, count: int, backup: dict[nn.Module, Tensor]) -> None:
-        """As A1111 and ComfyUI do it: backups of all that is touched, ΔW materialised, added."""
+    def merge(
+        self, count: int, backup: dict[nn.Module, Tensor] | None = None, times: float = 1.0
+    ) -> None:
+        """As A1111 and ComfyUI do it: backups of all that is touched, ΔW materialised, added.
+
+        Without `backup` in place: what is taken off again (`times` −1) leaves rounding errors.
+        """
         with torch.no_grad():
             for names, state in zip(self.modules[:count], self.states, strict=False):
                 for prefix, layer in names.items():
-                    kept = backup.setdefault(layer, layer.weight.detach().clone())
+                    weight = layer.weight
+                    if backup is not None:
+                        backup.setdefault(layer, weight.detach().clone())
                     up, down = (
-                        state[f"{prefix}.lora_{one}.weight"].to(kept.device).float().flatten(1)
+                        state[f"{prefix}.lora_{one}.weight"].to(weight.device).float().flatten(1)
                         for one in ("up", "down")
                     )
-                    change = float(state[f"{prefix}.alpha"]) / up.shape[1] * (up @ down)
-                    layer.weight.add_(change.view_as(layer.weight).to(kept.dtype))
+                    change = times * float(state[f"{prefix}.alpha"]) / up.shape[1] * (up @ down)
+                    weight.add_(change.view_as(weight).to(weight.dtype))
+
+    def memory(self, count: int) -> str:
+        """Beyond the model: of the LoRAs in its dtype, of spares or backups of what they touch."""
+        layers = {layer for names in self.modules[:count] for layer in names.values()}
+        width = next(self.unet.parameters()).element_size()
+        factors = sum(tensor.numel() for state in self.states[:count] for tensor in state.values())
+        touched = sum(layer.weight.numel() for layer in layers)
+        return f"factors {factors * width >> 20} MiB, spares or backups {touched * width >> 20} MiB"
 
     def restore(self, backup: dict[nn.Module, Tensor]) -> None:
         with torch.no_grad():

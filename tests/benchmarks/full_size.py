@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from diffusers import UNet2DConditionModel
+from diffusers import Transformer2DModel, UNet2DConditionModel
 from live_lora.app import configs
 from live_lora.model.base_targets import base_targets
 from safetensors.torch import save_file
-from torch import nn
+from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel
 
 
@@ -34,10 +34,42 @@ def filled(model: nn.Module, dtype: torch.dtype) -> nn.Module:
     return model
 
 
-def kohya_lora(path: Path, *, rank: int = 32, seed: int = 0) -> Path:
-    """264 modules (192 in the UNet, 72 in the text encoder), fp16, as sd-scripts writes them."""
+SDXL_BLOCK = "down_blocks.2.attentions.0"  # 1280 channels at 1/32 of the picture's size
+
+
+class SdxlBlock(nn.Module):
+    """One attention block of SDXL's UNet, ten layers deep, at its place in a UNet."""
+
+    def __init__(self, dtype: torch.dtype = torch.float32) -> None:
+        super().__init__()
+        with torch.device("meta"):
+            block = Transformer2DModel(
+                num_attention_heads=20,
+                attention_head_dim=64,
+                in_channels=1280,
+                num_layers=10,
+                cross_attention_dim=2048,
+                use_linear_projection=True,
+            )
+        self.down_blocks = nn.ModuleList(nn.Module() for _ in range(3))
+        self.down_blocks[2].attentions = nn.ModuleList([filled(block, dtype)])
+
+    def forward(self, x: Tensor, timestep: float, context: Tensor) -> Tensor:
+        """x (rows, 1280, h, w), context (rows, 77, 2048)."""
+        return self.down_blocks[2].attentions[0](x, context, return_dict=False)[0]
+
+
+def kohya_lora(
+    path: Path, *, rank: int = 32, seed: int = 0, base: str = "sd15", within: str = ""
+) -> Path:
+    """As sd-scripts writes them, fp16; of the keys that begin with `within`, where it is given.
+
+    For an SD 1.5 264 modules, 192 in the UNet and 72 in the text encoder.
+    """
     generator, state = torch.Generator().manual_seed(seed), {}
-    for (component, key), target in base_targets("sd15").items():
+    for (component, key), target in base_targets(base).items():
+        if not key.startswith(within.replace(".", "_")) or (within and component != "unet"):
+            continue
         trained = "attentions" in key and "norm" not in key
         if (component == "unet" and not trained) or (
             component != "unet" and "encoder_layers" not in key

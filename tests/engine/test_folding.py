@@ -19,7 +19,6 @@ from engine_run import applied, run, varying
 from live_lora.algorithms import Settings
 from live_lora.deltas import Delta, LowRank
 from live_lora.engine import choice as choosing
-from live_lora.engine import costs
 from live_lora.engine.costs import Costs
 from live_lora.engine.layers import find_sites
 from live_lora.records import Progress
@@ -367,36 +366,3 @@ def test_the_choice_is_by_cost(
         on.move(Progress(step, steps))
         layer(x)
     assert list(on.choice.how.values()) == ["folded" if folds else "hooked"]
-
-
-def test_costs_are_measured_once_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    cpu, file = torch.device("cpu"), tmp_path / "new" / "costs.json"
-    counted: list[torch.dtype] = []
-    monkeypatch.setattr(costs, "measured", lambda device, dtype: counted.append(dtype) or COSTS)
-    for _ in range(2):  # as two starts of a program
-        costs.known.cache_clear()
-        assert costs.known(cpu, torch.float32, file) == COSTS
-    costs.known(cpu, torch.bfloat16, file)
-    assert counted == [torch.float32, torch.bfloat16]
-    for broken in ("{", "[]", file.read_text().replace("hook", "hock")):
-        file.write_text(broken)
-        costs.known.cache_clear()
-        assert costs.known(cpu, torch.float32, file) == COSTS
-    assert len(counted) == 5
-    costs.known.cache_clear()
-
-
-def test_costs_are_plausible() -> None:
-    made = costs.measured(torch.device("cpu"), torch.float32)
-    assert 0 < made.hook < 1e-2
-    assert 0 < made.fold < 1e-2
-    assert 0 < made.flop < 1e-6
-    assert 0 <= made.fold_flop < 1e-6
-    assert 0 < made.weight < 1e-6
-
-
-def test_measuring_costs_draws_nothing_from_the_hosts_generator() -> None:
-    """It may be in the middle of sampling: the first picture would not be that of its seed."""
-    before = torch.get_rng_state()
-    costs.measured(torch.device("cpu"), torch.float32)
-    assert torch.equal(torch.get_rng_state(), before)
