@@ -28,7 +28,8 @@ def site() -> Iterator[Site]:
 
 
 def test_once_through(app: Page, site: Site, tmp_path_factory: pytest.TempPathFactory) -> None:
-    (root,) = tmp_path_factory.getbasetemp().glob("app*/loras")
+    found = tmp_path_factory.getbasetemp().glob("app*/loras")
+    root = max({one.resolve() for one in found}, key=lambda one: one.stat().st_ctime)
     site.add(root / "ghibli.safetensors", 7)
     tab = app.get_by_role("region", name="LoRA library")
     walk_through(tab, app.get_by_label("Prompt", exact=True), root, "ghibli", site)

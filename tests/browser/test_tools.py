@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -172,6 +173,27 @@ def test_versions_of_one_model(fold: Fold, root: Path) -> None:
     expect(item).to_contain_text("ghibli.safetensors")
     item.get_by_role("button", name="Show ink").click()
     expect(tab.get_by_text("2 of 3 LoRAs")).to_be_visible()
+
+
+def test_examples_and_another_preview_in_the_details(fold: Fold, root: Path) -> None:
+    meta = {"prompt": "<b>a</b> fox", "negativePrompt": "blurry", "steps": 20}
+    info = {"id": 1, "modelId": 9, "images": [{"meta": meta}]}
+    (root / "ink.civitai.info").write_text(json.dumps(info))
+    page, tab = fold()
+    tab.get_by_role("button", name="Details of ink").click()
+    details = tab.get_by_role("complementary", name="Details")
+    expect(details.get_by_role("link", name="civitai.com/models/9")).to_have_attribute(
+        "href", "https://civitai.com/models/9?modelVersionId=1"
+    )
+    details.get_by_text("Example 1", exact=True).click()
+    expect(details.get_by_text("Negative: blurry")).to_be_visible()
+    details.get_by_role("button", name="Put example 1 into the prompt").click()
+    expect(prompt(page)).to_have_value("<b>a</b> fox")
+    with page.expect_file_chooser() as chooser:
+        details.get_by_role("button", name="Another picture…").click()
+    chooser.value.set_files({"name": "x.png", "mimeType": "image/png", "buffer": PIXEL})
+    expect(details.locator("img.live-lora-large")).to_be_visible()
+    assert (root / "ink.preview.png").read_bytes() == PIXEL
 
 
 def test_an_import_of_sets(fold: Fold) -> None:
