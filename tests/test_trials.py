@@ -95,11 +95,27 @@ MENDED = {
     "W4 an error of ours ends the generation": (
         "session/test_refusals.py::test_an_error_nobody_foresaw_is_its_tags_refusal"
     ),
+    "W5 DoRA beside the builtin's: ours is what the file was trained for": (
+        "test_peers.py::test_lycoris"
+    ),
     "w1 the report is of a generation before": (
         "hosts/test_webui.py::test_the_report_is_the_last_generations_with_or_without_loras"
     ),
     "w5 row notes that nobody understands": (
         "hosts/test_webui_rows.py::test_lines_that_nobody_can_tell"
+    ),
+    "w3 two places called LoRA and Lora": (
+        "hosts/test_webui_builtin_page.py::test_ours_stands_in_both_prompts_pages"
+    ),
+    "w6 beside lora-block-weight its weights count once": (
+        "webui/neighbours/test_prompts.py::test_the_builtins_picture_with_block_weights"
+    ),
+    "w8 the refiner, 3 of 255: the builtin loses its LoRAs there": (
+        "webui/test_pictures.py::"
+        "test_the_builtin_loses_its_loras_to_a_refiner_with_modules_of_its_own"
+    ),
+    "w8 a tag in the negative prompt, without effect": (
+        "hosts/webui_rules.py::Rules::test_a_tag_in_the_negative_prompt_acts_on_uncond"
     ),
     "w4 no look-up at Civitai": "browser/test_tools.py::test_lookup_and_download",
     "w4 no delete, rename and move": (

@@ -12,7 +12,7 @@ import torch
 from live_lora.hosts import webui
 from live_lora.hosts.webui.row_matching import match
 from live_lora.records import Row
-from modules import extra_networks, processing, script_callbacks
+from modules import processing, script_callbacks
 from standin_host import StandIn
 from torch.utils._python_dispatch import TorchDispatchMode
 from webui_rules import CLOSE, difference
@@ -188,17 +188,3 @@ def test_match(sent: str, known: str, expected: str, found: str | None) -> None:
     else:
         assert matched is not None
         assert matched.rows == tuple(KNOWN[int(i)] for i in found)
-
-
-@pytest.mark.parametrize("prompt", ["a fox <lora:a:1>", "a fox"])
-def test_tags_that_another_extension_has_for_a_region_are_told(host: StandIn, prompt: str) -> None:
-    """Tiled Diffusion activates those of a region's prompt before each call for it."""
-    own = extra_networks.ExtraNetworkParams(items=["b", "0.5"])
-    script_callbacks.on_cfg_denoiser(
-        lambda params: extra_networks.activate(params.denoiser.p, {"lora": [own]})
-    )
-    made = host.generate(prompt)
-    assert "not used: b, which" in made.infotexts[0]
-    assert "not used: b, which" in "".join(made.p.comments)
-    script_callbacks.registered["cfg_denoiser"].pop()
-    assert difference(made.samples, host.generate(prompt).samples) == 0

@@ -34,12 +34,14 @@ class LiveNetwork(extra_networks.ExtraNetwork):  # type: ignore[misc]
             return
         job.follow_checkpoint()  # a refiner of the forks activates anew, in mid-sampling
         if params_list and not batch_tags.is_marked(params_list):
-            job.overhear(params_list)
+            job.switch_on(params_list)
 
     def deactivate(self, p: Any) -> None:
-        """Of ours nothing is left to undo: hooks are off, whether or not the webui gets here."""
+        """After a region; else nothing is left to undo: hooks are off, called or not."""
         if self.builtin is not None and handover.wanted():
             self.builtin.deactivate(p)
+        elif (job := job_of(p)) is not None:
+            job.switch_off()
 
 
 def silence_builtin() -> None:

@@ -22,6 +22,7 @@ from . import (
     regional_prompter,
 )
 from .conds import Encoder
+from .local_tags import LocalTags
 from .sampling_pass import Pass
 from .state import LIVE
 
@@ -36,6 +37,9 @@ class Job:
         self.asked = job_options.PromptList()
         self.parsed = False  # whether the prompts with their tags went through our hands
         self._acting: Pass | None = None
+        self._local = LocalTags()
+        self._around: Pass | None = None  # what acts outside of the region that is drawn now
+        self._announced: Any = None
         self._refusal: Exception | None = None
         self._bound: Any = None
 
@@ -85,11 +89,18 @@ class Job:
         try:
             with self.acting(self.first):
                 latents = host(*args, **kwargs)
-                if self._acting is not None:
-                    self._acting.sampled()
+                self._sampled()
                 return latents
         finally:
             self.finish()
+
+    def _sampled(self) -> None:
+        """The UNet was called with these hooks on; with regions everywhere, with theirs alone."""
+        local = self._local.passes
+        for part in local:
+            part.sampled()
+        if self._acting is not None and (self._acting.calls or not local):
+            self._acting.sampled()
 
     # --- what the steps need ---------------------------------------------------------------
 
@@ -112,6 +123,7 @@ class Job:
         self.first = Pass(*first, regions)
         self.hires = Pass(*hires, regions) if hires else None
         self._bound = None
+        self._local.forget()
         if not self.p.disable_extra_networks:
             self.follow_checkpoint()
             notices.problems(self.p, self.parts)
@@ -130,6 +142,7 @@ class Job:
             return
         before = self._acting
         self._act(None)
+        self._local.forget()
         for part in self.parts:
             part.bind(core, *found)
         self._bound = bound
@@ -152,6 +165,7 @@ class Job:
 
     def announce(self, params: Any) -> None:
         """The denoiser is about to call the UNet: hooks of its pass, its rows, its progress."""
+        self._announced = params
         if self._acting is None:
             return
         wanted = self.hires if self._in_hires else self.first
@@ -180,16 +194,32 @@ class Job:
             part.enter()
             self._acting = part
 
-    def overhear(self, params_list: Sequence[Any]) -> None:
-        """Another extension activates tags of its own in the middle of sampling: for a region."""
-        names = ", ".join(sorted({str(one.items[0]) for one in params_list}))
-        if self.first is not None:
-            self.first.unread.add(f"not used: {names}, which another extension gave a region alone")
+    def switch_on(self, params_list: Sequence[Any]) -> None:
+        """Another extension activates tags of its own in mid-sampling: for a region."""
+        if self._acting is None or self._announced is None:
+            return
+        self._around = self._around or self._acting
+        self._act(None)
+        part = self._local.pass_of(self._around, params_list)
+        self._act(part)
+        part.announce(self._announced)
+
+    def switch_off(self) -> None:
+        """The rest of the picture comes next."""
+        around, self._around = self._around, None
+        if around is not None:
+            self._act(around)
+            around.announce(self._announced)
 
     def finish(self) -> None:
         """After a batch, however it ended: the report."""
         LIVE.release()
-        LIVE.report = notices.joined(self.parts)
-        infotext.write_lost(self.p, self.parts)
+        self._around = self._announced = None
+        parts = [*self.parts, *self._local.passes]
+        LIVE.report = notices.joined(parts)
+        if self._local.passes and not self.p.disable_extra_networks:
+            notices.problems(self.p, self._local.passes)
+            infotext.write(self.p, parts)
+        infotext.write_lost(self.p, parts)
         if options.get("live_lora_report"):
-            notices.results(self.p, self.parts)
+            notices.results(self.p, parts)

@@ -33,6 +33,7 @@ class Pass:
         self.negatives = [LIVE.parse(one, negative=True) for one in negatives]
         self.run: Run | None = None
         self.encoded = False  # whether a text encoder ran: not if the webui had the conds cached
+        self.calls = 0  # of the UNet, with its hooks on
         self._unet: nn.Module | None = None
         self._earlier: list[Report] = []
         self.rows: RowSource | None = None
@@ -92,6 +93,7 @@ class Pass:
     def _before_unet(self, module: Any, args: Any, kwargs: Any) -> None:
         batch = len(args[0] if args else next(iter(kwargs.values())))
         context = args[2] if len(args) > 2 else kwargs.get("context")
+        self.calls += 1
         if self.run is None or self.rows is None:
             return
         if rows := self.rows.take(batch, context, kwargs.get("transformer_options")):

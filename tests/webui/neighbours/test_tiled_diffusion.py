@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from ..server import Webui
+from .conftest import halves
 
 NEIGHBOURS = ("multidiffusion-upscaler-for-automatic1111",)
 METHODS = ("MultiDiffusion", "Mixture of Diffusers")
@@ -16,7 +17,8 @@ def tiled(method: str = METHODS[0], batch: int = 2, **options: Any) -> dict[str,
     """256² in tiles of 128²."""
     sizes = [False, True, 256, 256, 16, 16, 4, batch, "None", 1.0]
     inversion = [False, 10, 1, 1, 64]
-    args = [True, method, *sizes, *inversion, False, False, False, False]
+    regions = options.pop("regions", [False, False, False])
+    args = [True, method, *sizes, *inversion, False, *regions]
     scripts = {"Tiled Diffusion": {"args": args}, **options.pop("scripts", {})}
     return {"width": 256, "height": 256, "alwayson_scripts": scripts, "steps": 2, **options}
 
@@ -48,3 +50,35 @@ def test_every_picture_of_a_batch_keeps_its_own(ours: Webui, batch: int) -> None
         one = ours.txt2img(prompt, seed=1 + number, **tiled(batch=batch))
         assert abs(pictures.pictures[-2 + number] - one.pictures[0]).max() <= 2
     assert "Live LoRA:" not in pictures.infotext
+
+
+def region(prompt: str, width: float, *, background: bool) -> list[Any]:
+    """Its arguments for one region, from the left edge."""
+    box = [True, 0.0, 0.0, width, 1.0, prompt, "", "Background", 0.2, 1]
+    return [True, background, False, *box]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_tag_of_a_region_acts_there(ours: Webui, method: str) -> None:
+    def made(prompt: str) -> Any:
+        options = tiled(method, regions=region(prompt, 0.5, background=True))
+        return ours.txt2img("a cat", **options)
+
+    tagged = made("a dog <lora:unet-a:1>")
+    left, right = halves(tagged, made("a dog"))
+    assert left > 2 * right
+    assert "unet-a: " in tagged.infotext.partition("Lora hashes")[2]
+    assert "Live LoRA:" not in tagged.infotext
+    assert ours.get("/probe")["hooks"] == 0
+
+
+def test_a_region_of_the_whole_picture_has_both(ours: Webui) -> None:
+    """Its tag as well as the picture's own: its text is the picture's with its own behind it."""
+
+    def made(base: str, prompt: str) -> Any:
+        return ours.txt2img(base, **tiled(regions=region(prompt, 1.0, background=False)))
+
+    base, own = " <lora:unet-b:0.5>", " <lora:unet-a:1>"
+    both = made(f"a cat{base}", f"a dog{own}")
+    assert both.farthest(made(f"a cat{base}{own}", "a dog")) <= 2
+    assert both.farthest(made(f"a cat{base}", "a dog")) > 20
