@@ -10,9 +10,10 @@ from typing import Any
 import live_lora
 import pytest
 import torch
-from live_lora.engine.cached_delta import CachedDelta
+from live_lora.engine.cached_delta import OUT_OF_MEMORY, CachedDelta
 from live_lora.session.cache import BoundNetwork
 from live_lora.session.read_ahead import ReadAhead
+from live_lora.session.run import STREAMED
 from test_cache import DORA, LORA, Unet, library, output
 
 __all__ = ["library"]  # a fixture
@@ -148,3 +149,26 @@ def test_copies_are_on_their_way_when_hooks_are_on(
     sent.clear()
     with live.prompt(f"<lora:{LORA}:0@0;1@1>"):
         assert sent == []  # it does nothing yet
+
+
+def test_a_device_without_room_is_told_in_the_report(
+    live: Any, library: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unet, x = live.core.model.components["unet"], torch.linspace(-1, 1, 24).view(1, 6, 2, 2)
+    want = output(live, unet, LORA)
+    assert live.report.notes == []
+    (bound,) = live.core.cache
+    moved = CachedDelta._moved
+
+    def full(cached: CachedDelta, *place: Any) -> Any:
+        if not cached.streamed:
+            raise OUT_OF_MEMORY("CUDA out of memory. Tried to allocate …")
+        return moved(cached, *place)
+
+    monkeypatch.setattr(CachedDelta, "_moved", full)
+    for cached in bound.deltas.values():
+        cached.dtype = None  # so that it has to be copied
+    with torch.no_grad(), live.prompt(f"<lora:{LORA}:0.7>"):
+        assert torch.allclose(unet(x), want, atol=1e-6)
+    assert live.report.notes == [STREAMED]
+    assert live.report.ok
