@@ -141,7 +141,8 @@ def test_what_the_user_says_is_saved(page: Page) -> None:
         form.get_by_role("button", name="Save").click()
     assert sent.value.post_data_json == {"weight": 0.6, "notes": "<b>mine</b>", "kind": "clothing"}
     expect(form.get_by_label("Notes")).to_have_value("<b>mine</b>")
-    form.get_by_label("Notes").press("Escape")
+    expect(form.get_by_text("Saved.")).to_be_visible()
+    page.keyboard.press("Escape")
     expect(tab.get_by_role("complementary", name="Details")).to_be_hidden()
 
 
@@ -276,3 +277,54 @@ def test_a_lora_dropped_on_the_tab_is_stored(page: Page) -> None:
     assert sent.value.headers["content-type"] == "application/x-safetensors"
     assert "name=mine.safetensors" in sent.value.url
     expect(tab.get_by_text("mine is in the library.")).to_be_visible()
+
+
+def test_a_card_shows_the_sweep_of_its_tag(page: Page) -> None:
+    prompt(page).fill("<lora:neon:sweep=0;0.5;1>")
+    neon = cell(library(page), "neon")
+    expect(neon.get_by_text("0;0.5;1")).to_be_visible()
+    expect(neon.get_by_role("slider")).to_be_hidden()
+    prompt(page).evaluate("it => (it.value = '<lora:neon:0.5>')")
+    expect(neon.get_by_role("slider")).to_have_value("0.5")
+
+
+def test_the_range_of_a_file_is_that_of_its_sliders(visit: Open) -> None:
+    page = visit([lora("slider", range=[-3, 0.5], weight=-2)])
+    prompt(page).fill("<lora:slider:-2>")
+    row = page.get_by_role("group", name="LoRAs in txt2img", exact=True)
+    tab = library(page)
+    for place in (row, cell(tab, "slider")):
+        slider = place.locator("input[type=range]").first
+        expect(slider).to_have_attribute("min", "-3")
+        expect(slider).to_have_attribute("max", "0.5")
+        expect(slider).to_have_value("-2")
+
+
+def test_the_negative_text_goes_with_the_tag(visit: Open) -> None:
+    loras = [lora("a", negative="blurry, old"), lora("b", words="bee", negative="wasp")]
+    page = visit(loras)
+    negative = prompt(page, "txt2img_neg_prompt")
+    negative.fill("ugly")
+    tab = library(page)
+    card(tab, "a").click()
+    expect(negative).to_have_value("ugly, blurry, old")
+    card(tab, "b").click(modifiers=["Shift"])
+    expect(prompt(page)).to_have_value("bee <lora:b:1>")
+    expect(negative).to_have_value("ugly, wasp")
+    card(tab, "b").click()
+    expect(prompt(page)).to_have_value("")
+    expect(negative).to_have_value("ugly")
+    tab.get_by_label("Add trigger words").uncheck()
+    card(tab, "b").click()
+    expect(negative).to_have_value("ugly")
+
+
+def test_pictures_above_the_level_are_blurred(visit: Open) -> None:
+    page = visit([lora("mild", preview=1, nsfw="R"), lora("strong", preview=1, nsfw="X")])
+    tab = library(page)
+    blur = "it => getComputedStyle(it).filter"
+    assert cell(tab, "mild").locator("img").evaluate(blur) == "none"
+    assert "blur" in cell(tab, "strong").locator("img").evaluate(blur)
+    tab.get_by_role("button", name="Details of strong").click()
+    large = tab.locator(".live-lora-large")
+    assert "blur" in large.evaluate(blur)

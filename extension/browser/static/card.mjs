@@ -4,7 +4,7 @@ import { h, say, set } from "./dom.mjs";
 import { t } from "./language.mjs";
 import { picture } from "./picture.mjs";
 import { isVeiled } from "./settings.mjs";
-import { weights } from "./tags.mjs";
+import { named, weights } from "./tags.mjs";
 import { WeightControl } from "./weight.mjs";
 
 const LONG = 40; // letters of a name that two lines hold
@@ -58,6 +58,7 @@ export class Card {
     this.opaque = h("code", { class: "live-lora-opaque", hidden: true });
     if (row.error) return [this.opaque];
     this.weight = new WeightControl((value) => actions.weigh(row, value));
+    this.weight.limit(row.range);
     this.weight.name(t("weight.name", { name: row.name }));
     this.controls.push(this.weight.range, this.weight.number);
     return [this.weight.element, this.opaque];
@@ -112,13 +113,18 @@ export class Card {
   /** @param {import("./tags.mjs").Tag} [tag] this LoRA's tag in the prompt, if it has one */
   render(tag) {
     this.active = Boolean(tag);
-    const weight = tag ? weights(tag).at(-1) : { value: this.actions.weightOf(this.row) };
+    const sweep = tag && named(tag, "sweep");
+    const weight = sweep ? { value: null, text: sweep.value.trim() } : this.weightOf(tag);
     set(this.pick, "aria-pressed", String(this.active));
     set(this.element, "data-active", this.active);
     this.opaque.hidden = weight.value !== null;
     if (this.weight) this.weight.element.hidden = weight.value === null;
     if (weight.value === null) say(this.opaque, weight.text || t("weight.empty"));
     else this.weight?.show(weight.value);
+  }
+
+  weightOf(tag) {
+    return tag ? weights(tag).at(-1) : { value: this.actions.weightOf(this.row) };
   }
 
   focus() {

@@ -7,6 +7,7 @@ import { examplesOf } from "./examples.mjs";
 import { factsOf } from "./facts.mjs";
 import { t } from "./language.mjs";
 import { PreviewChoice } from "./preview_choice.mjs";
+import { isVeiled } from "./settings.mjs";
 import { groupsOf, has, put, randomTags, take } from "./words.mjs";
 
 const LARGEST_TAG = 1.2; // em, of the most frequent
@@ -113,7 +114,7 @@ export class Details {
     if (!this.found.preview) return [choice.listen(choice.element)];
     const image = h("img", { src: previewAddress(this.found, true), alt: "", class: "live-lora-large" });
     image.addEventListener("error", () => image.remove());
-    set(image, "data-veiled", this.element.dataset.veiled);
+    set(image, "data-veiled", isVeiled(this.row.nsfw));
     return [choice.listen(image), choice.element];
   }
 

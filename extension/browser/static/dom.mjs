@@ -1,5 +1,6 @@
 /** The one way this page makes elements: text arrives as text, never as markup. */
 
+const ALWAYS = new Set(["value", "tabIndex"]);
 const PROPERTIES = new Set(["value", "checked", "disabled", "hidden", "indeterminate", "tabIndex"]);
 
 /**
@@ -30,9 +31,12 @@ export function say(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-/** `value` always: an option without one would answer with its text, and so look the same. */
+/**
+ * `value` and `tabIndex` always: an option without a value would answer with its text, an element
+ * that cannot be focused with -1, and so look the same.
+ */
 function assign(element, name, value) {
-  if (name === "value" || element[name] !== value) element[name] = value;
+  if (ALWAYS.has(name) || element[name] !== value) element[name] = value;
 }
 
 function asNode(child) {

@@ -126,7 +126,7 @@ export class ActiveRow {
     const edited = this.opened === null ? null : this.edited(tag, chips);
     if (edited === null) this.opened = null;
     const { id } = this.editor;
-    this.weights.render(tag, this.opened, id);
+    this.weights.render(tag, this.opened, id, this.library.find(tag).row?.range);
     this.chips.render(chips, this.opened, id);
     set(this.add, "aria-expanded", String(this.opened === ADD));
     this.editor.render(edited);
@@ -225,13 +225,6 @@ export class ActiveRow {
     this.pictured = key;
     this.picture.replaceChildren(picture(row?.stem ?? this.tag.name, row));
   }
-}
-
-/** The points of a curve that is the weight of text encoder and UNet alike. */
-function curveForBoth(tag) {
-  const both = weightOf(tag, "weight");
-  const points = both?.value === null ? readCurve(both.text) : null;
-  return points && inOrder(points, 2);
 }
 
 function button(kind, text, onClick) {

@@ -9,6 +9,7 @@ import { join, needsHash, remove, replaceWith, setWeight, writeTag } from "./edi
 import { FarSearch } from "./far_search.mjs";
 import { VirtualGrid } from "./grid.mjs";
 import { t } from "./language.mjs";
+import { moveNegatives } from "./negatives.mjs";
 import { ordered, shuffle } from "./orders.mjs";
 import { OtherCard } from "./other_card.mjs";
 import { ActivePanel } from "./panel.mjs";
@@ -183,10 +184,13 @@ export class Tab {
     if (!box) return;
     const tags = this.tagsOf(row);
     const out = replace ? box.tags : tags;
+    const gone = out.map((tag) => this.library.find(tag).row).filter(Boolean);
     const removals = out.map((tag) => remove(box.text, tag, this.library.wordsOf(tag)));
-    if (tags.length && !replace) return void box.apply(join(box.text, removals));
+    const adds = replace || !tags.length;
     const tag = writeTag(row.name, this.weightOf(row), row.hash);
-    box.apply(replaceWith(box.text, removals, tag, this.library.wordsToAdd(row)));
+    const words = this.library.wordsToAdd(row);
+    box.apply(adds ? replaceWith(box.text, removals, tag, words) : join(box.text, removals));
+    moveNegatives(this.targets, box, gone, adds ? row : null);
   }
 
   weigh(row, value) {

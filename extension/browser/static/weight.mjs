@@ -42,6 +42,11 @@ export class WeightControl {
     number.addEventListener("keydown", (event) => event.key === "Escape" && this.show(this.value));
   }
 
+  /** @param {[number, number] | null} ends that make sense for this file; null: the usual ones */
+  limit(ends) {
+    [this.low, this.high] = ends ?? [LOW, HIGH];
+  }
+
   /** @param {string} label what the weight belongs to, for those who cannot see it */
   name(label) {
     set(this.range, "aria-label", label);
@@ -52,8 +57,8 @@ export class WeightControl {
   show(value) {
     if (this.dragging) return;
     this.value = value;
-    set(this.range, "min", Math.min(this.low, Math.floor(value)));
-    set(this.range, "max", Math.max(this.high, Math.ceil(value)));
+    set(this.range, "min", value < this.low ? Math.floor(value) : this.low);
+    set(this.range, "max", value > this.high ? Math.ceil(value) : this.high);
     set(this.range, "value", String(value));
     set(this.number, "value", formatNumber(value));
     this.describe(value);
