@@ -141,13 +141,7 @@ def add_model(command: ArgumentParser) -> None:
         metavar="FOLDER",
         help="can be given several times; default: models/Lora, or the LoRAs of the included model",
     )
-    command.add_argument(
-        "--embedding-dir",
-        type=Path,
-        action="append",
-        metavar="FOLDER",
-        help="textual inversions; can be given several times; default: embeddings, if it is there",
-    )
+    add_folders(command)
     command.add_argument("--device", help="cuda, mps or cpu; default: the best there is")
     command.add_argument(
         "--executor",
@@ -160,6 +154,24 @@ def add_model(command: ArgumentParser) -> None:
     )
     command.add_argument(
         "--prediction", choices=PREDICTIONS, help="default: what the checkpoint says about itself"
+    )
+
+
+def add_folders(command: ArgumentParser) -> None:
+    """What prompts can name besides LoRAs."""
+    command.add_argument(
+        "--embedding-dir",
+        type=Path,
+        action="append",
+        metavar="FOLDER",
+        help="textual inversions; can be given several times; default: embeddings, if it is there",
+    )
+    command.add_argument(
+        "--mask-dir",
+        type=Path,
+        action="append",
+        metavar="FOLDER",
+        help="pictures for mask=; can be given several times; default: masks, if it is there",
     )
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..encoding.settings import EMPHASIS_MODES
 from ..errors import FileError
+from ..library.mask_pictures import MaskPictures
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -48,7 +49,9 @@ def add_drawing(command: ArgumentParser) -> None:
     )
 
 
-def infotext_of(path: Path) -> tuple[GenerationRequest, tuple[str, ...]]:
+def infotext_of(
+    path: Path, masks: MaskPictures | None = None
+) -> tuple[GenerationRequest, tuple[str, ...]]:
     """The settings in a picture or a text file, and what of them is not followed. LiveLoraError."""
     from PIL import Image, UnidentifiedImageError
 
@@ -62,7 +65,7 @@ def infotext_of(path: Path) -> tuple[GenerationRequest, tuple[str, ...]]:
         text = path.read_text("utf-8-sig", errors="replace")
     except OSError as error:
         raise FileError("unreadable", path, error.strerror or str(error)) from error
-    read = read_infotext(text)
+    read = read_infotext(text, masks)
     return read.request, read.notes
 
 

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from .. import prompt as language
 from ..errors import LiveLoraError
+from ..library.mask_pictures import MaskPictures
 from ..prompt import sweeps
 from ..session.report import Report, StrictError
 from .drawing_options import followed, infotext_of
-from .opening import open_generator
+from .opening import MASKS, named_folders, open_generator
 from .pictures import png
 from .problems import sentences
 from .request import GenerationRequest, GenerationResult, StepPreview
@@ -49,7 +50,8 @@ def request_of(options: Namespace) -> GenerationRequest:
     """The options as a request."""
     request = GenerationRequest(())
     if options.infotext is not None:
-        request, notes = infotext_of(options.infotext)
+        masks = MaskPictures(named_folders("--mask-dir", options.mask_dir, MASKS))
+        request, notes = infotext_of(options.infotext, masks)
         tell(*notes)
     written = options.prompt or request.prompts
     prompts = [

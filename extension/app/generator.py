@@ -12,6 +12,7 @@ from .. import prompt as language
 from ..errors import LiveLoraError
 from ..hosts import attach
 from ..library.catalog import Catalog
+from ..library.mask_pictures import MaskPictures
 from ..prompt import sweeps
 from ..prompt.words.word_lines import most_tokens, word_lines
 from ..session.report import Report, StrictError
@@ -86,6 +87,12 @@ class Generator:
         """How many tokens a prompt has (its longest text), and how many would be as cheap."""
         return most_tokens(word_lines(language.parse(text).text, 20, chunking=self._chunking))
 
+    @property
+    def mask_pictures(self) -> MaskPictures:
+        """Those that `mask=` can name."""
+        core = self.live.core
+        return MaskPictures(core.options.masks if core else ())
+
     def is_drawing(self) -> bool:
         """At this moment."""
         return self._one_at_a_time.locked()
@@ -115,7 +122,10 @@ class Generator:
         used = self.live.used_embeddings
         files = {one.name: one for one in self.live.embeddings.files if one.name in used}
         inversions = {name: file.shorthash() for name, file in files.items()}
-        return infotext(self.checkpoint, self.catalog, request, index, report, inversions)
+        drawn = language.parse(request.prompts[index]), language.parse(request.negatives[index])
+        named = {tag.region.name for one in drawn for tag in one.tags if tag.region}
+        masks = {name: used for name, used in self.live.masks.items() if name in named}
+        return infotext(self.checkpoint, self.catalog, request, index, report, inversions, masks)
 
     def _follow(
         self, watch: Callable[[StepPreview], None] | None, stop: Event

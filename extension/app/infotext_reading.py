@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from ..encoding.settings import EMPHASIS_MODES
+from ..library.mask_pictures import MaskPictures
 from .latents import UPSCALERS
+from .png_parameters import MASKS
 from .request import GenerationRequest, HiresFix, RequestError
 from .samplers import sampler_named
 
@@ -18,6 +20,7 @@ _FACT = re.compile(r'\s*([A-Za-z][\w /-]*?):\s*("(?:\\.|[^"\\])*"|[^,]*)(?:,|$)'
 _SIZE = re.compile(r"(\d+)x(\d+)")
 # What has no meaning here, or says itself by being in the prompt.
 _SILENT = {"Model", "Model hash", "Lora hashes", "TI hashes", "Version", "VAE", "VAE hash", "RNG"}
+_SILENT |= {MASKS}
 _MOST_STEPS = 10_000
 
 
@@ -29,12 +32,17 @@ class ReadInfotext:
     notes: tuple[str, ...] = ()
 
 
-def read_infotext(text: str) -> ReadInfotext:
-    """Prompts and settings. RequestError where the text holds no settings."""
+def read_infotext(text: str, masks: MaskPictures | None = None) -> ReadInfotext:
+    """Prompts and settings. RequestError where the text holds no settings.
+
+    A mask picture that is not among `masks`, or another one by now, is in the notes.
+    """
     prompt, negative, facts = _parts(text)
     if facts is None:
         raise RequestError("no settings in this text: its last line would begin with Steps:")
-    return _Following(facts, GenerationRequest((prompt,), negative)).all()
+    used = dict(pair.split(": ") for pair in facts.get(MASKS, "").split(", ") if ": " in pair)
+    read = _Following(facts, GenerationRequest((prompt,), negative)).all()
+    return replace(read, notes=(*read.notes, *(masks or MaskPictures()).differences(used)))
 
 
 def facts_of(text: str) -> dict[str, str]:

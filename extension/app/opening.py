@@ -21,7 +21,7 @@ from .load_model import Checkpoint
 
 LORAS = Path(__file__).parent / "data" / "loras"  # those of the included model
 USUAL = Path("models/Lora")
-EMBEDDINGS = Path("embeddings")
+EMBEDDINGS, MASKS = Path("embeddings"), Path("masks")
 
 
 def open_generator(options: Namespace, **settings: Any) -> Generator:
@@ -34,20 +34,21 @@ def open_generator(options: Namespace, **settings: Any) -> Generator:
         print(line, file=sys.stderr)
     settings["executor"] = options.executor
     used = {**described(model), "folders": [str(one.absolute()) for one in folders], **settings}
-    embeddings = embedding_folders(options.embedding_dir)
+    settings["embeddings"] = named_folders("--embedding-dir", options.embedding_dir, EMBEDDINGS)
+    settings["masks"] = named_folders("--mask-dir", options.mask_dir, MASKS)
     drawn = partial(diagnosis.remember, settings=used)
-    generator = Generator(model, catalog, drawn, embeddings=embeddings, **settings)
+    generator = Generator(model, catalog, drawn, **settings)
     if options.compile:
         generator.live.compile()
     return generator
 
 
-def embedding_folders(named: Sequence[Path] | None) -> list[Path]:
-    """The folders that were named, else the usual one."""
+def named_folders(option: str, named: Sequence[Path] | None, usual: Path) -> list[Path]:
+    """The folders that an option has named, else the usual one."""
     for folder in named or ():
         if not folder.is_dir():
-            raise LiveLoraError(f"--embedding-dir: there is no folder {folder}")
-    return list(named or [folder for folder in [EMBEDDINGS] if folder.is_dir()])
+            raise LiveLoraError(f"{option}: there is no folder {folder}")
+    return list(named or [folder for folder in [usual] if folder.is_dir()])
 
 
 def described(model: Checkpoint) -> dict[str, str | None]:

@@ -126,12 +126,13 @@ def connect_reading(page: ReadablePage) -> None:
         return [told(found, wording_of(asked)), *form_of(found, guidance)]
 
     told_to: Any = {"outputs": [page.status, *page.form], "queue": False}
+    masks = page.generator.mask_pictures
 
     def from_text(asked: gr.Request, text: str) -> list[Any]:
-        return settings_of(lambda: read_infotext(text), asked)
+        return settings_of(lambda: read_infotext(text, masks), asked)
 
     def from_picture(asked: gr.Request, path: str) -> list[Any]:
-        return settings_of(lambda: ReadInfotext(*infotext_of(Path(path))), asked)
+        return settings_of(lambda: ReadInfotext(*infotext_of(Path(path), masks)), asked)
 
     page.read.click(from_text, [page.prompt], **told_to)
     page.upload.upload(from_picture, [page.upload], **told_to)

@@ -12,6 +12,8 @@ from .load_model import Checkpoint
 from .request import GenerationRequest
 from .samplers import name_of
 
+MASKS = "Live LoRA masks"
+
 
 def infotext(
     checkpoint: Checkpoint,
@@ -20,10 +22,11 @@ def infotext(
     index: int,
     report: Report,
     inversions: Mapping[str, str],
+    masks: Mapping[str, str] | None = None,
 ) -> str:
     """The prompt as it was written, and everything else that the picture depends on.
 
-    `inversions` are the embeddings that were used, with their hashes.
+    `inversions` are the embeddings that were used, `masks` the mask pictures, with their hashes.
     """
     lines = [request.prompts[index]]
     if negative := request.negatives[index]:
@@ -40,6 +43,7 @@ def infotext(
         "Clip skip": request.clip_skip if request.clip_skip > 1 else "",
         "Lora hashes": hashes(catalog, report),
         "TI hashes": _listed(inversions),
+        MASKS: _listed(masks or {}),
         "Emphasis": request.emphasis if _weighted(request) else "",
     }
     lines.append(

@@ -26,7 +26,7 @@ from . import html, page
 from .generator import Generator
 from .guard import Guard
 from .library_command import data_folder
-from .opening import embedding_folders, open_generator
+from .opening import EMBEDDINGS, named_folders, open_generator
 from .pictures import Pictures
 from .pictures import router as pictures_router
 
@@ -87,7 +87,7 @@ def run(options: Namespace) -> int:
 def shown_beside(options: Namespace) -> Shelves:
     """The textual inversions that prompts can name, and checkpoints where they are asked for."""
     folders = {
-        INVERSION: embedding_folders(options.embedding_dir),
+        INVERSION: named_folders("--embedding-dir", options.embedding_dir, EMBEDDINGS),
         CHECKPOINT: list(options.checkpoint_dir or ()),
     }
     return open_shelves(folders, user_cache_path("live-lora"))

@@ -91,6 +91,11 @@ class Live:
         """What ran in the last run; None before the first."""
         return None if self._last is None else self._last.report
 
+    @property
+    def masks(self) -> Mapping[str, str]:
+        """The mask pictures of the last run: their hashes by the names in the tags."""
+        return {} if self._last is None else self._last.masks
+
     def detach(self) -> None:
         """Lets go of the model and of everything loaded; can be called twice."""
         if self.core is not None and self.core.running is not None:

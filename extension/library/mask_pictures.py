@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import FileError, UnknownName
+from ..errors import FileError, LiveLoraError, UnknownName
 
 SUFFIXES = (".png", ".webp", ".jpg", ".jpeg", ".bmp")
 LARGEST = 64_000_000  # pixels that are decoded
@@ -59,6 +59,22 @@ class MaskPictures:
         except OSError as error:
             raise FileError("unreadable", path, error.strerror or str(error)) from error
         return known[2]
+
+    def differences(self, hashes: Mapping[str, str]) -> list[str]:
+        """What of the pictures with these hashes, by name, is not here, or another one by now."""
+        found = []
+        for name, digits in hashes.items():
+            try:
+                here = self.open(name)
+            except LiveLoraError as error:
+                found.append(str(error))
+                continue
+            if here.hash != digits:
+                found.append(
+                    f"the mask {name} is another picture than the one that was used: its hash is "
+                    f"{here.hash}, not {digits}"
+                )
+        return found
 
     def _files(self) -> list[Path]:
         found: list[Path] = []

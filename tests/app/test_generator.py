@@ -18,6 +18,7 @@ from live_lora.app.request import GenerationRequest, GenerationResult, RequestEr
 from live_lora.hosts import open_library
 from live_lora.session.report import StrictError
 from live_lora.session.session import Options
+from PIL import Image as PillowImage
 from PIL.Image import Image
 
 TAG = "a fox <lora:ghibli:0.8>"
@@ -207,3 +208,20 @@ def test_the_example_names_no_lora_that_is_not_there(generator: Generator) -> No
     }.items():
         checkpoint = replace(generator.checkpoint, example=example)
         assert Generator(checkpoint, generator.catalog).example == shown
+
+
+def test_a_mask_picture_keeps_a_lora_to_its_place_and_stands_in_the_infotext(
+    model: Path, loras: Path, tmp_path: Path
+) -> None:
+    drawn = PillowImage.new("L", (20, 20))
+    drawn.paste(255, (0, 0, 10, 20))
+    drawn.save(tmp_path / "half.png")
+    checkpoint = load_model.load(model, device="cpu")
+    generator = Generator(checkpoint, open_library(loras, Options()), masks=[tmp_path])
+    tag = "a fox <lora:ghibli:0.8:mask={}>"
+    by_name, by_box = (draw(generator, tag.format(one)).images[0] for one in ("half", "left"))
+    assert same(by_name, by_box)
+    assert not same(by_box, draw(generator, TAG).images[0])
+    digits = generator.mask_pictures.open("half").hash
+    assert f'Live LoRA masks: "half: {digits}"' in by_name.info["parameters"]
+    assert "masks" not in by_box.info["parameters"]

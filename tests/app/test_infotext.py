@@ -14,7 +14,9 @@ from live_lora.app.infotext_reading import read_infotext
 from live_lora.app.png_parameters import infotext
 from live_lora.app.request import GenerationRequest, HiresFix, RequestError
 from live_lora.library.catalog import Catalog
+from live_lora.library.mask_pictures import MaskPictures
 from live_lora.session.report import Report
+from PIL import Image
 
 # Written by a real webui 1.10.1.
 REAL = """a red fox <lora:seeded:0.5>,
@@ -87,3 +89,19 @@ def test_any_text(text: str) -> None:
     with suppress(RequestError):
         read_infotext(text)
     read_infotext(f"{text}\nSteps: 20, {text.replace(chr(10), ' ').replace(chr(13), ' ')}")
+
+
+def test_mask_pictures_that_are_others_or_gone_are_told(tmp_path: Path) -> None:
+    Image.new("L", (8, 8), 255).save(tmp_path / "face.png")
+    pictures = MaskPictures([tmp_path])
+    digits = pictures.open("face").hash
+
+    def notes(hashes: str) -> tuple[str, ...]:
+        text = f'a <lora:x:mask=face>\nSteps: 3, Seed: 1, Live LoRA masks: "{hashes}"'
+        return read_infotext(text, pictures).notes
+
+    assert notes(f"face: {digits}") == ()
+    (other,) = notes("face: 01234567")
+    assert other.startswith("the mask face is another picture")
+    (gone,) = notes(f"face: {digits}, nose: 01234567")
+    assert gone.startswith("no mask picture is named 'nose'")

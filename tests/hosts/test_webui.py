@@ -534,6 +534,7 @@ class TestAxes:
             ("unet", "a:0", "x <lora:a:0.8:unet=0> <lora:b:1:0.2:stop=1>"),
             ("stop", "0.5", "x <lora:a:0.8:stop=0.5> <lora:b:1:0.2:stop=0.5>"),
             ("block preset", "a:INS", "x <lora:a:0.8:lbw=INS> <lora:b:1:0.2:stop=1>"),
+            ("mask", "a:0,0,0.5,1", "x <lora:a:0.8:mask=0,0,0.5,1> <lora:b:1:0.2:stop=1>"),
             ("LoRA", "a:c", "x <lora:c:0.8> <lora:b:1:0.2:stop=1>"),
             ("LoRA", "a:none", "x <lora:b:1:0.2:stop=1>"),
         ],

@@ -179,3 +179,21 @@ class Rules:
         over = host.generate("a fox", hr_prompt="a fox[<lora:unet-a:1>::.5]", hires=True).samples
         never = host.generate("a fox", hr_prompt="a fox[::.5]", hires=True).samples
         assert difference(over, never) == 0
+
+    @pytest.mark.parametrize("hires", [False, True])
+    def test_two_halves_are_no_mask(self, host: Any, hires: bool) -> None:
+        """At every size of the job; what a rounding makes of a random UNet, an equal batch says."""
+        whole = host.generate("a fox <lora:unet-a:0.8>", hires=hires).samples
+        halves = "<lora:unet-a:0.8:mask=left:soft=0.2><lora:unet-a:0.8:mask=right:soft=0.2>"
+        both = host.generate(f"a fox {halves}", hires=hires).samples
+        assert difference(both, whole) < 10 * CLOSE
+        left = host.generate("a fox <lora:unet-a:0.8:mask=left>", hires=hires).samples
+        assert difference(left, whole) > 1e-3
+        assert difference(left, host.generate("a fox ", hires=hires).samples) > 1e-3
+
+    def test_each_picture_has_its_own_region(self, host: Any) -> None:
+        """The whole picture's box is no mask at all."""
+        prompts = ["a fox <lora:a:1:mask=left>", "a fox <lora:b:0.8:mask=0,0.2,1,0.7:only=cond>"]
+        assert_batch_equals_singles(host, prompts)
+        whole = host.generate("a fox <lora:unet-a:0.8:mask=0,0,1,1>").samples
+        assert difference(whole, host.generate("a fox <lora:unet-a:0.8>").samples) == 0

@@ -16,6 +16,7 @@ from .state import LIVE
 
 HASHES = "Lora hashes"  # the builtin's key, read by every program that reads infotexts
 EXTRA = "Live LoRA"
+MASKS = "Live LoRA masks"
 REMOVED = str.maketrans("", "", ":,")  # from names, as the builtin does: they end a hash
 
 HashesByName = Mapping[str, str]
@@ -28,7 +29,17 @@ def write(p: Any, parts: Sequence[Pass]) -> None:
         params[HASHES] = found
     elif getattr(params.get(HASHES), "live_lora", False):
         del params[HASHES]
+    write_masks(p, parts)
     write_lost(p, parts)
+
+
+def write_masks(p: Any, parts: Sequence[Pass]) -> None:
+    """Which mask pictures were used: `name: hash, …`."""
+    used = {n: one for part in parts if part.run for n, one in part.run.masks.items()}
+    if used:
+        p.extra_generation_params[MASKS] = line({n.translate(REMOVED): u for n, u in used.items()})
+    else:
+        p.extra_generation_params.pop(MASKS, None)
 
 
 def write_lost(p: Any, parts: Sequence[Pass]) -> None:

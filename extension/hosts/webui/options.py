@@ -41,6 +41,7 @@ OWN: tuple[tuple[str, Any, str], ...] = (
         "How LoRAs are applied: automatic, hooked (beside each layer) or folded (in its place)",
     ),
     ("live_lora_folders", "", "More folders with LoRA files, one a line or separated by commas"),
+    ("live_lora_masks", "", "Folder with pictures for mask=; empty: masks, in the webui's own"),
     ("live_lora_presets", "", "File with your own block presets (lora-block-weight's format)"),
     ("live_lora_pickle", False, "Read .pt and .ckpt files too (as weights only)"),
     (
@@ -119,6 +120,12 @@ def shown_folders() -> dict[str, list[Path]]:
 
 def _listed(name: str) -> list[str]:
     return str(get(name)).replace("\n", ",").split(",")
+
+
+def mask_folders() -> list[Path]:
+    """Where mask pictures are."""
+    named = str(get("live_lora_masks")).strip()
+    return [Path(named) if named else Path(paths.data_path, "masks")]
 
 
 def read_language() -> Language:

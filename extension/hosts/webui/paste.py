@@ -9,9 +9,10 @@ from modules import infotext_utils
 
 from ...errors import LiveLoraError
 from ...library.lora_file import LoraFile
+from ...library.mask_pictures import MaskPictures
 from ...prompt import Tag, additional_networks
-from . import notices
-from .infotext import HASHES, REMOVED, short_hash
+from . import notices, options
+from .infotext import HASHES, MASKS, REMOVED, short_hash
 from .state import LIVE
 
 PROMPTS = ("Prompt", "Negative prompt", "Hires prompt", "Hires negative prompt")
@@ -28,6 +29,9 @@ def pasted(infotext: str, params: dict[str, Any]) -> None:
     for key in PROMPTS:
         if params.get(key):
             params[key] = renamed(str(params[key]), str(written.get(key) or ""), hashes)
+    told = MaskPictures(options.mask_folders()).differences(hashes_of(params.get(MASKS)))
+    for text in told:
+        notices.warn(text)
     if (added := additional_networks.additional_networks(params)) and "Prompt" in params:
         params["Prompt"] = with_tags(params["Prompt"], added)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from torch import nn
 
+from ...engine.mask import WHOLE
 from ...prompt import Prompt
 from ...records import Row
 from ...session.report import Report
@@ -89,6 +90,9 @@ class Pass:
             params.denoiser, params.sigma, wants_sigma="sigma" in self.run.varies
         )
         self.run.weights.move(progress, self.rows.announce(params))
+        if self.run.plan.masks:
+            height, width = params.x.shape[-2:]
+            self.run.regions((height, width), shown_part(params.denoiser.p))
 
     def _before_unet(self, module: Any, args: Any, kwargs: Any) -> None:
         batch = len(args[0] if args else next(iter(kwargs.values())))
@@ -121,9 +125,10 @@ class Pass:
         All prompts as written, which files they led to, as they are now, and whether by region.
         """
         files = [] if self.run is None else [entry.identity for entry, _ in self.run.files]
+        masks = {} if self.run is None else self.run.masks
         written = [p.source for p in (*self.prompts, *self.negatives)]
         regions = "" if self.regions is None else self.regions.te
-        return hashlib.sha256(repr((written, files, regions)).encode()).hexdigest()[:16]
+        return hashlib.sha256(repr((written, files, regions, masks)).encode()).hexdigest()[:16]
 
     @property
     def reports(self) -> list[Report]:
@@ -135,6 +140,17 @@ class Pass:
             moved = () if self.rows is None or self.regions is not None else self.rows.notes
             reports[-1].lost += sorted({*self.unread, *moved})
         return reports
+
+
+def shown_part(p: Any) -> tuple[float, float, float, float]:
+    """The part of the whole picture that is drawn: inpainting only what is masked cuts it out."""
+    cut = getattr(p, "paste_to", None)
+    whole = next(iter(getattr(p, "init_images", None) or ()), None)
+    if cut is None or whole is None or not getattr(p, "inpaint_full_res", False):
+        return WHOLE
+    x, y, wide, tall = cut
+    width, height = whole.size
+    return x / width, y / height, (x + wide) / width, (y + tall) / height
 
 
 def _tags(prompt: Prompt) -> Hashable:

@@ -120,6 +120,7 @@ class LiveLora:
             strict=options.strict(),
             allow_pickle=options.allow_pickle(),
             watch=_show,
+            masks=options.mask_folders(),
         )
         return self._core
 

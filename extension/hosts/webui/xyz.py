@@ -23,6 +23,7 @@ ARGUMENTS = {
     "start": "start",
     "stop": "stop",
     "block preset": "lbw",
+    "mask": "mask",
 }
 PROMPTS = ("prompt", "negative_prompt", "hr_prompt", "hr_negative_prompt")
 NO_LORA = "none"  # as a value of the axis "LoRA": the tag goes
