@@ -9,23 +9,11 @@ import pytest
 from webui.programs import FORGE
 from webui.server import Webui
 
+from .own_lora import TEXT_BOUND, UNET_BOUND, difference, samples
+
 UNET, BOTH = "a red fox <lora:unet-a:0.8>", "a red fox <lora:a:0.8>"
-BOUNDS = {UNET: 1e-5, BOTH: 5e-4}
+BOUNDS = {UNET: UNET_BOUND, BOTH: TEXT_BOUND}
 ON_THE_FLY, MERGED = "float8-e4m3fn (fp16 LoRA)", "float8-e4m3fn"
-
-
-def difference(one: np.ndarray, other: np.ndarray) -> float:
-    """The largest, relative to the largest value."""
-    return float(np.abs(one - other).max() / np.abs(other).max())
-
-
-def samples(webui: Webui, prompt: str, *, own: bool) -> np.ndarray:
-    """By ours, or by the program's own LoRA, to which ours gives way as for a foreign model."""
-    webui.post("/probe/hand_over", always=own)
-    try:
-        return webui.txt2img(prompt).samples
-    finally:
-        webui.post("/probe/hand_over", always=False)
 
 
 def started(models: Path, data: Path, storage: str) -> Webui:

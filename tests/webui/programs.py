@@ -21,9 +21,8 @@ class Program:
 
     `variable` names its folder in the environment; `…_PYTHON` there its interpreter (default: its
     own venv). `lora` is the folder of its builtin Lora, `hires` what its API needs, `refine` the
-    settings by which a refiner comes in by steps, `gguf` the folder of its package of that name,
-    where it has one; with `even_parts` it cuts the AND parts of all pictures of a batch to the
-    fewest.
+    settings by which a refiner comes in by steps; with `even_parts` it cuts the AND parts of all
+    pictures of a batch to the fewest.
     """
 
     variable: str
@@ -33,7 +32,6 @@ class Program:
     settings: Mapping[str, Any] = field(default_factory=dict)
     hires: Mapping[str, Any] = field(default_factory=lambda: LATENT)
     refine: Mapping[str, Any] = field(default_factory=dict)
-    gguf: str | None = None
     even_parts: bool = True
 
     @property
@@ -60,7 +58,6 @@ FORGE = Program(
     f"{COMMON} {FORGE_ONLY} --all-in-fp32 --clip-in-fp32 --gradio-allowed-path .",
     lora="sd_forge_lora",
     hires=LATENT | SAME_MODULES,
-    gguf="packages_3rdparty",
 )
 REFORGE = Program("REFORGE_ROOT", f"{COMMON} {FORGE_ONLY} --use-cpu all --no-half --precision full")
 NEO = Program(
@@ -77,6 +74,5 @@ NEO = Program(
     },
     hires=SAME_MODULES | {"hr_upscaler": "None"},
     refine={"refiner_use_steps": True},
-    gguf="modules_forge/packages",
 )
 FORKS = {"Forge": FORGE, "reForge": REFORGE, "Forge Neo": NEO}
