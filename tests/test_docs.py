@@ -35,7 +35,8 @@ def test_arguments_are_known(argument: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "page", ["README.md", "docs/contributing.md", "docs/syntax.md", "docs/rows.md"]
+    "page",
+    ["README.md", "docs/contributing.md", "docs/syntax.md", "docs/rows.md", "docs/serving.md"],
 )
 def test_links_lead_somewhere(page: str) -> None:
     path = ROOT / page

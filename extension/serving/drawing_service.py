@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from threading import Thread
 
-from ..app.generator import Generator
+from ..app.generator import LARGEST_SEED, Generator
 from ..app.request import GenerationRequest, RequestError
 from ..prompt import parse
 from .admission import QueueLimits
@@ -100,6 +100,7 @@ class DrawingService:
 
         Raises RequestError for what cannot be drawn, or is more than the limits allow; QueueFull.
         """
+        self._demand_readable(request)
         request = self.generator.settled(request)
         self._demand_within_limits(request)
         least, most = PRIORITIES
@@ -114,27 +115,29 @@ class DrawingService:
         for _ in request.prompts:
             job.add(kind, pixels, work)
         self.queue.submit(job)
-        self.loading.want(job, {*request.prompts, *request.negatives})
+        self.loading.want(job, _texts(request))
         if job.over:  # cancelled, or out of time, before its LoRAs were wanted
             self.loading.release(job)
         return job
 
     def _demand_within_limits(self, request: GenerationRequest) -> None:
         most = self.limits.request
-        texts = (*request.prompts, *request.negatives)
+        texts = _texts(request)
         steps = max(request.steps, (request.hires.steps or 0) if request.hires else 0)
         pixels = pixels_of(request)
-        for what, value, limit in (
-            ("pictures", len(request.prompts), most.pictures),
-            ("pixels a picture", pixels, most.pixels),
-            ("steps", steps, most.steps),
-            ("letters in a prompt", max(map(len, texts), default=0), most.prompt),
-            ("LoRAs in a prompt", _most_loras(texts), most.loras),
-        ):
-            if value > limit:
-                raise RequestError(f"{value} {what}: this server allows {limit}")
+        _demand("pixels a picture", pixels, most.pixels)
+        _demand("steps", steps, most.steps)
+        _demand("LoRAs in a prompt", _most_loras(texts), most.loras)
+
+    def _demand_readable(self, request: GenerationRequest) -> None:
+        """What is checked before anything is read: reading takes time, too."""
+        most = self.limits.request
+        _demand("pictures", len(request.prompts), most.pictures)
+        _demand("letters in a prompt", max(map(len, _texts(request)), default=0), most.prompt)
         if not request.prompts or request.steps < 1:
             raise RequestError("at least one picture, and at least one step")
+        if any(not 0 <= seed <= LARGEST_SEED for seed in request.own_seeds):
+            raise RequestError(f"seeds are numbers from 0 to {LARGEST_SEED}")
 
     def _draw(self) -> None:
         while not self.queue.closed:
@@ -164,5 +167,16 @@ class DrawingService:
         self.metrics.batch(facts.pictures, self.limits.batch.pictures, facts.steps)
 
 
-def _most_loras(texts: Sequence[str]) -> int:
+def _demand(what: str, value: int, limit: int) -> None:
+    if value > limit:
+        raise RequestError(f"{value} {what}: this server allows {limit}")
+
+
+def _texts(request: GenerationRequest) -> set[str]:
+    """All that may hold tags."""
+    hires = (request.hires.prompt, request.hires.negative) if request.hires else ()
+    return {*request.prompts, *request.negatives, *hires}
+
+
+def _most_loras(texts: Collection[str]) -> int:
     return max((len(parse(text).tags) for text in texts), default=0)

@@ -19,6 +19,7 @@ from ..encoding.settings import EMPHASIS_MODES, EmphasisMode
 from .webui_refusals import UnsupportedField, demand_supported
 from .webui_requests import WebuiImg2Img, WebuiRequest, WebuiTxt2Img
 
+MOST = 1000  # of anything that is counted
 MOST_PIXELS = 4096 * 4096  # of a picture that is sent
 SAME_SAMPLER, SAME_SCHEDULER = "Use same sampler", "Use same scheduler"
 FILLS = ("fill", "original", "latent noise", "latent nothing")
@@ -30,11 +31,11 @@ def request_of(asked: WebuiRequest, in_force: Mapping[str, Any]) -> GenerationRe
     sampler, schedule = _sampler(asked)
     demand_supported(asked, sampler)
     settings = _settings(asked, in_force)
-    count = _at_least_one("batch_size", asked.batch_size) * _at_least_one("n_iter", asked.n_iter)
+    count = _count("batch_size", asked.batch_size) * _count("n_iter", asked.n_iter)
     request = GenerationRequest(
         (asked.prompt or "",) * count,
         asked.negative_prompt or "",
-        steps=_at_least_one("steps", asked.steps),
+        steps=_count("steps", asked.steps),
         seed=None if asked.seed in (None, -1) else asked.seed,
         width=_on_grid("width", asked.width),
         height=_on_grid("height", asked.height),
@@ -191,9 +192,10 @@ def _share(field: str, value: float) -> float:
     return value
 
 
-def _at_least_one(field: str, value: int | None) -> int:
-    if value is None or value < 1:
-        raise UnsupportedField(field, value, "at least 1")
+def _count(field: str, value: int | None) -> int:
+    """Within what a person could mean; the server's own limits come later."""
+    if value is None or not 1 <= value <= MOST:
+        raise UnsupportedField(field, value, f"from 1 to {MOST}")
     return value
 
 

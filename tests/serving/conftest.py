@@ -13,29 +13,7 @@ from live_lora.app.generator import Generator
 from live_lora.hosts import open_library
 from live_lora.serving.drawing_service import DrawingService, ServiceLimits
 from live_lora.session.session import Options
-from tiny_models import ATTENTION, EVERYTHING, TEXT, random_lora, save_kohya
-
-LORAS = ("ghibli", "owl", "ink", "words")
-
-
-def write_loras(folder: Path) -> Path:
-    """Four files: on all layers, on attention, on the UNet alone, on the words alone."""
-    pipe = tiny_pipeline.pipeline()
-    for seed, (name, targets, texts) in enumerate(
-        [
-            ("ghibli", EVERYTHING, TEXT),
-            ("owl", ATTENTION, TEXT[:2]),
-            ("ink", ["conv1", "ff.net.2"], []),
-            ("words", [], TEXT),
-        ]
-    ):
-        parts = {}
-        if targets:
-            parts["unet"] = random_lora(pipe.unet, targets, seed=seed)
-        if texts:
-            parts["text_encoder"] = random_lora(pipe.text_encoder, texts, seed=seed)
-        save_kohya(folder / f"{name}.safetensors", parts, alpha=4)
-    return folder
+from lora_files import write_loras
 
 
 @pytest.fixture(autouse=True)

@@ -171,6 +171,7 @@ REFUSED: dict[str, Any] = {
     "infotext": "a\nSteps: 2",
     "width": 100,
     "batch_size": 0,
+    "n_iter": 10**12,
     "hr_additional_modules": ["x"],  # Forge's
     "override_settings": {"sd_vae": "other.pt"},
 }
@@ -354,6 +355,7 @@ def test_our_own_api(ask: httpx.Client) -> None:
     assert ask.get("/live-lora/v1/jobs/nope").status_code == 404
     assert ask.post("/live-lora/v1/jobs", json={**wish, "seeds": [1]}).status_code == 422
     assert ask.post("/live-lora/v1/jobs", json={**wish, "what": 1}).status_code == 422
+    assert ask.post("/live-lora/v1/jobs", json={**wish, "seeds": [3, -1]}).status_code == 422
 
 
 def test_cancelling_a_job(ask: httpx.Client) -> None:

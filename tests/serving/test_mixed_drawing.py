@@ -123,6 +123,10 @@ def test_a_mixed_batch_with_hires_fix(service: DrawingService) -> None:
     for request, picture in zip(requests, mixed, strict=True):
         (alone,) = drawn(service.submit("alone", request))
         assert np.abs(pixels(alone) - pixels(picture)).max() <= 2
+        assert picture.infotext == alone.infotext
+        assert [one.as_dict() for one in picture.report.networks] == [
+            one.as_dict() for one in alone.report.networks
+        ]
 
 
 def test_pictures_to_begin_with_are_not_mixed_up(service: DrawingService) -> None:
