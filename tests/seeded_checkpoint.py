@@ -9,11 +9,13 @@ from __future__ import annotations
 import gzip
 import json
 import math
+import re
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -44,6 +46,14 @@ def tensor(key: str, shape: Sequence[int]) -> Tensor:
     if key == "alphas_cumprod":
         return torch.cumprod(1 - BETAS, 0).float()
     noise = torch.randn(tuple(shape), generator=torch.Generator().manual_seed(_seed(key)))
+    if ".quant_conv." in key and not key.startswith("model."):
+        # The webui draws latents from what the autoencoder finds likely, with whatever noise is
+        # next: here there is no doubt.
+        noise[len(noise) // 2 :] = 0
+        if key.endswith("bias"):
+            noise = noise * 0.1
+            noise[len(noise) // 2 :] = -30
+            return noise
     if key.endswith("bias"):
         return noise * 0.1
     if len(shape) < 2:
@@ -71,7 +81,7 @@ def embedding(family: str, name: str) -> dict[str, Tensor]:
 
 
 def lora(family: str) -> dict[str, Tensor]:
-    """A small LoRA in kohya's format: cross attention of the UNet, and the text encoder."""
+    """A small LoRA in kohya's format: cross attention of the UNet, and the text encoders."""
     found: dict[str, Tensor] = {}
     for key, shape in shapes(family).items():
         name = _kohya(key)
@@ -82,13 +92,48 @@ def lora(family: str) -> dict[str, Tensor]:
     return found
 
 
+# Text encoders: where they stand in a checkpoint, and what kohya's trainer calls them.
+TEXT = {
+    "cond_stage_model.transformer.": "lora_te_",
+    "cond_stage_model.model.": "lora_te_",
+    "conditioner.embedders.0.transformer.": "lora_te1_",
+    "conditioner.embedders.1.model.": "lora_te2_",
+}
+OPEN_CLIP = re.compile(r"transformer\.resblocks\.([0-8])\.mlp\.c_fc\.weight")  # the last is unused
+
+
 def _kohya(key: str) -> str | None:
-    path = key.removesuffix(".weight").replace(".", "_")
     if key.endswith(("attn2.to_k.weight", "attn2.to_v.weight")):
-        return path.replace("model_diffusion_model_", "lora_unet_")
-    if key.endswith(("q_proj.weight", "fc1.weight")) and key.startswith("cond_stage_model"):
-        return path.replace("cond_stage_model_transformer_", "lora_te_")
+        return _flat(key).replace("model_diffusion_model_", "lora_unet_")
+    for place, name in TEXT.items():
+        rest = key.removeprefix(place)
+        if rest == key:
+            continue
+        if found := OPEN_CLIP.fullmatch(rest):
+            return f"{name}text_model_encoder_layers_{found[1]}_mlp_fc1"
+        if rest.endswith(("q_proj.weight", "fc1.weight")):
+            return name + _flat(rest)
     return None
+
+
+def _flat(key: str) -> str:
+    return key.removesuffix(".weight").replace(".", "_")
+
+
+# --- a picture and a mask to begin with ---------------------------------------------------------
+
+
+def picture() -> np.ndarray:
+    """(64, 64, 3), uint8: slopes that an 8 bit PNG keeps."""
+    y, x = np.mgrid[:64, :64]
+    return np.stack([4 * x, 4 * y, 2 * (x + y)], axis=-1).astype(np.uint8)
+
+
+def mask() -> np.ndarray:
+    """(64, 64), uint8: white is drawn anew."""
+    found = np.zeros((64, 64), np.uint8)
+    found[16:48, 8:40] = 255
+    return found
 
 
 def sample(values: Any) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +15,10 @@ from ..library.mask_pictures import MaskPictures
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from .infotext_reading import BegunWith, ReadInfotext
     from .request import GenerationRequest
 
+FILLS = ("fill", "original", "latent noise", "latent nothing")  # what is masked begins with
 # Options that are a request's own fields.
 FIELDS = ("negative", "steps", "seed", "guidance", "sampler", "schedule", "emphasis", "clip_skip")
 
@@ -31,10 +33,21 @@ def add_drawing(command: ArgumentParser) -> None:
     command.add_argument("--clip-skip", type=int, help="as the webui counts: 2 skips one layer")
     command.add_argument("--hires", type=float, metavar="SCALE", help="draw again, so much larger")
     command.add_argument("--hires-steps", type=int, help="default: as many as the first time")
+    command.add_argument("--hires-prompt", metavar="PROMPT", help="default: that of the first time")
+    command.add_argument("--hires-negative", metavar="PROMPT", help="the same for the negative one")
+    command.add_argument("--hires-sampler", metavar="NAME", help="default: that of the first time")
+    command.add_argument("--hires-schedule", metavar="TYPE", help="default: that of the first time")
     command.add_argument("--upscaler", help='"Latent", "Lanczos", …; default: Latent')
     command.add_argument("--init-image", type=Path, metavar="PICTURE", help="begin with a picture")
     command.add_argument(
         "--mask", type=Path, metavar="PICTURE", help="draw only where it is white, in --init-image"
+    )
+    command.add_argument("--mask-blur", type=float, metavar="PIXELS", help="default: 4")
+    command.add_argument(
+        "--masked-content", choices=FILLS, help="what is masked begins with; default: original"
+    )
+    command.add_argument(
+        "--invert-mask", action="store_true", default=None, help="draw where the mask is black"
     )
     command.add_argument(
         "--strength",
@@ -49,10 +62,8 @@ def add_drawing(command: ArgumentParser) -> None:
     )
 
 
-def infotext_of(
-    path: Path, masks: MaskPictures | None = None
-) -> tuple[GenerationRequest, tuple[str, ...]]:
-    """The settings in a picture or a text file, and what of them is not followed. LiveLoraError."""
+def infotext_of(path: Path, masks: MaskPictures | None = None) -> ReadInfotext:
+    """The settings in a picture or a text file. LiveLoraError."""
     from PIL import Image, UnidentifiedImageError
 
     from .infotext_reading import read_infotext
@@ -65,39 +76,50 @@ def infotext_of(
         text = path.read_text("utf-8-sig", errors="replace")
     except OSError as error:
         raise FileError("unreadable", path, error.strerror or str(error)) from error
-    read = read_infotext(text, masks)
-    return read.request, read.notes
+    return read_infotext(text, masks)
 
 
-def followed(request: GenerationRequest, options: Namespace) -> GenerationRequest:
-    """The request with what the options say. FileError where a picture cannot be read."""
+def followed(
+    request: GenerationRequest, options: Namespace, begun: BegunWith | None = None
+) -> GenerationRequest:
+    """The request with what the options say; `begun` is how a picture's text says it began.
+
+    FileError where a picture cannot be read.
+    """
     given = {name: getattr(options, name) for name in FIELDS}
     if options.size is not None:
         given["width"], given["height"] = options.size
     if options.sampler is not None and options.schedule is None:
         given["schedule"] = ""  # a sampler's own, not that of a picture's sampler
     told = {name: value for name, value in given.items() if value is not None}
-    return replace(request, **told, **_passes(request, options))
+    return replace(request, **told, **_passes(request, options, begun))
 
 
-def _passes(request: GenerationRequest, options: Namespace) -> Mapping[str, Any]:
+def _passes(
+    request: GenerationRequest, options: Namespace, begun: BegunWith | None
+) -> Mapping[str, Any]:
+    from .infotext_reading import BegunWith
     from .request import HiresFix, StartingPicture
 
     found: dict[str, Any] = {}
     if options.hires is not None or request.hires is not None:
-        hires = request.hires or HiresFix()
-        found["hires"] = replace(
-            hires,
-            scale=options.hires or hires.scale,
-            steps=options.hires_steps or hires.steps,
-            upscaler=options.upscaler or hires.upscaler,
-            strength=hires.strength if options.strength is None else options.strength,
-        )
+        names = ("steps", "prompt", "negative", "sampler", "schedule")
+        told = {name: getattr(options, f"hires_{name}") for name in names}
+        told |= {name: getattr(options, name) for name in ("upscaler", "strength")}
+        told["scale"] = options.hires
+        found["hires"] = replace(request.hires or HiresFix(), **_given(told))
     if options.init_image is not None:
+        told = {"strength": options.strength, "blur": options.mask_blur}
+        told |= {"fill": options.masked_content, "inverted": options.invert_mask}
         mask = None if options.mask is None else _picture(options.mask)
-        strength = {} if options.strength is None else {"strength": options.strength}
-        found["start"] = StartingPicture(_picture(options.init_image), mask, **strength)
+        how = asdict(replace(begun or BegunWith(), **_given(told)))
+        found["start"] = StartingPicture(_picture(options.init_image), mask, **how)
     return found
+
+
+def _given(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Those that were."""
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def _picture(path: Path) -> Image:

@@ -16,7 +16,7 @@ from ..prompt import sweeps
 from ..session.report import PromptDiagnostic, Report, StrictError
 from . import latents
 from .inpainting import Inpainting
-from .pass_reports import merged
+from .pass_reports import merged, of_one_picture
 from .request import GenerationRequest, HiresFix
 from .samplers import own_name, sampler_named
 from .sampling.noise_levels import trained_alphas
@@ -43,12 +43,14 @@ class DrawingPass:
     size: tuple[int, int]
     start: StartingLatents | None = None
     first_calls: int | None = None  # of the UNet in the pass before, in a hires pass
+    alone: int | None = None  # the number of a picture that is drawn by itself
 
     def of_picture(self, picture: int) -> DrawingPass:
         """One of its pictures by itself."""
         one = slice(picture, picture + 1)
         start = self.start and replace(self.start, latents=self.start.latents[one])
-        return replace(self, prompts=self.prompts[one], negatives=self.negatives[one], start=start)
+        prompts, negatives = self.prompts[one], self.negatives[one]
+        return replace(self, prompts=prompts, negatives=negatives, start=start, alone=picture)
 
 
 @dataclass(slots=True)
@@ -112,10 +114,10 @@ class DrawingPasses:
         first = self.request
         size = enlarged_size(first)
         source = latents.enlarged(self.pipeline, found, size, hires.upscaler)
-        sampler, schedule = self._sampler(
-            hires.sampler or first.sampler, hires.schedule or first.schedule
-        )
         before = self._sampler(first.sampler, "")[0]
+        sampler, schedule = self._sampler(hires.sampler or first.sampler, hires.schedule)
+        if not hires.schedule and sampler.has_schedules:
+            schedule = first.schedule or schedule
         prompts, negatives = (
             [_own(text, usual, index) for index, usual in enumerate(usuals)]
             for text, usuals in ((hires.prompt, first.prompts), (hires.negative, first.negatives))
@@ -211,7 +213,8 @@ class DrawingPasses:
                 raise
             output = error.result
             self.lost += error.problems
-        self.reports.append(self.live.report)
+        report = self.live.report
+        self.reports.append(report if one.alone is None else of_one_picture(report, one.alone))
         return output.images
 
     @contextmanager

@@ -13,6 +13,7 @@ from ..library.mask_pictures import MaskPictures
 from ..prompt import sweeps
 from ..session.report import Report, StrictError
 from .drawing_options import followed, infotext_of
+from .infotext_reading import ReadInfotext
 from .opening import MASKS, named_folders, open_generator
 from .pictures import png
 from .problems import sentences
@@ -48,18 +49,19 @@ def save(result: GenerationResult, output: Path) -> None:
 
 def request_of(options: Namespace) -> GenerationRequest:
     """The options as a request."""
-    request = GenerationRequest(())
+    read = ReadInfotext(GenerationRequest(()))
     if options.infotext is not None:
         masks = MaskPictures(named_folders("--mask-dir", options.mask_dir, MASKS))
-        request, notes = infotext_of(options.infotext, masks)
-        tell(*notes)
+        read = infotext_of(options.infotext, masks)
+        tell(*read.notes)
+    request = read.request
     written = options.prompt or request.prompts
     prompts = [
         prompt
         for prompt in written
         for _ in range(options.count or sweeps.picture_count(language.parse(prompt)))
     ]
-    return followed(replace(request, prompts=tuple(prompts)), options)
+    return followed(replace(request, prompts=tuple(prompts)), options, read.begun)
 
 
 def paths(output: Path, count: int) -> list[Path]:

@@ -21,7 +21,7 @@ from .load_model import Checkpoint
 from .png_parameters import infotext
 from .preview_decoder import PreviewDecoder
 from .request import GenerationRequest, GenerationResult, RequestError, StepPreview
-from .samplers import sampler_named
+from .samplers import with_known_samplers
 
 LARGEST_SEED = 2**32 - 1
 GRID = 8  # diffusers draws multiples of this many pixels only
@@ -102,9 +102,7 @@ class Generator:
         width, height = self.checkpoint.size
         if request.seed is not None and not 0 <= request.seed <= LARGEST_SEED:
             raise RequestError(f"seed {request.seed}: give one from 0 to {LARGEST_SEED}")
-        if request.sampler:
-            sampler, schedule = sampler_named(request.sampler, request.schedule)
-            request = replace(request, sampler=sampler.name, schedule=schedule)
+        request = with_known_samplers(request)
         parsed = [language.parse(one) for one in request.prompts]
         values = [", ".join(sweeps.values_of_picture(one, i)) for i, one in enumerate(parsed)]
         return replace(

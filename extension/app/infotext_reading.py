@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from ..encoding.settings import EMPHASIS_MODES
 from ..library.mask_pictures import MaskPictures
@@ -22,14 +22,30 @@ _SIZE = re.compile(r"(\d+)x(\d+)")
 _SILENT = {"Model", "Model hash", "Lora hashes", "TI hashes", "Version", "VAE", "VAE hash", "RNG"}
 _SILENT |= {MASKS}
 _MOST_STEPS = 10_000
+_MASKED = {"fill", "latent noise", "latent nothing"}  # "original" goes without saying
+
+
+@dataclass(frozen=True, slots=True)
+class BegunWith:
+    """How a picture was begun with, which itself is not in the text. Names are the request's."""
+
+    strength: float = 0.75
+    blur: float = 4
+    fill: str = "original"
+    inverted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ReadInfotext:
-    """The request, and what of the text it does not follow."""
+    """The request, and what of the text it does not follow.
+
+    `begun` where it was drawn from a picture; `inversions` are the embeddings, with their hashes.
+    """
 
     request: GenerationRequest
     notes: tuple[str, ...] = ()
+    begun: BegunWith | None = None
+    inversions: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_infotext(text: str, masks: MaskPictures | None = None) -> ReadInfotext:
@@ -68,6 +84,7 @@ class _Following:
         self.facts = dict(facts)
         self.request = request
         self.notes: list[str] = []
+        self.begun: BegunWith | None = None
 
     def all(self) -> ReadInfotext:
         steps = int(self._number("Steps") or 20)
@@ -81,11 +98,14 @@ class _Following:
         if seed.isdecimal():
             self.request = replace(self.request, seed=int(seed))
         self._size()
-        self._sampler()
+        name, kind = self.facts.pop("Sampler", ""), self.facts.pop("Schedule type", "")
+        sampler, schedule = self._sampler(name, kind)
+        self.request = replace(self.request, sampler=sampler, schedule=schedule)
         self._emphasis()
-        self._hires()
+        self._passes()
         self.notes += [f"{name} is not followed" for name in self.facts if name not in _SILENT]
-        return ReadInfotext(self.request, tuple(self.notes))
+        inversions = _hashes(self.facts.get("TI hashes", ""))
+        return ReadInfotext(self.request, tuple(self.notes), self.begun, inversions)
 
     def _number(self, name: str) -> float | None:
         """A fact that is a number; anything else is told."""
@@ -102,16 +122,16 @@ class _Following:
             width, height = (min(int(side), 1 << 14) for side in found.groups())
             self.request = replace(self.request, width=width, height=height)
 
-    def _sampler(self) -> None:
-        name, kind = self.facts.pop("Sampler", ""), self.facts.pop("Schedule type", "")
-        if not name:
-            return
-        try:
-            sampler, schedule = sampler_named(name, kind)
-        except RequestError as error:
-            self.notes.append(str(error))
-        else:
-            self.request = replace(self.request, sampler=sampler.name, schedule=schedule)
+    def _sampler(self, name: str, kind: str) -> tuple[str, str]:
+        """Both as they are called here; empty where there is none."""
+        for schedule in dict.fromkeys((kind, "")) if name else ():
+            try:
+                sampler, found = sampler_named(name, schedule)
+            except RequestError as error:
+                self.notes.append(str(error))
+            else:
+                return sampler.name, found
+        return "", ""
 
     def _emphasis(self) -> None:
         mode = self.facts.pop("Emphasis", "Original")
@@ -121,21 +141,49 @@ class _Following:
         else:
             self.notes.append(f"Emphasis: {mode!r} is unknown")
 
-    def _hires(self) -> None:
+    def _passes(self) -> None:
+        """Hires fix, or a picture to begin with: both have a denoising strength."""
         scale, strength = self._number("Hires upscale"), self._number("Denoising strength")
         resize = _SIZE.fullmatch(self.facts.pop("Hires resize", ""))
-        steps, upscaler = self._number("Hires steps"), self.facts.pop("Hires upscaler", "Latent")
         if scale is None and resize and self.request.width:
             scale = int(resize[1]) / self.request.width
-        if scale is None:
-            if strength is not None:
-                self.notes.append("it was drawn from a picture, which is not in the text")
-            return
+        if scale is not None:
+            self._hires(scale, 0.7 if strength is None else strength)
+        elif strength is not None:
+            self._begun(strength)
+
+    def _hires(self, scale: float, strength: float) -> None:
+        steps, upscaler = self._number("Hires steps"), self.facts.pop("Hires upscaler", "Latent")
         if upscaler not in UPSCALERS:
             self.notes.append(f"the upscaler {upscaler!r} is not here: Lanczos takes its place")
             upscaler = "Lanczos"
-        hires = HiresFix(min(scale, 8.0), strength or 0.7, int(steps) if steps else None, upscaler)
+        name, kind = (self.facts.pop(f"Hires {one}", "") for one in ("sampler", "schedule type"))
+        sampler, schedule = self._sampler(name or self.request.sampler, kind)
+        hires = HiresFix(
+            min(scale, 8.0),
+            strength,
+            int(steps) if steps else None,
+            upscaler,
+            prompt=self.facts.pop("Hires prompt", ""),
+            negative=self.facts.pop("Hires negative prompt", ""),
+            sampler=sampler if name else "",
+            schedule=schedule if name or kind else "",
+        )
         self.request = replace(self.request, hires=hires)
+
+    def _begun(self, strength: float) -> None:
+        self.notes.append("it was drawn from a picture, which is not in the text")
+        fill, blur = self.facts.pop("Masked content", "original"), self._number("Mask blur")
+        inverted = self.facts.pop("Mask mode", "") == "Inpaint not masked"
+        self.begun = BegunWith(
+            strength, 4 if blur is None else blur, fill if fill in _MASKED else "original", inverted
+        )
+
+
+def _hashes(text: str) -> dict[str, str]:
+    """`name: hash, …`."""
+    pairs = (one.rpartition(":") for one in text.split(",") if ":" in one)
+    return {name.strip(): value.strip() for name, _, value in pairs}
 
 
 def _unquoted(text: str) -> str:

@@ -10,10 +10,10 @@ from PIL import Image, ImageChops, ImageFilter
 from torch import Tensor
 from torch.nn import functional as F
 
+from .drawing_options import FILLS
 from .latents import fitted
 from .request import RequestError, StartingPicture
 
-FILLS = ("fill", "original", "latent noise", "latent nothing")
 REACH = 2.5  # standard deviations of the blur that its kernel has
 SOLID = 128  # of 255: an alpha above it is white
 # Blurs of the surroundings that are laid over each other, with how often: radius in pixels.

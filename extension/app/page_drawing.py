@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from html import escape
 from pathlib import Path
@@ -14,9 +14,10 @@ from ..browser.wording import ENGLISH, Wording
 from ..encoding.settings import EMPHASIS_MODES
 from ..errors import LiveLoraError
 from . import html
-from .drawing_options import infotext_of
+from .drawing_options import FILLS, infotext_of
 from .generator import Generator
-from .infotext_reading import ReadInfotext, read_infotext
+from .infotext_reading import BegunWith, ReadInfotext, read_infotext
+from .known_inversions import with_inversions_checked
 from .latents import UPSCALERS
 from .page_words import PageWords, wording_of
 from .request import GenerationRequest, HiresFix, StartingPicture
@@ -36,6 +37,15 @@ class DrawingForm:
             self.schedule = make(
                 gr.Dropdown, kinds, value=AUTOMATIC, label="app.schedule", elem_id="schedule"
             )
+        self._add_hires(words)
+        self._add_start(words)
+        with make(gr.Accordion, label="app.words", open=False, elem_id="words"), gr.Row():
+            modes = list(EMPHASIS_MODES)
+            self.emphasis = make(gr.Dropdown, modes, value="Original", label="app.emphasis")
+            self.clip_skip = make(gr.Slider, 1, 12, 1, step=1, label="app.clip_skip")
+
+    def _add_hires(self, words: PageWords) -> None:
+        make = words.make
         with make(gr.Accordion, label="app.hires", open=False, elem_id="hires"):
             self.hires = make(gr.Checkbox, False, label="app.hires_on")
             with gr.Row():
@@ -48,15 +58,28 @@ class DrawingForm:
                 self.upscaler = make(
                     gr.Dropdown, list(UPSCALERS), value="Latent", label="app.upscaler"
                 )
+            with gr.Row():
+                self.hires_sampler = _or_the_same(words, "hires_sampler", SAMPLERS)
+                self.hires_schedule = _or_the_same(words, "hires_schedule", SCHEDULES)
+            self.hires_prompt = _second_text(words, "hires_prompt")
+            self.hires_negative = _second_text(words, "hires_neg_prompt")
+
+    def _add_start(self, words: PageWords) -> None:
+        make = words.make
         with make(gr.Accordion, label="app.start", open=False, elem_id="start"):
             with gr.Row():
                 self.image = make(gr.Image, type="pil", label="app.picture", elem_id="start_image")
-                self.mask = make(gr.Image, type="pil", label="app.mask")
-            self.strength = make(gr.Slider, 0, 1, 0.75, step=0.01, label="app.strength")
-        with make(gr.Accordion, label="app.words", open=False, elem_id="words"), gr.Row():
-            modes = list(EMPHASIS_MODES)
-            self.emphasis = make(gr.Dropdown, modes, value="Original", label="app.emphasis")
-            self.clip_skip = make(gr.Slider, 1, 12, 1, step=1, label="app.clip_skip")
+                self.mask = make(
+                    gr.Image, type="pil", image_mode=None, label="app.mask", elem_id="mask"
+                )
+            with gr.Row():
+                self.strength = make(gr.Slider, 0, 1, 0.75, step=0.01, label="app.strength")
+                self.blur = make(gr.Slider, 0, 64, 4, step=1, label="app.mask_blur")
+            with gr.Row():
+                self.fill = make(
+                    gr.Dropdown, list(FILLS), value="original", label="app.masked_content"
+                )
+                self.inverted = make(gr.Checkbox, False, label="app.mask_inverted")
 
     def _add_sampler(self, own: str, words: PageWords) -> None:
         others = [(name, name) for name in SAMPLERS]
@@ -75,8 +98,29 @@ class DrawingForm:
         return [
             *(self.sampler, self.schedule, self.emphasis, self.clip_skip),
             *(self.hires, self.scale, self.hires_strength, self.hires_steps, self.upscaler),
-            *(self.strength, self.image, self.mask),
+            *(self.hires_prompt, self.hires_negative, self.hires_sampler, self.hires_schedule),
+            *(self.strength, self.blur, self.fill, self.inverted, self.image, self.mask),
         ]
+
+
+def _second_text(words: PageWords, name: str) -> gr.Textbox:
+    """A prompt of the second pass; the LoRA tab knows prompts by their class."""
+    return words.make(
+        gr.Textbox, label=f"app.{name}", lines=2, elem_id=name, elem_classes=["prompt"]
+    )
+
+
+def _or_the_same(words: PageWords, name: str, known: Iterable[str]) -> gr.Dropdown:
+    """A choice of the second pass; empty for that of the first."""
+    every = [(one, one) for one in known]
+
+    def choices(say: Wording) -> list[tuple[str, str]]:
+        return [(say("app.hires_same"), ""), *every]
+
+    key = f"app.{name}"
+    made: gr.Dropdown = gr.Dropdown(choices(ENGLISH), value="", label=ENGLISH(key), elem_id=name)
+    words.add(made, lambda say: gr.update(choices=choices(say), label=say(key)))
+    return made
 
 
 def remembered(values: Sequence[Any]) -> list[Any]:
@@ -86,16 +130,20 @@ def remembered(values: Sequence[Any]) -> list[Any]:
 
 def extended(request: GenerationRequest, values: Sequence[Any]) -> GenerationRequest:
     """The request with the values of `DrawingForm.components`."""
-    sampler, schedule, emphasis, clip_skip, hires, scale, again, steps, upscaler, *start = values
-    strength, image, mask = start
+    (sampler, schedule, emphasis, clip_skip), values = values[:4], values[4:]
+    (hires, scale, again, steps, upscaler, *words), start = values[:9], values[9:]
+    strength, blur, fill, inverted, image, mask = start
+    second = HiresFix(scale, again, int(steps) or None, upscaler, *(one or "" for one in words))
     return replace(
         request,
         sampler=sampler or "",
         schedule=schedule if sampler else "",
         emphasis=emphasis,
         clip_skip=int(clip_skip),
-        hires=HiresFix(scale, again, int(steps) or None, upscaler) if hires else None,
-        start=None if image is None else StartingPicture(image, mask, strength),
+        hires=second if hires else None,
+        start=None
+        if image is None
+        else StartingPicture(image, mask, strength, blur, fill, bool(inverted)),
     )
 
 
@@ -120,7 +168,7 @@ def connect_reading(page: ReadablePage) -> None:
 
     def settings_of(read: Callable[[], ReadInfotext], asked: gr.Request) -> list[Any]:
         try:
-            found = read()
+            found = with_inversions_checked(read(), page.generator.live.embeddings.scan())
         except (LiveLoraError, OSError) as error:
             return [html.failed(str(error)), *[gr.skip()] * count]
         return [told(found, wording_of(asked)), *form_of(found, guidance)]
@@ -132,7 +180,7 @@ def connect_reading(page: ReadablePage) -> None:
         return settings_of(lambda: read_infotext(text, masks), asked)
 
     def from_picture(asked: gr.Request, path: str) -> list[Any]:
-        return settings_of(lambda: ReadInfotext(*infotext_of(Path(path), masks)), asked)
+        return settings_of(lambda: infotext_of(Path(path), masks), asked)
 
     page.read.click(from_text, [page.prompt], **told_to)
     page.upload.upload(from_picture, [page.upload], **told_to)
@@ -159,7 +207,7 @@ def connect_counting(page: ReadablePage) -> None:
 def form_of(read: ReadInfotext, guidance: float) -> list[Any]:
     """The whole page's values for a request that was read; `guidance` is the model's own."""
     request = read.request
-    hires = request.hires
+    hires, begun = request.hires, read.begun or BegunWith()
     shown = hires or HiresFix()
     return [
         *(request.prompts[0], request.negative, request.steps),
@@ -168,7 +216,8 @@ def form_of(read: ReadInfotext, guidance: float) -> list[Any]:
         *(-1 if request.seed is None else request.seed, 1),
         *(request.sampler, request.schedule or "Automatic", request.emphasis, request.clip_skip),
         *(hires is not None, shown.scale, shown.strength, shown.steps or 0, shown.upscaler),
-        *(gr.skip(), gr.skip(), gr.skip()),
+        *(shown.prompt, shown.negative, shown.sampler, shown.schedule),
+        *(begun.strength, begun.blur, begun.fill, begun.inverted, gr.skip(), gr.skip()),
     ]
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from ..session.report import NetworkReport, Report
+from ..session.report import NetworkReport, PictureShare, Report
 
 
 def merged(reports: Sequence[Report]) -> Report:
@@ -15,24 +16,33 @@ def merged(reports: Sequence[Report]) -> Report:
     for before in reversed(earlier):
         later = {one.file: one for one in last.networks}
         for one in before.networks:
-            if one.file not in later:
+            if one.file in later:
+                _add(later[one.file], one)
+            else:
                 last.networks.append(one)
-                continue
-            _add(later[one.file], one)
         last.problems += [one for one in before.problems if one not in last.problems]
     return last
 
 
+def of_one_picture(report: Report, picture: int) -> Report:
+    """The report of a call that drew this picture of the batch alone."""
+    for one in report.networks:
+        if 0 in one.pictures:
+            one.pictures = {picture: one.pictures[0]}
+    report.problems = [replace(one, picture=picture) for one in report.problems]
+    return report
+
+
 def _add(later: NetworkReport, before: NetworkReport) -> None:
-    """What the same file did in a pass before, in all pictures and in each."""
-    _most(later.ran, before.ran)
+    """What another pass did with the same file."""
+    later.ran = _most(later.ran, before.ran)
+    shares: dict[int, PictureShare] = dict(later.pictures)
     for picture, share in before.pictures.items():
-        if picture in later.pictures:
-            _most(later.pictures[picture].ran, share.ran)
-        else:
-            later.pictures = {**later.pictures, picture: share}
+        own = shares.get(picture, share)
+        shares[picture] = replace(own, ran=_most(own.ran, share.ran))
+    later.pictures = shares
 
 
-def _most(ran: dict[str, int], before: Mapping[str, int]) -> None:
-    for component, count in before.items():
-        ran[component] = max(count, ran.get(component, 0))
+def _most(first: Mapping[str, int], second: Mapping[str, int]) -> dict[str, int]:
+    """By component, the larger count."""
+    return {name: max(first.get(name, 0), second.get(name, 0)) for name in {**first, **second}}

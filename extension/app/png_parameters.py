@@ -54,8 +54,12 @@ def infotext(
 
 def _passes(request: GenerationRequest) -> Iterator[tuple[str, object]]:
     """How a picture was begun with, and hires fix."""
-    if request.start is not None:
-        yield "Denoising strength", f"{request.start.strength:g}"
+    if (start := request.start) is not None:
+        yield "Denoising strength", f"{start.strength:g}"
+        if start.mask is not None:
+            yield "Mask blur", f"{start.blur:g}" if start.blur else ""
+            yield "Masked content", "" if start.fill == "original" else start.fill
+            yield "Mask mode", "Inpaint not masked" if start.inverted else ""
     if (hires := request.hires) is not None:
         if request.start is None:
             yield "Denoising strength", f"{hires.strength:g}"
@@ -63,6 +67,10 @@ def _passes(request: GenerationRequest) -> Iterator[tuple[str, object]]:
         if hires.steps is not None:
             yield "Hires steps", hires.steps
         yield "Hires upscaler", hires.upscaler
+        yield "Hires sampler", hires.sampler
+        yield "Hires schedule type", hires.schedule
+        yield "Hires prompt", hires.prompt
+        yield "Hires negative prompt", hires.negative
 
 
 def _weighted(request: GenerationRequest) -> bool:

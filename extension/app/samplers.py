@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any
 
-from .request import RequestError
+from .request import GenerationRequest, RequestError
 from .sampling.sampler_list import SAMPLERS, Sampler
 from .sampling.schedule_types import AUTOMATIC, SCHEDULE_TYPES
 
@@ -52,6 +53,19 @@ def sampler_named(text: str, schedule: str = "") -> tuple[Sampler, str]:
             f"choose the schedule type {AUTOMATIC}"
         )
     return sampler, found
+
+
+def with_known_samplers(request: GenerationRequest) -> GenerationRequest:
+    """The request with its samplers and schedule types as they are called here. RequestError."""
+    if request.sampler:
+        sampler, schedule = sampler_named(request.sampler, request.schedule)
+        request = replace(request, sampler=sampler.name, schedule=schedule)
+    hires = request.hires
+    if hires is not None and hires.sampler:
+        sampler, schedule = sampler_named(hires.sampler, hires.schedule)
+        second = replace(hires, sampler=sampler.name, schedule=schedule if hires.schedule else "")
+        return replace(request, hires=second)
+    return request
 
 
 def _sampler(name: str) -> Sampler | None:

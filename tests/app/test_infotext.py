@@ -8,15 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from live_lora.app.infotext_reading import read_infotext
+from live_lora.app.infotext_reading import BegunWith, read_infotext
+from live_lora.app.known_inversions import with_inversions_checked
 from live_lora.app.png_parameters import infotext
-from live_lora.app.request import GenerationRequest, HiresFix, RequestError
+from live_lora.app.request import GenerationRequest, HiresFix, RequestError, StartingPicture
+from live_lora.encoding.inversion_files import InversionLibrary
 from live_lora.library.catalog import Catalog
 from live_lora.library.mask_pictures import MaskPictures
 from live_lora.session.report import Report
 from PIL import Image
+from safetensors.torch import save_file
 
 # Written by a real webui 1.10.1.
 REAL = """a red fox <lora:seeded:0.5>,
@@ -60,8 +64,16 @@ class Named:
         ITS,
         replace(ITS, hires=None, emphasis="Original", clip_skip=1, negative=""),
         replace(ITS, prompts=("",), hires=HiresFix(1.5, 0.4, None, "Lanczos")),
+        replace(
+            ITS,
+            hires=HiresFix(
+                *(2.0, 0.7, 5, "Latent", "an owl, <lora:a:1:hr=2>\n(b:1.2)", "ugly: very"),
+                sampler="DPM++ SDE",
+                schedule="Karras",
+            ),
+        ),
     ],
-    ids=["all", "few", "no prompt"],
+    ids=["all", "few", "no prompt", "a second pass of its own"],
 )
 def test_there_and_back(request_: GenerationRequest, tmp_path: Path) -> None:
     text = infotext(Named, Catalog([tmp_path]), request_, 0, Report(), {"three: x": "ab"})  # type: ignore[arg-type]
@@ -82,6 +94,40 @@ def test_there_and_back(request_: GenerationRequest, tmp_path: Path) -> None:
 def test_what_is_not_followed_is_told(change: tuple[str, str], said: str) -> None:
     notes = read_infotext(REAL.replace(*change)).notes
     assert any(said in note for note in notes), notes
+
+
+def test_a_picture_that_was_begun_with_one() -> None:
+    """Its strength and its mask are read; ours is written in the same way."""
+    size = (8, 8)
+    start = StartingPicture(Image.new("RGB", size), Image.new("L", size), 0.4, 8, "fill", True)
+    request = replace(ITS, hires=None, start=start)
+    text = infotext(Named, Catalog([]), request, 0, Report(), {})  # type: ignore[arg-type]
+    assert "Mask blur: 8, Masked content: fill, Mask mode: Inpaint not masked" in text
+    read = read_infotext(text)
+    assert read.begun == BegunWith(0.4, 8, "fill", True)
+    assert read.notes == ("it was drawn from a picture, which is not in the text",)
+
+
+def test_a_sampler_is_followed_without_a_schedule_type_that_it_has_not() -> None:
+    read = read_infotext(REAL.replace("DPM++ 2M SDE", "DDIM"))
+    assert read.request.sampler == "DDIM"
+    assert any("DDIM has timesteps of its own" in note for note in read.notes)
+
+
+def test_embeddings_that_are_not_here_are_told(tmp_path: Path) -> None:
+    for name, value in (("threefold", 1.0), ("other", 2.0)):
+        save_file({"emb_params": torch.full((3, 768), value)}, tmp_path / f"{name}.safetensors")
+    files = InversionLibrary([tmp_path]).scan()
+    digits = {one.name: one.shorthash() for one in files}
+
+    def notes(hashes: str) -> str:
+        read = read_infotext(REAL.replace("threefold: ab12", hashes))
+        return "; ".join(with_inversions_checked(read, files).notes)
+
+    assert notes(f"threefold: {digits['threefold']}") == ""
+    assert "another file" in notes("threefold: ab12ab12ab12")
+    assert "is called 'other' here" in notes(f"renamed: {digits['other']}")
+    assert "read as words" in notes("gone: ab12ab12ab12")
 
 
 @given(st.text(max_size=80))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -10,13 +11,15 @@ import numpy as np
 import pytest
 import tiny_pipeline
 import torch
+from live_lora.app.drawing_options import FILLS
 from live_lora.app.generator import Generator
 from live_lora.app.latents import UPSCALERS
 from live_lora.app.load_model import Checkpoint
-from live_lora.app.request import GenerationRequest, HiresFix, StartingPicture
+from live_lora.app.request import GenerationRequest, HiresFix, RequestError, StartingPicture
 from live_lora.hosts import open_library
 from live_lora.session.session import Options
 from PIL import Image
+from tiny_models import random_lora, save_kohya
 
 
 @pytest.fixture(scope="module")
@@ -97,10 +100,67 @@ def test_the_command_line_says_the_same(tmp_path: Path) -> None:
         "0.4",
         "--upscaler",
         "Lanczos",
+        *("--hires-prompt", "an owl", "--hires-sampler", "DPM++ SDE", "--mask-blur", "2"),
+        *("--mask", str(tmp_path / "in.png"), "--masked-content", "fill", "--invert-mask"),
     ]
     found = request_of(parser().parse_args(words))
     assert (found.prompts, found.steps, found.sampler, found.seed) == (("a fox",), 7, "Euler a", 3)
     assert (found.width, found.height, found.guidance) == (64, 96, 5.0)
-    assert found.hires == HiresFix(2.0, 0.4, None, "Lanczos")
+    assert found.hires == HiresFix(2.0, 0.4, None, "Lanczos", "an owl", sampler="DPM++ SDE")
     assert found.start is not None
-    assert found.start.strength == 0.4
+    assert found.start.mask is not None
+    assert (found.start.strength, found.start.blur) == (0.4, 2)
+    assert (found.start.fill, found.start.inverted) == ("fill", True)
+
+
+def test_the_second_pass_has_words_and_a_sampler_of_its_own(tmp_path: Path) -> None:
+    """Only its own words change the picture; `hr=` acts in it, and the report has both LoRAs."""
+    pipe = tiny_pipeline.pipeline()
+    for name in ("first", "second"):
+        state = random_lora(pipe.unet, ["to_k", "to_v"], seed=len(name))
+        save_kohya(tmp_path / f"{name}.safetensors", {"unet": state}, 2.0)
+    generator = Generator(Checkpoint(pipe, "tiny"), open_library(tmp_path, Options()))
+
+    def drawn(words: str, **more: Any) -> Any:
+        hires = HiresFix(1.5, 0.6, 3, **more)
+        return generator.draw(replace(request(hires=hires, sampler="Euler"), prompts=(words,)))
+
+    usual = drawn("a fox").images[0].tobytes()
+    assert drawn("a fox", prompt="a fox").images[0].tobytes() == usual
+    assert drawn("a fox", prompt="an owl").images[0].tobytes() != usual
+    assert drawn("a fox", negative="ugly").images[0].tobytes() != usual
+    assert drawn("a fox", sampler="DPM++ SDE").images[0].tobytes() != usual
+    assert drawn("a fox", prompt="a fox <lora:second:1:hr=0>").images[0].tobytes() == usual
+    both = drawn("a fox <lora:first:1:hr=0>", prompt="a fox <lora:second:0:hr=1>")
+    assert {one.name: one.ran_total > 0 for one in both.report.networks} == {
+        "first": True,
+        "second": True,
+    }
+    text = both.images[0].info["parameters"]
+    assert 'Hires prompt: "a fox <lora:second:0:hr=1>"' in text
+
+
+@pytest.mark.parametrize("fill", FILLS)
+@pytest.mark.parametrize("inverted", [False, True])
+def test_what_is_masked_begins_as_asked(generator: Generator, fill: str, inverted: bool) -> None:
+    """And what is not masked stays, but for the soft edge."""
+    mask = Image.new("L", (64, 64))
+    mask.paste(255, (0, 0, 32, 64))
+    start = StartingPicture(noise(1), mask, 0.6, 2, fill, inverted)
+    drawn = np.asarray(generator.draw(request(start=start)).images[0])
+    kept = (slice(None), slice(0, 24) if inverted else slice(40, 64))
+    assert np.array_equal(drawn[kept], np.asarray(noise(1))[kept])
+    assert not np.array_equal(drawn, np.asarray(noise(1)))
+
+
+def test_a_mask_may_be_the_alpha_of_a_picture(generator: Generator) -> None:
+    mask = Image.new("RGBA", (64, 64), (0, 0, 0, 0))
+    mask.paste((0, 0, 0, 255), (0, 0, 32, 64))
+    start = StartingPicture(noise(1), mask, 0.6, 0)
+    drawn = np.asarray(generator.draw(request(start=start)).images[0])
+    assert np.array_equal(drawn[:, 32:], np.asarray(noise(1))[:, 32:])
+
+
+def test_no_such_masked_content(generator: Generator) -> None:
+    with pytest.raises(RequestError, match="no masked content 'fog': there are fill, original"):
+        generator.draw(request(start=StartingPicture(noise(1), noise(2), fill="fog")))

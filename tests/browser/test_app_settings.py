@@ -27,7 +27,10 @@ REAL = """a (red:1.2) fox <lora:ghibli:0.5>
 Negative prompt: ugly
 Steps: 4, Sampler: Euler, Schedule type: Karras, CFG scale: 5.0, Seed: 12, Size: 64x64, \
 Model hash: 6667b9dfa2, Model: small-a, Denoising strength: 0.6, Hires upscale: 1.5, \
-Hires steps: 3, Hires upscaler: Latent, Lora hashes: "ghibli: 09f5d8a2de63", Version: 1.10.1"""
+Hires steps: 3, Hires upscaler: Latent, Hires prompt: "an owl, <lora:ghibli:0.5>", \
+Hires negative prompt: "ugly, bad", Hires sampler: DPM++ SDE, Hires schedule type: Karras, \
+Lora hashes: "ghibli: 09f5d8a2de63", TI hashes: "old: ab12ab12ab12", Emphasis: No norm, \
+Clip skip: 2, Version: 1.10.1"""
 
 
 def box(app: Page, label: str) -> Locator:
@@ -56,6 +59,14 @@ def test_the_text_of_a_webuis_picture_becomes_the_form(app: Page) -> None:
     expect(box(app, "Negative prompt")).to_have_value("ugly")
     expect(app.locator("#tokens")).to_contain_text("3/75")
     expect(app.locator("#sampler input")).to_have_value("Euler")
+    expect(app.locator("#schedule input")).to_have_value("Karras")
+    expect(app.locator("#status")).to_contain_text("the embedding 'old' is not here")
+    app.get_by_text("Hires fix", exact=True).click()
+    app.get_by_text("Words", exact=True).click()
+    expect(app.locator("#hires_prompt textarea")).to_have_value("an owl, <lora:ghibli:0.5>")
+    expect(app.locator("#hires_neg_prompt textarea")).to_have_value("ugly, bad")
+    expect(app.locator("#hires_sampler input")).to_have_value("DPM++ SDE")
+    expect(box(app, "Emphasis")).to_have_value("No norm")
     look(app, "read")
     app.locator("#generate").click()
     expect(app.locator("#status")).to_contain_text("Done", timeout=SLOW)
@@ -67,11 +78,13 @@ def test_the_text_of_a_webuis_picture_becomes_the_form(app: Page) -> None:
 
 def test_a_picture_of_the_webuis_is_uploaded(app: Page, tmp_path: Path) -> None:
     info, out = PngInfo(), BytesIO()
-    info.add_text("parameters", REAL.replace("Sampler: Euler", "Sampler: Restart"))
+    info.add_text("parameters", REAL.replace("Sampler: Euler", "Sampler: Heunn"))
     Image.new("RGB", (8, 8)).save(out, "PNG", pnginfo=info)
     picture = {"name": "old.png", "mimeType": "image/png", "buffer": out.getvalue()}
     choose(app, app.locator("#upload"), picture)
-    expect(app.locator("#status")).to_contain_text("no sampler is called 'Restart'")
+    expect(app.locator("#status")).to_contain_text(
+        "no sampler is called 'Heunn', the nearest is 'Heun'"
+    )
     expect(box(app, "Negative prompt")).to_have_value("ugly")
 
 
@@ -84,6 +97,11 @@ def test_begin_with_a_picture(app: Page, tmp_path: Path) -> None:
     app.get_by_text("Begin with a picture").click()
     choose(app, app.locator("#start_image button").first, tmp_path / "in.png")
     expect(app.locator("#start_image img").first).to_be_visible()
+    half = Image.new("L", (64, 64))
+    half.paste(255, (0, 0, 32, 64))
+    half.save(tmp_path / "mask.png")
+    choose(app, app.locator("#mask button").first, tmp_path / "mask.png")
+    expect(app.locator("#mask img").first).to_be_visible()
     app.locator("#generate").click()
     expect(app.locator("#status")).to_contain_text("Done: 64×80", timeout=SLOW)
     look(app, "img2img")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import tiny_models as tiny
 import torch
 from live_lora.encoding.inversion_files import InversionLibrary
 from live_lora.encoding.text_model import text_models
+from live_lora.network import pickles
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -46,6 +48,59 @@ def write(folder: Path, name: str, tensors: dict[str, Tensor], kind: str) -> Non
         torch.save({**content, "name": name, "step": 5}, folder / f"{name}.pt")
     else:
         torch.save({"<word>": tensors["emb_params"][0]}, folder / f"{name}.bin")
+
+
+def of_2022(vectors: Tensor) -> torch.nn.ParameterDict:
+    """As torch 1.10 had it: all its parameters, and every other part of a module, in its state."""
+    found = torch.nn.ParameterDict()
+    empty = ("_buffers", "_backward_hooks", "_forward_hooks", "_forward_pre_hooks", "_modules")
+    found.__dict__ = {
+        "training": True,
+        "_parameters": OrderedDict({"*": torch.nn.Parameter(vectors)}),
+        **{name: OrderedDict() for name in empty},
+        "_non_persistent_buffers_set": set(),
+        "_is_full_backward_hook": None,
+    }
+    return found
+
+
+def test_an_embedding_of_2022(tmp_path: Path) -> None:
+    """Its ParameterDict is read without making one: nothing but its tensors is taken."""
+    vectors = torch.randn(3, 768)
+    content = {"string_to_token": {"*": torch.tensor(265)}, "string_to_param": of_2022(vectors)}
+    file = tmp_path / "old.pt"
+    torch.save(content, file)
+    (found,) = InversionLibrary([tmp_path]).scan()
+    assert (found.problem, found.base) == ("", "SD1")
+    assert torch.equal(found.parts[""], vectors)
+    torch.save(content, file, _use_new_zipfile_serialization=False)
+    (found,) = InversionLibrary([tmp_path]).scan()
+    assert "in the format from before torch 1.6" in found.problem
+
+
+def test_an_embedding_of_2022_where_torch_is_old(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pickles, "_TORCH", (2, 1))
+    torch.save({"string_to_param": of_2022(torch.randn(3, 768))}, tmp_path / "old.pt")
+    (found,) = InversionLibrary([tmp_path]).scan()
+    assert "convert it to .safetensors there" in found.problem
+
+
+class Malicious:
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (print, ("run",))
+
+
+def test_a_parameter_dict_that_hides_a_program(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    evil = of_2022(torch.randn(3, 768))
+    evil.__dict__["_forward_hooks"] = OrderedDict({"x": Malicious()})
+    torch.save({"string_to_param": evil}, tmp_path / "evil.pt")
+    (found,) = InversionLibrary([tmp_path]).scan()
+    assert "it holds more than tensors" in found.problem
+    assert capsys.readouterr().out == ""
 
 
 @pytest.mark.parametrize("kind", ["safetensors", "a1111", "diffusers"])

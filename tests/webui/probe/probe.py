@@ -83,6 +83,10 @@ def routes(_, app):
     def conds(body: dict):
         return word_conds(**body)
 
+    @app.post("/probe/sigmas")
+    def sigmas(body: dict):
+        return noise_levels(**body)
+
     @app.post("/probe/reload")
     def reload():
         shared.state.request_restart()
@@ -160,6 +164,21 @@ def word_conds(text, steps, negative=False, emphasis="Original", clip_skip=1):
     np.savez(f"{paths.data_path}/conds.npz", **arrays)
     parts = [[weight, [entry.end_at_step for entry in entries]] for weight, entries in found]
     return {"parts": parts, "count": hijack.get_prompt_lengths(text)}
+
+
+def noise_levels(schedule, steps, sampler="Euler"):
+    """The levels of a schedule type, by the webui's own sampler."""
+    from types import SimpleNamespace
+
+    from modules import sd_samplers
+
+    job = SimpleNamespace(
+        is_hr_pass=False,
+        scheduler=schedule,
+        sampler_noise_scheduler_override=None,
+        extra_generation_params={},
+    )
+    return sd_samplers.create_sampler(sampler, shared.sd_model).get_sigmas(job, steps).tolist()
 
 
 def raise_from_unet():

@@ -1,0 +1,123 @@
+"""Samplers, image to image and inpainting of the app draw what a real webui 1.10.1 draws.
+
+Its latents were recorded by tests/webui/record_samplers.py, from checkpoints whose weights follow
+from their keys: every sampler from noise and from a picture, every schedule type, masks, and tags
+on SD 2.x and SDXL.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import seeded_checkpoint as seeded
+import seeded_pipeline
+import torch
+from distances import distance
+from live_lora.app import drawing_passes
+from live_lora.app.drawing_options import FILLS
+from live_lora.app.generator import Generator
+from live_lora.app.load_model import Checkpoint
+from live_lora.app.request import GenerationRequest, StartingPicture
+from live_lora.app.sampling.noise_levels import NoiseLevels, trained_alphas
+from live_lora.app.sampling.sampler_list import SAMPLERS
+from live_lora.app.sampling.schedule_types import SCHEDULE_TYPES, sigmas_of
+from live_lora.hosts import open_library
+from live_lora.session.session import Options
+from PIL import Image
+from safetensors.torch import save_file
+from torch import Tensor
+
+LATENTS = 1e-3  # relative
+# It chooses its steps by the difference of two solutions, so that rounding grows.
+ADAPTIVE = 5e-3
+LEVELS = 1e-5
+# Of 255: OpenCV rounds a soft mask otherwise, by 1, which is doubled over the picture.
+ROUNDING = 4
+REQUESTS: list[dict[str, Any]] = json.loads((seeded.DATA / "samplers.json").read_text("utf-8"))
+SIGMAS: dict[str, list[float]] = json.loads((seeded.DATA / "sigmas.json").read_text("utf-8"))
+NUMBERS = {
+    family: [number for number, one in enumerate(REQUESTS) if one["family"] == family]
+    for family in seeded.FAMILIES
+}
+
+
+def test_all_were_recorded() -> None:
+    assert {one["sampler_name"] for one in REQUESTS} == set(SAMPLERS)
+    begun = {one["sampler_name"] for one in REQUESTS if one.get("picture")}
+    assert begun == set(SAMPLERS)
+    assert {one["scheduler"] for one in REQUESTS if "scheduler" in one} == set(SCHEDULE_TYPES)
+
+
+@pytest.mark.parametrize("key", SIGMAS)
+def test_noise_levels_are_the_webuis(key: str) -> None:
+    family, kind, steps = key.split("/")
+    levels = NoiseLevels(trained_alphas({}))
+    got = sigmas_of(kind, int(steps), levels, is_xl=family == "sdxl")
+    want = torch.tensor(SIGMAS[key])
+    assert got.shape == want.shape
+    assert bool(((got - want).abs() <= LEVELS * want).all())
+
+
+@pytest.fixture(scope="module")
+def recorded() -> Iterator[Any]:
+    with np.load(seeded.DATA / "samplers.npz") as arrays:
+        yield {key: torch.from_numpy(arrays[key]) for key in arrays.files}
+
+
+@pytest.fixture(scope="module", params=seeded.FAMILIES)
+def generator(request: pytest.FixtureRequest, tmp_path_factory: Any) -> Generator:
+    folder: Path = tmp_path_factory.mktemp(request.param)
+    pipe = seeded_pipeline.pipeline(request.param, folder)
+    save_file(seeded.lora(request.param), folder / "seeded.safetensors")
+    return Generator(Checkpoint(pipe, request.param), open_library(folder, Options()))
+
+
+def wanted(options: dict[str, Any]) -> GenerationRequest:
+    """The API's options as a request."""
+    start = None
+    if options.get("picture"):
+        image = Image.fromarray(seeded.picture())
+        strength = options["denoising_strength"]
+        start = StartingPicture(image, None, strength)
+        if options.get("masked"):
+            fill, mask = FILLS[options["inpainting_fill"]], Image.fromarray(seeded.mask())
+            start = StartingPicture(image, mask, strength, options["mask_blur"], fill)
+    return GenerationRequest(
+        (options["prompt"],),
+        steps=options["steps"],
+        seed=1,
+        width=64,
+        height=64,
+        guidance=5.0,
+        sampler=options["sampler_name"],
+        schedule=options.get("scheduler", ""),
+        start=start,
+    )
+
+
+def test_latents_are_the_webuis(
+    generator: Generator, recorded: dict[str, Tensor], monkeypatch: Any, subtests: Any
+) -> None:
+    found: list[Tensor] = []
+    decoded = drawing_passes.latents.decoded
+
+    def keep(pipeline: Any, latents: Tensor) -> Any:
+        found.append(latents)
+        return decoded(pipeline, latents)
+
+    monkeypatch.setattr(drawing_passes.latents, "decoded", keep)
+    for number in NUMBERS[generator.checkpoint.name]:
+        with subtests.test(msg=f"{number} {REQUESTS[number]}"):
+            (image,) = generator.draw(wanted(REQUESTS[number])).images
+            assert (
+                distance(found[-1][0], recorded[str(number)].reshape(found[-1][0].shape)) <= LATENTS
+            )
+            if f"{number}.picture" in recorded:
+                want = recorded[f"{number}.picture"].int()
+                pixels = torch.from_numpy(np.asarray(image).astype(np.int32))
+                assert int((pixels - want).abs().max()) <= ROUNDING
