@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,9 +10,10 @@ import tiny_pipeline
 from live_lora.app import load_model
 from live_lora.app.generator import Generator
 from live_lora.hosts import open_library
-from live_lora.serving.drawing_service import DrawingService, ServiceLimits
+from live_lora.serving.drawing_service import DrawingService
 from live_lora.session.session import Options
 from lora_files import write_loras
+from servers import serving
 
 
 @pytest.fixture(autouse=True)
@@ -41,17 +41,6 @@ def generator(model_folder: Path, lora_folder: Path) -> Generator:
     """One that only a service draws with."""
     checkpoint = load_model.load(model_folder, device="cpu")
     return Generator(checkpoint, open_library(lora_folder, Options()))
-
-
-@contextlib.contextmanager
-def serving(generator: Generator, limits: ServiceLimits | None = None) -> Iterator[DrawingService]:
-    """A service that is started, and closed again."""
-    service = DrawingService(generator, limits)
-    service.start()
-    try:
-        yield service
-    finally:
-        service.close()
 
 
 @pytest.fixture

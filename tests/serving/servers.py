@@ -17,6 +17,17 @@ from live_lora.serving.http_server import ServerState, application
 
 
 @contextlib.contextmanager
+def serving(generator: Generator, limits: ServiceLimits | None = None) -> Iterator[DrawingService]:
+    """A service that is started, and closed again."""
+    service = DrawingService(generator, limits)
+    service.start()
+    try:
+        yield service
+    finally:
+        service.close()
+
+
+@contextlib.contextmanager
 def served(
     generator: Generator, rules: AccessRules | None = None, limits: ServiceLimits | None = None
 ) -> Iterator[tuple[str, DrawingService]]:

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import serving
 from distances import distance
 from live_lora.app.generator import Generator
 from live_lora.app.request import GenerationRequest, HiresFix, RequestError, StartingPicture
@@ -22,6 +21,7 @@ from live_lora.serving.drawing_service import DrawingService, RequestLimits, Ser
 from live_lora.serving.jobs import DrawingJob, JobFailed, TaskState
 from live_lora.serving.mixed_drawing import DrawnPicture
 from PIL import Image
+from servers import serving
 
 # What different users ask for: words of different lengths, LoRA sets, curves, negatives, AND.
 WISHES = [
