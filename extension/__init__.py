@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .errors import LiveLoraError as LiveLoraError
-    from .hosts import Live as Live
-    from .hosts import attach as attach
+    from .hosts.attach import attach as attach
+    from .hosts.modules import Live as Live
     from .inspection import inspect as inspect
     from .library.catalog import Catalog as Catalog
     from .prompt import Prompt as Prompt
@@ -28,7 +28,8 @@ __version__ = "0.2.0"
 
 _PUBLIC = {
     ".errors": ("LiveLoraError",),
-    ".hosts": ("Live", "attach"),
+    ".hosts.attach": ("attach",),
+    ".hosts.modules": ("Live",),
     ".inspection": ("inspect",),
     ".library.catalog": ("Catalog",),
     ".prompt": ("Prompt", "Tag", "parse"),

@@ -225,7 +225,7 @@ IMPORTS = {
     "live_lora": {"torch", "gradio", "lark"},
     "live_lora.prompt": {"torch", "gradio", "fastapi", "diffusers"},
     "live_lora.library.catalog": {"torch", "gradio", "fastapi", "diffusers"},
-    "live_lora.hosts": {"gradio", "fastapi", "diffusers", "transformers"},
+    "live_lora.hosts.attach": {"gradio", "fastapi", "diffusers", "transformers"},
     "live_lora.app.cli": {"torch", "gradio", "fastapi", "diffusers"},
     "live_lora.serving.picture_queue": {"torch", "gradio", "fastapi", "diffusers"},
 }
@@ -233,8 +233,19 @@ IMPORTS = {
 
 @pytest.mark.parametrize(("module", "absent"), IMPORTS.items(), ids=IMPORTS)
 def test_imports_bring_no_more_than_is_needed(module: str, absent: set[str]) -> None:
+    _demand_absent(module, absent, [TESTS])
+
+
+def test_a_webui_loads_no_other_host() -> None:
+    """Each module costs its start some milliseconds."""
+    others = {"live_lora.hosts.diffusers", "live_lora.encoding", "live_lora.app"}
+    standin = str(Path(TESTS, "hosts", "standin"))
+    _demand_absent("live_lora.hosts.webui", others, [TESTS, standin])
+
+
+def _demand_absent(module: str, absent: set[str], folders: list[str]) -> None:
     program = (
-        f"import sys; sys.path.insert(0, {TESTS!r}); import conftest, {module}; "
+        f"import sys; sys.path[:0] = {folders!r}; import conftest, {module}; "
         f"print(sorted({absent!r} & sys.modules.keys()))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)

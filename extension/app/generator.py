@@ -10,7 +10,7 @@ from typing import Any
 
 from .. import prompt as language
 from ..errors import LiveLoraError
-from ..hosts import attach
+from ..hosts.attach import attach
 from ..library.catalog import Catalog
 from ..library.mask_pictures import MaskPictures
 from ..prompt import sweeps

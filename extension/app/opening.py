@@ -12,7 +12,7 @@ from typing import Any
 from platformdirs import user_cache_path
 
 from ..errors import LiveLoraError
-from ..hosts import open_library
+from ..hosts.attach import open_library
 from ..session.session import Options
 from . import diagnosis, load_model
 from .cli import PREDICTIONS

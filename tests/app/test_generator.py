@@ -15,7 +15,7 @@ from live_lora.app.generation_thread import GenerationThread
 from live_lora.app.generator import Generator
 from live_lora.app.preview_decoder import PreviewDecoder
 from live_lora.app.request import GenerationRequest, GenerationResult, RequestError, StepPreview
-from live_lora.hosts import open_library
+from live_lora.hosts.attach import open_library
 from live_lora.session.report import StrictError
 from live_lora.session.session import Options
 from PIL import Image as PillowImage

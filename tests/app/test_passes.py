@@ -16,7 +16,7 @@ from live_lora.app.generator import Generator
 from live_lora.app.latents import UPSCALERS
 from live_lora.app.load_model import Checkpoint
 from live_lora.app.request import GenerationRequest, HiresFix, RequestError, StartingPicture
-from live_lora.hosts import open_library
+from live_lora.hosts.attach import open_library
 from live_lora.session.session import Options
 from PIL import Image
 from tiny_models import random_lora, save_kohya

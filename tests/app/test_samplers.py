@@ -11,7 +11,7 @@ from live_lora.app.load_model import Checkpoint
 from live_lora.app.request import GenerationRequest, RequestError, StartingPicture
 from live_lora.app.samplers import SCHEDULES, name_of, own_name, sampler_named
 from live_lora.app.sampling.sampler_list import SAMPLERS
-from live_lora.hosts import open_library
+from live_lora.hosts.attach import open_library
 from live_lora.session.session import Options
 
 

@@ -30,7 +30,7 @@ import torch
 from live_lora.app import load_model
 from live_lora.app.generator import Generator
 from live_lora.app.request import GenerationRequest
-from live_lora.hosts import open_library
+from live_lora.hosts.attach import open_library
 from live_lora.prompt import parse
 from live_lora.serving import drawing_service
 from live_lora.serving.admission import QueueLimits

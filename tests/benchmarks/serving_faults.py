@@ -22,7 +22,7 @@ import tiny_pipeline
 from faults import FaultRun
 from live_lora.app.generator import Generator
 from live_lora.app.load_model import Checkpoint
-from live_lora.hosts import open_library
+from live_lora.hosts.attach import open_library
 from live_lora.serving.admission import QueueLimits
 from live_lora.serving.device_memory import resident
 from live_lora.serving.drawing_service import ServiceLimits

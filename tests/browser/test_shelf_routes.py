@@ -93,7 +93,7 @@ def test_none_of_them_is_a_lora(client: TestClient, catalog: Catalog) -> None:
 
 
 def test_an_inversion_in_the_folder_of_the_loras_is_told(tmp_path: Path) -> None:
-    from live_lora.hosts import open_library
+    from live_lora.hosts.attach import open_library
     from live_lora.session.session import Options
 
     tensor(tmp_path / "easy.safetensors", "emb_params", 2, 768)

@@ -14,7 +14,7 @@ from distances import distance
 from live_lora.app import load_model
 from live_lora.app.generator import Generator
 from live_lora.app.request import GenerationRequest
-from live_lora.hosts import open_library
+from live_lora.hosts.attach import open_library
 from live_lora.session.session import Options
 from torch import Tensor
 

@@ -26,7 +26,7 @@ from live_lora.app.request import GenerationRequest, StartingPicture
 from live_lora.app.sampling.noise_levels import NoiseLevels, trained_alphas
 from live_lora.app.sampling.sampler_list import SAMPLERS
 from live_lora.app.sampling.schedule_types import SCHEDULE_TYPES, sigmas_of
-from live_lora.hosts import open_library
+from live_lora.hosts.attach import open_library
 from live_lora.session.session import Options
 from PIL import Image
 from safetensors.torch import save_file

@@ -26,7 +26,7 @@ from live_lora.encoding.inversions import Vocabulary, WordVectors
 from live_lora.encoding.part_conds import PartConds, encode_parts, words_of
 from live_lora.encoding.settings import WordSettings
 from live_lora.encoding.text_model import text_models
-from live_lora.hosts import open_library
+from live_lora.hosts.attach import open_library
 from live_lora.prompt.words.parts import Part, parts_of
 from live_lora.records import Progress, Row
 from live_lora.session.session import Options

@@ -9,7 +9,7 @@ import pytest
 import tiny_pipeline
 from live_lora.app import load_model
 from live_lora.app.generator import Generator
-from live_lora.hosts import open_library
+from live_lora.hosts.attach import open_library
 from live_lora.serving.drawing_service import DrawingService
 from live_lora.session.session import Options
 from lora_files import write_loras

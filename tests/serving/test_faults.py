@@ -9,7 +9,7 @@ import pytest
 from faults import FaultRun
 from live_lora.app import load_model
 from live_lora.app.generator import Generator
-from live_lora.hosts import open_library
+from live_lora.hosts.attach import open_library
 from live_lora.serving.admission import QueueLimits
 from live_lora.serving.drawing_service import ServiceLimits
 from live_lora.session.session import Options

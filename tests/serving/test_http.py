@@ -30,7 +30,7 @@ LONG = {**SMALL, "steps": 150, "width": 128, "height": 128}
 @pytest.fixture(scope="module")
 def generator(model_folder: Path, lora_folder: Path) -> Generator:
     from live_lora.app import load_model
-    from live_lora.hosts import open_library
+    from live_lora.hosts.attach import open_library
     from live_lora.session.session import Options
 
     return Generator(

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from live_lora.hosts import attach
+from live_lora.hosts.attach import attach
 
 from . import sheet, stages, tuning
 from .loras import LORAS

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from diffusers import StableDiffusionPipeline
-from live_lora.hosts import attach
+from live_lora.hosts.attach import attach
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
