@@ -59,10 +59,10 @@ class DrawingForm:
                     gr.Dropdown, list(UPSCALERS), value="Latent", label="app.upscaler"
                 )
             with gr.Row():
-                self.hires_sampler = _or_the_same(words, "hires_sampler", SAMPLERS)
-                self.hires_schedule = _or_the_same(words, "hires_schedule", SCHEDULES)
-            self.hires_prompt = _second_text(words, "hires_prompt")
-            self.hires_negative = _second_text(words, "hires_neg_prompt")
+                self.hires_sampler = _or_the_same(words, "app.hires_sampler", SAMPLERS)
+                self.hires_schedule = _or_the_same(words, "app.hires_schedule", SCHEDULES)
+            self.hires_prompt = _second_text(words, "app.hires_prompt")
+            self.hires_negative = _second_text(words, "app.hires_neg_prompt")
 
     def _add_start(self, words: PageWords) -> None:
         make = words.make
@@ -103,22 +103,21 @@ class DrawingForm:
         ]
 
 
-def _second_text(words: PageWords, name: str) -> gr.Textbox:
+def _second_text(words: PageWords, key: str) -> gr.Textbox:
     """A prompt of the second pass; the LoRA tab knows prompts by their class."""
-    return words.make(
-        gr.Textbox, label=f"app.{name}", lines=2, elem_id=name, elem_classes=["prompt"]
-    )
+    place = key.removeprefix("app.")
+    return words.make(gr.Textbox, label=key, lines=2, elem_id=place, elem_classes=["prompt"])
 
 
-def _or_the_same(words: PageWords, name: str, known: Iterable[str]) -> gr.Dropdown:
+def _or_the_same(words: PageWords, key: str, known: Iterable[str]) -> gr.Dropdown:
     """A choice of the second pass; empty for that of the first."""
     every = [(one, one) for one in known]
 
     def choices(say: Wording) -> list[tuple[str, str]]:
         return [(say("app.hires_same"), ""), *every]
 
-    key = f"app.{name}"
-    made: gr.Dropdown = gr.Dropdown(choices(ENGLISH), value="", label=ENGLISH(key), elem_id=name)
+    place = key.removeprefix("app.")
+    made: gr.Dropdown = gr.Dropdown(choices(ENGLISH), value="", label=ENGLISH(key), elem_id=place)
     words.add(made, lambda say: gr.update(choices=choices(say), label=say(key)))
     return made
 

@@ -109,9 +109,10 @@ export class FilesPanel {
       const count = done.length;
       const said = count === 1 ? t("files.done_one", { name: done[0] }) : t("files.done", { count });
       const lines = [said, ...problems];
-      this.status.replaceChildren(...lines.map((one) => h("div", {}, one)));
+      // Said once the cards are those of now: a moved file has another id, which the next click needs.
       await this.changed();
       await this.refresh();
+      this.status.replaceChildren(...lines.map((one) => h("div", {}, one)));
     } catch (error) {
       say(this.status, error.message);
     }

@@ -46,7 +46,8 @@ alone (wrapping.py) and leads to the method of its name in job.py; by the *netwo
                     how far sampling is and which rows come next, which the webui's order says
                     (batch_rows.py) or, in the forks, each call itself (call_rows.py): weights
                     move there, and the UNet's hooks find them moved; where another extension has
-                    changed the webui's batch since, its texts tell the rows (row_matching.py)
+                    changed the webui's batch since, its texts tell the rows (row_matching.py);
+                    tags of Tiled Diffusion's regions act in those regions' calls (local_tags.py)
             with hires fix: activate, with the tags of its own prompts
             calculate_hr_conds (wrapper)
                 as setup_conds; then process_before_every_sampling and the calls again, the first
