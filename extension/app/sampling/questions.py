@@ -65,8 +65,8 @@ class AskedModel(Protocol):
     def __call__(self, x: Tensor, at: Tensor, step: int) -> Asking: ...
 
 
-class LevelModel:
-    """Latents of any noise level σ, x = x₀ + σ·ε, to x₀ (Karras et al. 2022, section 5)."""
+class _Model:
+    """What the two ways of asking have in common."""
 
     def __init__(
         self, levels: NoiseLevels, prediction: Prediction, kept: KeptLatents | None = None
@@ -75,6 +75,10 @@ class LevelModel:
         self.prediction = prediction
         self.kept = kept
         self.denoised: Tensor | None = None
+
+
+class LevelModel(_Model):
+    """Latents of any noise level σ, x = x₀ + σ·ε, to x₀ (Karras et al. 2022, section 5)."""
 
     def __call__(self, x: Tensor, at: Tensor, step: int) -> Asking:
         """x₀ of x at the level `at`, (); a kept part of it is known already."""
@@ -107,16 +111,13 @@ class ConsistencyModel(LevelModel):
         return rest * (x - sigma * out) + skip * x
 
 
-class TimestepModel:
+class TimestepModel(_Model):
     """Latents x = √ᾱ·x₀ + √(1 − ᾱ)·ε at a timestep, to ε (Ho et al. 2020)."""
 
     def __init__(
         self, levels: NoiseLevels, prediction: Prediction, kept: KeptLatents | None = None
     ) -> None:
-        self.levels = levels
-        self.prediction = prediction
-        self.kept = kept
-        self.denoised: Tensor | None = None
+        super().__init__(levels, prediction, kept)
         self.unguided: Tensor | None = None  # the negative prompt's ε of the last answer
 
     def __call__(self, x: Tensor, at: Tensor, step: int) -> Asking:
