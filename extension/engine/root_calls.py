@@ -25,6 +25,7 @@ class RootCalls:
         self.columns = frozenset(columns)
         self.weights = weights
         self.acted: set[int] = set()  # the same object throughout: others look into it
+        self.compiled_by = ""  # the host's own way of compiling it, and how to end that
 
     def install(self, stack: ExitStack) -> None:
         """Listens until the stack is closed."""
@@ -50,6 +51,8 @@ class RootCalls:
                 "this model was compiled before, and its graph has no place for LoRAs: compile a "
                 "pipeline with live.compile(), or call torch.compiler.reset() and do not compile"
             )
+        if self.compiled_by:
+            return "compiled", f"{self.compiled_by}: a graph has no place for LoRAs that come later"
         if any(getattr(module, "fused_projections", False) for module in around):
             return "bypassed", (
                 "its host computes q, k and v in one: call unfuse_qkv_projections() before"

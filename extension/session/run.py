@@ -102,6 +102,11 @@ class Run:
             if (root := self.plan.roots.get(component)) is not None:
                 root.unseen()
 
+    def compiled_by(self, component: Component, how: str) -> None:
+        """The host runs it by a graph of its own: `how`, and how to end that, for the report."""
+        if (root := self.plan.roots.get(component)) is not None:
+            root.compiled_by = how
+
     def progress(
         self,
         step: int = 0,

@@ -10,14 +10,16 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import forge_model
 import pytest
 import torch
+import torch._dynamo
 from forge_model import ForgeCheckpoint
 from live_lora.hosts import webui
 from live_lora.hosts.webui.backends import backend_of
 from live_lora.hosts.webui.call_rows import CallRows
 from live_lora.records import Row
-from modules import extra_networks, script_callbacks, sd_models
+from modules import extra_networks, script_callbacks, sd_models, shared
 from safetensors.torch import load_file, save_file
 from standin_host import StandIn
 from webui_rules import CLOSE, difference
@@ -210,6 +212,56 @@ def test_a_refiner_may_put_other_weights_into_the_modules(
     before = host.generate("a fox <lora:dora:1>").samples
     assert difference(refined(said=False), refined(said=True)) == 0
     assert difference(host.generate("a fox <lora:dora:1>").samples, before) == 0
+
+
+def test_a_refiner_draws_with_the_loras_that_the_program_names_for_it(
+    host: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Forge Neo's "Lora Replacements": in the tags of every picture, in its turn alone."""
+    monkeypatch.setitem(shared.opts.data, "refiner_lora_replacement", "unet-a = unet-b\n\nc=nope")
+
+    def switch(params: Any) -> None:
+        if params.denoiser.step == 3:
+            p = params.denoiser.p
+            p.extra_generation_params["Refiner"] = "small-b"
+            other = ForgeCheckpoint()
+            other.sd_checkpoint_info = host.model.sd_checkpoint_info
+            sd_models.model_data.sd_model = other
+            extra_networks.activate(p, p.extra_network_data)
+
+    def refined(prompt: Any) -> Any:
+        sd_models.model_data.sd_model = host.model
+        script_callbacks.registered["cfg_denoiser"].insert(0, switch)
+        made = host.generate(prompt, steps=5)
+        script_callbacks.registered["cfg_denoiser"].remove(switch)
+        sd_models.model_data.sd_model = host.model
+        return made
+
+    told = "<lora:unet-a:unet=0.8@2;0@3><lora:unet-b:unet=0@2;0.8@3>"
+    named = refined(["a fox", "a fox <lora:unet-a:0.8>"])
+    shared.opts.data["refiner_lora_replacement"] = ""
+    by_hand = refined(["a fox", f"a fox {told}"])
+    assert difference(named.samples, by_hand.samples) < CLOSE
+    assert difference(refined(["a fox", "a fox <lora:unet-a:0.8>"]).samples, named.samples) > 1e-3
+    assert "<lora:unet-a:0.8>" in named.infotexts[1]
+    shared.opts.data["refiner_lora_replacement"] = "unet-a=nope"
+    assert "no LoRA is named 'nope'" in comments(refined("a fox <lora:unet-a:0.8>").p)
+
+
+def test_a_model_that_the_program_has_compiled_is_told(
+    host: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Forge Neo's own way: a compiled module in the UNet's place, for each call."""
+    model = host.model.forge_objects.unet.model
+    model._torch_compile_config = ("dynamic",)
+    monkeypatch.setattr(
+        forge_model, "unet_of", lambda _: torch.compile(model.diffusion_model, backend="eager")
+    )
+    monkeypatch.setattr(torch._dynamo.config, "suppress_errors", True)
+    plain = host.generate("a fox").samples
+    made = host.generate("a fox <lora:unet-a:1>")
+    assert difference(made.samples, plain) == 0
+    assert "layers were never called (this program has compiled the model" in comments(made.p)
 
 
 def test_before_the_first_request_there_is_a_stub(host: StandIn) -> None:

@@ -41,7 +41,8 @@ alone (wrapping.py) and leads to the method of its name in job.py; by the *netwo
                 follows the sampler's steps (steps.py)
             for every call of the UNet:
                 at the refiner's turn another checkpoint, and setup_conds again, without the
-                activation of ours: hooks go over to its modules
+                activation of ours: hooks go over to its modules. The forks do activate, Forge Neo
+                with other names (refiner_names.py)
                 cfg_denoiser (callback)
                     how far sampling is and which rows come next, which the webui's order says
                     (batch_rows.py) or, in the forks, each call itself (call_rows.py): weights

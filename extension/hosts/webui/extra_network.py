@@ -32,7 +32,7 @@ class LiveNetwork(extra_networks.ExtraNetwork):  # type: ignore[misc]
         if job is None or not job.parsed:
             fallback.read(p, params_list)
             return
-        job.follow_checkpoint()  # a refiner of the forks activates anew, in mid-sampling
+        job.activated()  # a refiner of the forks activates anew, in mid-sampling
         if params_list and not batch_tags.is_marked(params_list):
             job.switch_on(params_list)
 

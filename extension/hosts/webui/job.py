@@ -19,6 +19,7 @@ from . import (
     models,
     notices,
     options,
+    refiner_names,
     regional_prompter,
 )
 from .conds import Encoder
@@ -96,11 +97,12 @@ class Job:
 
     def _sampled(self) -> None:
         """The UNet was called with these hooks on; with regions everywhere, with theirs alone."""
-        local = self._local.passes
+        local, found = self._local.passes, models.ours()
+        how = "" if found is None else found[0].compiled_by(found[1])
         for part in local:
-            part.sampled()
+            part.sampled(how)
         if self._acting is not None and (self._acting.calls or not local):
-            self._acting.sampled()
+            self._acting.sampled(how)
 
     # --- what the steps need ---------------------------------------------------------------
 
@@ -132,6 +134,14 @@ class Job:
         """Tells the infotext what is in use."""
         if not self.p.disable_extra_networks:
             infotext.write(self.p, self.parts)
+
+    def activated(self) -> None:
+        """The webui activates the networks of the prompt; the forks once more for a refiner."""
+        if self._acting is not None and refiner_names.at_work(self.p):
+            self._acting.refining = True
+        self.follow_checkpoint()
+        if self._acting is not None and self._acting.refining:
+            notices.problems(self.p, [self._acting])
 
     def follow_checkpoint(self) -> None:
         """Opens the runs on the checkpoint in memory, and again when it was switched."""

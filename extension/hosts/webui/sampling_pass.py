@@ -15,7 +15,7 @@ from ...records import Row
 from ...session.report import Report
 from ...session.run import Run
 from ...session.session import Core
-from . import bundled
+from . import bundled, refiner_names
 from .backends.base import Backend, RowSource
 from .batch_rows import progress_of
 from .regional_prompter import Regions
@@ -37,6 +37,7 @@ class Pass:
         self.calls = 0  # of the UNet, with its hooks on
         self._unet: nn.Module | None = None
         self._earlier: list[Report] = []
+        self.refining = False  # from the refiner's turn on
         self.rows: RowSource | None = None
         self.unread: set[str] = set()  # what other extensions asked for in its course
         self._stack = ExitStack()
@@ -54,7 +55,11 @@ class Pass:
         if self.run is not None:
             self._earlier = self.reports
         if self.has_tags:
-            self.run = core.open(self.prompts, self.negatives)
+            prompts, negatives = self.prompts, self.negatives
+            if self.refining:
+                prompts = [refiner_names.renamed(one) for one in prompts]
+                negatives = [refiner_names.renamed(one) for one in negatives]
+            self.run = core.open(prompts, negatives)
             self._unet, self.rows = backend.unet(sd_model), backend.rows(self._identity)
             self.run.strict = False  # from here on the pictures are kept, and the infotext tells
             self.run.weights.by_call = True
@@ -71,9 +76,10 @@ class Pass:
                 stack.callback(handle.remove)
             self._stack = stack.pop_all()
 
-    def sampled(self) -> None:
-        """The UNet was called, as far as the webui knows."""
+    def sampled(self, compiled_by: str = "") -> None:
+        """The UNet was called, as far as the webui knows; `compiled_by`: see the back ends."""
         if self.run is not None:
+            self.run.compiled_by("unet", compiled_by)
             self.run.called("unet")
 
     def leave(self) -> None:

@@ -66,6 +66,10 @@ class Backend(ABC):
     def embedding_databases(self, sd_model: Any) -> list[Any]:
         """Where this checkpoint's text encoders look up words: the webui's `EmbeddingDatabase`s."""
 
+    def compiled_by(self, sd_model: Any) -> str:
+        """How the program itself has compiled the UNet, and how to end that; empty: it has not."""
+        return ""
+
     def make_room(self, sd_model: Any, size: int) -> None:
         """Asks the program to leave this many bytes of the device's memory free in this pass."""
         return

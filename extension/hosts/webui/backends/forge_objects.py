@@ -25,6 +25,9 @@ ENCODERS: dict[str, Component] = {
 }
 
 
+COMPILED = "_torch_compile_config"
+
+
 class ForgeObjects(Backend):
     """Every call of the network says itself what its lines are."""
 
@@ -74,6 +77,12 @@ class ForgeObjects(Backend):
         """
         samplers = sys.modules.get("modules.sd_samplers_common")
         return super().identity(sd_model), getattr(samplers, "ORIGINAL_CHECKPOINT", None)
+
+    def compiled_by(self, sd_model: Any) -> str:
+        """Forge Neo's torch.compile takes the UNet's place for each call alone."""
+        if getattr(_model(sd_model.forge_objects.unet), COMPILED, None) is None:
+            return ""
+        return "this program has compiled the model: set its torch.compile to Disable"
 
     def make_room(self, sd_model: Any, size: int) -> None:
         """On a patcher of this pass alone: on the checkpoint's own it would stay for ever."""
