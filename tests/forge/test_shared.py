@@ -20,8 +20,12 @@ from webui.test_infotext import (  # noqa: F401
 )
 from webui.test_page import (  # noqa: F401
     page,
+    site,
     test_a_card_its_slider_and_the_report,
     test_a_pasted_infotext_makes_the_same_picture,
+    test_once_through_the_library,
+    test_the_library_stands_in_the_place_of_the_programs_cards,
+    test_the_programs_own_cards_come_back_by_a_setting,
 )
 from webui.test_pictures import (  # noqa: F401
     test_a_changed_te_weight_is_not_hidden_by_the_cond_cache,

@@ -21,8 +21,9 @@ class Program:
 
     `variable` names its folder in the environment; `…_PYTHON` there its interpreter (default: its
     own venv). `lora` is the folder of its builtin Lora, `hires` what its API needs, `refine` the
-    settings by which a refiner comes in by steps; with `even_parts` it cuts the AND parts of all
-    pictures of a batch to the fewest.
+    settings by which a refiner comes in by steps, `gguf` the folder of its package of that name,
+    where it has one; with `even_parts` it cuts the AND parts of all pictures of a batch to the
+    fewest.
     """
 
     variable: str
@@ -32,6 +33,7 @@ class Program:
     settings: Mapping[str, Any] = field(default_factory=dict)
     hires: Mapping[str, Any] = field(default_factory=lambda: LATENT)
     refine: Mapping[str, Any] = field(default_factory=dict)
+    gguf: str | None = None
     even_parts: bool = True
 
     @property
@@ -58,6 +60,7 @@ FORGE = Program(
     f"{COMMON} {FORGE_ONLY} --all-in-fp32 --clip-in-fp32 --gradio-allowed-path .",
     lora="sd_forge_lora",
     hires=LATENT | SAME_MODULES,
+    gguf="packages_3rdparty",
 )
 REFORGE = Program("REFORGE_ROOT", f"{COMMON} {FORGE_ONLY} --use-cpu all --no-half --precision full")
 NEO = Program(
@@ -68,11 +71,14 @@ NEO = Program(
     lora="sd_forge_lora",
     settings={
         "VERSION_UID": "PY313",  # else it waits for Enter where its Python is another
+        "show_refiner": True,  # else nothing puts the weights back after its quick refiner
         # What tests override, as in server.py
         "refiner_use_steps": False,
         "refiner_fast_sd": False,
+        "refiner_lora_replacement": "high_noise=low_noise",
     },
     hires=SAME_MODULES | {"hr_upscaler": "None"},
     refine={"refiner_use_steps": True},
+    gguf="modules_forge/packages",
 )
 FORKS = {"Forge": FORGE, "reForge": REFORGE, "Forge Neo": NEO}

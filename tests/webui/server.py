@@ -137,6 +137,13 @@ class Webui:
         (self.data / "config.json").write_text(json.dumps(settings))
         (self.data / "ui-config.json").write_text(json.dumps(UI))
 
+    @property
+    def memory(self) -> int:
+        """Resident bytes of its process."""
+        assert self._process is not None
+        pages = int(Path(f"/proc/{self._process.pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
+
     def printed(self) -> str:
         """What the webui has printed so far."""
         return self.log.read_text(errors="replace")

@@ -106,6 +106,43 @@ def test_a_card_its_slider_and_the_report(webui: Webui, page: Any) -> None:
     assert "a: added to" in page.inner_text("#html_log_txt2img", timeout=WAIT)
 
 
+def own_tab(page: Any) -> Any:
+    """The tab of the program's own LoRA cards, beside the prompt; opened."""
+    tabs = page.locator("#txt2img_extra_tabs")
+    tabs.get_by_role("button", name="Lora", exact=True).or_(
+        tabs.get_by_role("tab", name="Lora", exact=True)
+    ).first.click(timeout=WAIT)
+    return tabs
+
+
+def test_the_library_stands_in_the_place_of_the_programs_cards(webui: Webui, page: Any) -> None:
+    """Under the program's own tab: the same cards, which write into the same prompt."""
+    tabs = own_tab(page)
+    card = tabs.get_by_role("gridcell").get_by_role("button", name="b", exact=True)
+    card.click(timeout=WAIT)
+    assert "<lora:b:" in page.locator("#txt2img_prompt textarea").input_value()
+    assert page.locator("#txt2img_lora_cards .card").count() == 0
+    kept(webui, page, "place")
+    assert not [error for error in page.errors if "live-lora" in error]
+
+
+def test_the_programs_own_cards_come_back_by_a_setting(webui: Webui, page: Any) -> None:
+    starts = webui.printed().count("Startup time:")
+    webui.settings(live_lora_page=False)
+    try:
+        webui.post("/probe/reload")
+        webui.wait_for_start(starts)
+        page.reload(timeout=WAIT)
+        page.wait_for_selector("#txt2img_prompt textarea", timeout=WAIT)
+        own_tab(page)
+        page.wait_for_selector("#txt2img_lora_cards .card", timeout=WAIT)
+        assert page.locator("#txt2img_extra_tabs .live-lora-place").count() == 0
+    finally:
+        webui.settings(live_lora_page=True)
+        webui.post("/probe/reload")
+        webui.wait_for_start(starts + 1)
+
+
 @pytest.fixture
 def site(webui: Webui) -> Iterator[Site]:
     """In place of Civitai, by the setting of the webui that is running."""

@@ -1,6 +1,7 @@
 """An extension of the tests: keeps what was sampled, and looks inside the webui."""
 
 import sys
+from copy import copy
 
 import numpy as np
 import torch
@@ -9,6 +10,7 @@ from modules import paths, processing, script_callbacks, scripts, sd_models, sha
 
 class Probe(scripts.Script):
     create_group = False
+    again = None  # the prompt of a generation inside of the next one
     latents_only = False  # the VAE of full size takes half the time of a small picture
 
     def title(self):
@@ -25,6 +27,20 @@ class Probe(scripts.Script):
         Probe.samples += [sample.float().cpu().numpy() for sample in ps.samples]
         np.save(f"{paths.data_path}/samples.npy", np.stack(Probe.samples))
 
+    def postprocess_image(self, p, pp):
+        """As ADetailer draws a part again: a p of its own, with a chosen few of the scripts."""
+        prompt, Probe.again = Probe.again, None
+        if prompt is None:
+            return
+        inner = processing.StableDiffusionProcessingImg2Img(
+            init_images=[pp.image], prompt=prompt, denoising_strength=0.7, sd_model=p.sd_model,
+            seed=2, sampler_name=p.sampler_name, steps=p.steps, cfg_scale=p.cfg_scale,
+            width=p.width, height=p.height, do_not_save_samples=True, do_not_save_grid=True,
+        )  # fmt: skip
+        inner.scripts = copy(p.scripts)
+        inner.scripts.alwayson_scripts, inner.script_args = [self], p.script_args
+        pp.image = processing.process_images(inner).images[0]
+
     def postprocess(self, p, processed):
         Probe.comments = processed.comments
 
@@ -35,6 +51,8 @@ def decode(model, batch, *args, **kwargs):
         return decode.webuis_own(model, batch, *args, **kwargs)
     return [torch.zeros(3, 8 * one.shape[-2], 8 * one.shape[-1]) for one in batch]
 
+
+WRAPS = "_wrap_apply_model"  # of Forge Neo's script for torch.compile
 
 # Reload UI runs this file again.
 present = processing.decode_latent_batch
@@ -109,6 +127,38 @@ def routes(_, app):
         handover.wanted = (lambda: True) if body["always"] else decides
         return {}
 
+    @app.post("/probe/load")
+    def load(body: dict):
+        """Another model or storage from the next request on, as the menus of the forks' page do.
+
+        `storage` names torch's type for the UNet's weights; these programs offer some of them.
+        """
+        mend_gguf()
+        for name, value in body["options"].items():
+            shared.opts.set(name, value)
+        sys.modules["modules_forge.main_entry"].refresh_model_loading_parameters()
+        if storage := body.get("storage"):
+            parameters = sd_models.model_data.forge_loading_parameters
+            parameters["unet_storage_dtype"] = getattr(torch, storage)
+        return {}
+
+    @app.post("/probe/compile")
+    def compile(body: dict):
+        """Forge Neo's own way, by its script, whose menu only shows where triton is."""
+        kind = next(one for one in scripts.scripts_data if hasattr(one.script_class, WRAPS))
+        model = sd_models.model_data.sd_model.forge_objects.unet.model
+        if body["wanted"]:
+            getattr(kind.script_class, WRAPS)(model, {"backend": "eager"})
+            model._torch_compile_config = ("eager",)
+        else:
+            kind.script_class._remove_compile_wrapper(model)
+        return {}
+
+    @app.post("/probe/draw_again")
+    def draw_again(body: dict):
+        Probe.again = body["prompt"]
+        return {}
+
     @app.post("/probe/latents_only")
     def latents_only(body: dict):
         Probe.latents_only = body["wanted"]
@@ -129,6 +179,25 @@ def routes(_, app):
 
         script_callbacks.on_cfg_denoiser(stop)
         return {}
+
+
+def mend_gguf():
+    """Sizes of .gguf tensors as Python's numbers.
+
+    Forge makes them of numpy's, on which a UNet's arithmetic of channels fails: models of a
+    transformer do without, so nobody has mended it.
+    """
+    kind = sys.modules["backend.operations_gguf"].ParameterGGUF
+    if kind.__init__.__name__ == "mended":
+        return
+    theirs = kind.__init__
+
+    def mended(self, *args, **settings):
+        theirs(self, *args, **settings)
+        if "real_shape" in vars(self):
+            self.real_shape = torch.Size(int(size) for size in self.real_shape)
+
+    kind.__init__ = mended
 
 
 def word_conds(text, steps, negative=False, emphasis="Original", clip_skip=1):
