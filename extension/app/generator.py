@@ -42,6 +42,7 @@ class Generator:
         self.catalog = catalog
         self.drawn = drawn
         self.live = attach(checkpoint.pipeline, library=catalog, **options)
+        self.live.counts_use = False  # a picture may take several passes: it is counted here
         self._one_at_a_time = Lock()
         self._chunking = self.live.chunking()
 
@@ -66,6 +67,7 @@ class Generator:
             images, report = passes.images(), passes.report
             for index, image in enumerate(images):
                 image.info["parameters"] = self._infotext(request, index, report)
+            self.catalog.drawn(report.drawn_with)
             result = GenerationResult(tuple(images), request, report, stop.is_set())
             self.drawn(result)
             if passes.lost:

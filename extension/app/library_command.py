@@ -39,7 +39,7 @@ def open_catalog(options: Namespace) -> Catalog:
         if not folder.is_dir():
             raise LiveLoraError(f"there is no folder {folder}: name yours with --lora-dir")
         recover(folder.absolute())
-    return Catalog(folders, cache=user_cache_path("live-lora"))
+    return Catalog(folders, cache=user_cache_path("live-lora"), data=data_folder())
 
 
 def data_folder() -> Path:

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from platformdirs import user_cache_path
+from platformdirs import user_cache_path, user_data_path
 
 from ..errors import LiveLoraError
 from ..hosts.attach import open_library
@@ -29,7 +29,8 @@ def open_generator(options: Namespace, **settings: Any) -> Generator:
     model = open_model(options)
     folders = lora_folders(options.lora_dir, options.model)
     # Hashes, thumbnails and what the files are for: learned once, kept from start to start.
-    catalog = open_library(folders, Options(), cache=user_cache_path("live-lora"))
+    cache, data = user_cache_path("live-lora"), user_data_path("live-lora")
+    catalog = open_library(folders, Options(), cache, data)
     for line in (f"{model.name} on {model.pipeline.device}", *model.notes):
         print(line, file=sys.stderr)
     settings["executor"] = options.executor

@@ -36,7 +36,7 @@ def row(entry: LoraFile, model: str | None) -> dict[str, Any]:
     """What the list shows of one file, as far as it was read; see `Row` in `static/query.mjs`."""
     summary = entry.facts.known_summary(entry)
     brief = entry.facts.known_sidecar_summary(entry) or SidecarSummary()
-    hashes = entry.facts.known_hashes(entry)
+    hashes, use = entry.facts.known_hashes(entry), entry.facts.use(entry)
     chosen = brief.sd_version if brief.sd_version != UNKNOWN else ""
     base = chosen or (summary.base if summary else UNKNOWN)
     optional = {
@@ -53,6 +53,8 @@ def row(entry: LoraFile, model: str | None) -> dict[str, Any]:
         "rating": brief.rating,
         "range": brief.range,
         "nsfw": brief.nsfw,
+        "used": use and use.pictures,
+        "last_used": use and use.last,
         "algorithm": summary and summary.algorithm,
         "unread": summary is None,
         "hash": hashes and hashes.tensors[:12],

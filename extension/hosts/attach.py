@@ -95,9 +95,13 @@ def attach(
 
 
 def open_library(
-    library: str | Path | Sequence[str | Path], options: Options, cache: Path | None = None
+    library: str | Path | Sequence[str | Path],
+    options: Options,
+    cache: Path | None = None,
+    data: Path | None = None,
 ) -> Catalog:
-    """The catalog of one or several folders, walked once; what it learns is kept in `cache`."""
+    """The catalog of one or several folders, walked once; what it learns is kept in `cache`, how
+    often files are drawn with in `data`."""
     folders = _listed(library)
     catalog = Catalog(
         folders,
@@ -105,6 +109,7 @@ def open_library(
         cache=cache,
         guess=base_name,
         glance=glance,
+        data=data,
     )
     catalog.scan()
     return catalog

@@ -38,6 +38,7 @@ class PipelineLive(Live):
         super().__init__(model, catalog, options)
         self.pipeline = model
         self.embeddings = InversionLibrary(options.embeddings)
+        self.counts_use = True  # in the catalog, where that has a folder for it
         self.used_embeddings: Mapping[str, WordVectors] = {}  # in the last call, by name
 
     @classmethod
@@ -107,6 +108,12 @@ class PipelineLive(Live):
         moment = Progress(steps=calls, calls=calls, hires=hires, first_calls=first_calls)
         with run:
             self._draw(run, self._words(run, texts, moment, options, settings))
+        return self._counted(run, options)
+
+    def _counted(self, run: Run, options: Mapping[str, Any]) -> Any:
+        if self.counts_use:
+            copies = int(options.get("num_images_per_prompt") or 1)
+            self.catalog.drawn(run.report.drawn_with * copies)
         return run.result
 
     def _draw(self, run: Run, words: PipelineWords) -> None:

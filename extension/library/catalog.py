@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from ..errors import AmbiguousName, ResolveError, UnknownName
+from ..errors import AmbiguousName, FileError, ResolveError
 from .changes import Changes, differing
 from .found_by import stamp_of
 from .hashes import is_hash
+from .looks import Glance, Guess
 from .lora_file import MODELS, PICKLES, LoraFile
+from .not_found import Search
 from .scan import Snapshot, is_as_seen, rescan, scan
 from .store import Store
-from .summaries import Glance, Guess, Summaries
+from .summaries import Summaries
+from .usage import Usage
 
 STALE = 10.0  # seconds after which a missing name is worth a scan though no folder changed
 
@@ -25,7 +28,8 @@ class Catalog:
 
     `allow_pickle` lists pickles (.pt, …) too, `suffixes` other kinds of files. `guess` tells a base
     model from path and header (FileError: why it has none); `glance`, which comes first, from the
-    outline, in a fraction of the time. `cache`: a folder of ours for what was learned.
+    outline, in a fraction of the time. `cache`: a folder of ours for what was learned; `data`: one
+    of the user's own, in which is counted how often files were drawn with.
     """
 
     def __init__(
@@ -37,13 +41,15 @@ class Catalog:
         guess: Guess | None = None,
         glance: Glance | None = None,
         suffixes: tuple[str, ...] = (),
+        data: Path | None = None,
     ) -> None:
         self.folders = tuple(Path(folder).absolute() for folder in folders)
         self.cache = cache
         self._store = Store(cache / "library.sqlite", self._lost) if cache else None
         self.changes = Changes()
-        self.facts = Summaries(guess, self._store, self.folders, glance, self._learned)
-        self._models = suffixes or MODELS + PICKLES * allow_pickle
+        self.usage = Usage(data) if data else None
+        self.facts = Summaries(guess, self._store, self.folders, glance, self._learned, self.usage)
+        self.suffixes = suffixes or MODELS + PICKLES * allow_pickle
         self._snapshot: Snapshot | None = None
         self.news = threading.Event()  # set when there are files to read
         self._unread: dict[str, LoraFile] = {}
@@ -63,8 +69,8 @@ class Catalog:
     @property
     def problems(self) -> tuple[str, ...]:
         """What the last scan could not read, as sentences."""
-        trouble = self._store.problem if self._store else None
-        return self.snapshot.problems + ((trouble,) if trouble else ())
+        kept = [one.problem for one in (self._store, self.usage) if one]
+        return self.snapshot.problems + tuple(filter(None, kept))
 
     def by_id(self, id: str) -> LoraFile | None:
         """The file with this id, or None."""
@@ -73,7 +79,9 @@ class Catalog:
     def scan(self) -> Snapshot:
         """Looks at every folder again; what is known of unchanged files is kept."""
         with self._lock:
-            return self._take(scan(self.folders, self._models, self.facts))
+            new = self._take(scan(self.folders, self.suffixes, self.facts))
+        self._note_use()
+        return new
 
     def notice(self, ids: Sequence[str]) -> None:
         """Looks whether these files, or those beside them, are still as the last scan saw them.
@@ -85,7 +93,7 @@ class Catalog:
         changed = {entry.folder.path for entry in entries if not is_as_seen(entry)}
         if changed:
             with self._lock:
-                self._take(rescan(self.snapshot, changed, self._models, self.facts))
+                self._take(rescan(self.snapshot, changed, self.suffixes, self.facts))
 
     def _take(self, new: Snapshot) -> Snapshot:
         old, self._snapshot = self._snapshot, new
@@ -97,6 +105,23 @@ class Catalog:
         if self._unread:
             self.news.set()
         return new
+
+    def drawn(self, entries: Iterable[LoraFile]) -> None:
+        """These files acted in pictures that were drawn: one entry for each picture."""
+        if self.usage is None:
+            return
+        hashes = []
+        for entry in entries:
+            with suppress(FileError):  # it went, or is another by now: there is none to count for
+                hashes.append(entry.hash)
+        self.usage.count(hashes)
+        self._note_use()
+
+    def _note_use(self) -> None:
+        """What was counted, here or by another program, is told to whoever asks for changes."""
+        if self.usage and (counted := self.usage.look()):
+            known = ((entry.id, self.facts.known_hashes(entry)) for entry in self.entries)
+            self.changes.note(id for id, own in known if own and own.tensors in counted)
 
     def _is_read(self, entry: LoraFile) -> bool:
         facts = self.facts
@@ -142,7 +167,7 @@ class Catalog:
         if len({entry.path.resolve() for entry in found}) > 1:
             raise AmbiguousName(name, [entry.name for entry in found])
         if not found:
-            raise self._unknown(name, hash, before, snapshot)
+            raise self._searched.failed(name, hash, was_there=bool(before.names.find(name)))
         return found[0]
 
     def by_hash(self, hash: str) -> LoraFile | None:
@@ -197,6 +222,11 @@ class Catalog:
         snapshot = self.snapshot
         return time.monotonic() - snapshot.ended < STALE and snapshot.is_current()
 
+    @property
+    def _searched(self) -> Search:
+        pickles = self.suffixes != MODELS
+        return Search(self.snapshot, self.folders, pickles, len(self.unhashed))
+
     def _hashed(self, name: str, hash: str, named: Sequence[LoraFile]) -> Sequence[LoraFile]:
         """The named files that have this hash, else one that is known to have it."""
         if not is_hash(hash):
@@ -211,40 +241,7 @@ class Catalog:
             raise ResolveError(
                 "hash",
                 f"{name!r} is another file: its hash is {named[0].shorthash}, not {hash}; take "
-                f"hash= out to use it all the same{self._unhashed_note()}",
+                f"hash= out to use it all the same{self._searched.unhashed_note}",
                 name,
             )
         return [elsewhere] if elsewhere else []
-
-    def _unknown(self, name: str, hash: str | None, before: Snapshot, now: Snapshot) -> UnknownName:
-        """Why nothing was found: removed, hashed not yet, no files at all."""
-        notes = []
-        if before.names.find(name):
-            notes.append("(it was there, and has been removed)")
-        if hash is not None:
-            notes.append(f"and none is known to have the hash {hash}{self._unhashed_note()}")
-        if pickled := self._pickled(name, now):
-            notes.append(
-                f"({pickled} is there: pickles can run code, and are read only where that is "
-                "allowed: allow_pickle=True, or the webui's setting)"
-            )
-        elif not now.entries:
-            notes.append(f"(there are no LoRA files in {self._places()})")
-        return UnknownName(name, now.names.nearest(name), " ".join(notes))
-
-    def _pickled(self, name: str, now: Snapshot) -> str | None:
-        """The file of this name that would be found if pickles were listed."""
-        if self._models != MODELS:
-            return None
-        stem = PurePosixPath(name).name
-        files = (folder.path / f"{stem}{end}" for folder in now.folders for end in PICKLES)
-        with suppress(ValueError, OSError):  # a NUL, or a name too long for the disk
-            return next((file.name for file in files if file.is_file()), None)
-        return None
-
-    def _unhashed_note(self) -> str:
-        left = len(self.unhashed)
-        return f" ({left} of {len(self.entries)} files are not hashed yet)" if left else ""
-
-    def _places(self) -> str:
-        return " or ".join(repr(folder.name) for folder in self.folders) or "any folder"

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from .hashes import Hashes
 from .header import Header
 from .sidecar import Sidecar, SidecarSummary
+from .usage import Use
 from .walk import Folder, Stat
 
 MODELS = (".safetensors",)
@@ -77,6 +78,9 @@ class FileFacts(Protocol):
 
     def known_hashes(self, file: LoraFile) -> Hashes | None:
         """The hashes, if they were computed before."""
+
+    def use(self, file: LoraFile) -> Use | None:
+        """How often it was drawn with."""
 
     def sidecar(self, file: LoraFile) -> Sidecar:
         """What stands beside the file."""

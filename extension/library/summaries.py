@@ -4,28 +4,25 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, astuple, replace
+from dataclasses import asdict, astuple
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 from ..errors import FileError
 from . import header as headers
-from . import outline as outlines
 from . import sidecar as sidecars
-from .found_by import said_of, sidecar_identity, stamp_of, training_of
+from .found_by import said_of, sidecar_identity, stamp_of
 from .hashes import Hashes, hash_file
 from .header import Header
-from .lora_file import UNKNOWN, Glimpse, LoraFile, Summary, summary_from_json
-from .outline import Outline
+from .looks import Glance, Guess, Looks, alias_of
+from .lora_file import LoraFile, Summary, summary_from_json
 from .sidecar import Sidecar, SidecarSummary
 from .sidecar_records import brief_from_json
 from .store import Identity, Store
-from .training import COVER
+from .usage import Usage, Use
 
 Kept = TypeVar("Kept")
-Guess = Callable[[Path, Header], str]
-Glance = Callable[[Path, Outline], Glimpse]
 
 HEADERS_KEPT = 8  # an SDXL header is about 1 MB as objects
 METADATA_KEPT = 64
@@ -48,10 +45,11 @@ class Summaries:
         folders: Sequence[Path] = (),
         glance: Glance | None = None,
         learned: Callable[[str], None] = lambda id: None,
+        usage: Usage | None = None,
     ) -> None:
+        self._usage = usage
         self._folders = folders
-        self._guess = guess
-        self._glance = glance
+        self._looks = Looks(guess, glance, self._note_texts)
         self._learned = learned
         self._store = store
         self._headers = lru_cache(HEADERS_KEPT)(_read)
@@ -75,7 +73,7 @@ class Summaries:
             return summary.alias
         if entry.identity not in self._aliases:
             try:
-                self._aliases[entry.identity] = _alias(self.metadata(entry))
+                self._aliases[entry.identity] = alias_of(self.metadata(entry))
             except FileError:
                 self._aliases[entry.identity] = None
         return self._aliases[entry.identity]
@@ -83,14 +81,14 @@ class Summaries:
     def summary(self, entry: LoraFile) -> Summary:
         """Alias and base model; looks at the file the first time."""
         known = self.known_summary(entry)
-        return known or self._learn(entry, self._first_look(entry))
+        return known or self._learn(entry, self._looks.first(entry))
 
     def check(self, entry: LoraFile) -> Summary:
         """The summary by the whole header, every key matched: some 20 ms where it is not known."""
         known = self.known_summary(entry)
         if known is not None and known.checked:
             return known
-        return self._learn(entry, replace(self._second_look(entry), checked=True))
+        return self._learn(entry, self._looks.second(entry, known))
 
     def known_summary(self, entry: LoraFile) -> Summary | None:
         """The summary if the file was looked at before."""
@@ -112,6 +110,10 @@ class Summaries:
     def known_hashes(self, entry: LoraFile) -> Hashes | None:
         """The hashes if they were computed before."""
         return self._hashes.get(entry.identity)
+
+    def use(self, entry: LoraFile) -> Use | None:
+        """How often it was drawn with, as far as that is counted and its hash known."""
+        return self._usage.of(self.known_hashes(entry)) if self._usage else None
 
     def with_hash(self, hash: str) -> set[tuple[int, int]]:
         """Size and mtime of every file, here or gone, that is known to have or have had it."""
@@ -170,41 +172,6 @@ class Summaries:
     def _sidecar_summaries(self) -> dict[Identity, SidecarSummary]:
         return dict(self._kept("brief", brief_from_json))
 
-    def _first_look(self, entry: LoraFile) -> Summary:
-        if self._glance is None or entry.is_pickle:
-            return self._second_look(entry)
-        try:
-            outline = outlines.read(entry.path)
-        except FileError as error:
-            return Summary(error=error.reason, code=error.code)
-        self._note_texts(entry, {"training": training_of(outline.metadata)})
-        named = Summary(_alias(outline.metadata), cover=bool(outline.metadata.get(COVER)))
-        try:
-            glimpse = self._glance(entry.path, outline)
-        except FileError as error:  # NotALora, for one
-            return replace(named, base=_other_base(error), error=error.reason, code=error.code)
-        return replace(named, base=glimpse.base, algorithm=glimpse.algorithm)
-
-    def _second_look(self, entry: LoraFile) -> Summary:
-        try:
-            metadata = self.metadata(entry)
-        except FileError as error:
-            return Summary(error=error.reason, code=error.code)
-        known = self.known_summary(entry)
-        if known is None:
-            self._note_texts(entry, {"training": training_of(metadata)})
-        summary = Summary(
-            _alias(metadata),
-            cover=bool(metadata.get(COVER)),
-            algorithm=known.algorithm if known else "",
-        )
-        if self._guess is None or entry.is_pickle:
-            return summary
-        try:
-            return replace(summary, base=self._guess(entry.path, entry.header))
-        except FileError as error:  # NotALora, for one
-            return replace(summary, base=_other_base(error), error=error.reason, code=error.code)
-
     def _learn(self, entry: LoraFile, summary: Summary) -> Summary:
         self._summaries[entry.identity] = summary
         if summary.code not in PASSING:
@@ -227,15 +194,6 @@ class Summaries:
     def _keep(self, kind: str, identity: Identity, value: object) -> None:
         if self._store:
             self._store.put(kind, identity, value)
-
-
-def _other_base(error: FileError) -> str:
-    """The model that a LoRA is for which cannot be used here; Unknown for other files."""
-    return getattr(error, "model", None) or UNKNOWN
-
-
-def _alias(metadata: Mapping[str, str]) -> str | None:
-    return metadata.get("ss_output_name", "").strip() or None
 
 
 def _read(identity: Identity) -> Header:

@@ -136,6 +136,7 @@ class MixedDrawer:
             generator.checkpoint, generator.catalog, request, 0, own, self._inversions()
         )
         image.info["parameters"] = text
+        generator.catalog.drawn(own.drawn_with)
         self.queue.finish(task, DrawnPicture(image, request, text, own, stopped, len(tasks)))
 
     def _inversions(self) -> dict[str, str]:

@@ -180,6 +180,17 @@ class Report:
         )
 
     @property
+    def drawn_with(self) -> list[LoraFile]:
+        """The files that really acted, each once for every picture that it acted in."""
+        acted = {
+            (one.file, picture): one.entry
+            for one in self.networks
+            for picture, share in one.pictures.items()
+            if any(share.ran.values())
+        }
+        return [entry for entry in acted.values() if entry is not None]
+
+    @property
     def ok(self) -> bool:
         """Nothing was lost: no error, and every network was added wherever it had a weight."""
         errors = any(diagnostic.problem.severity == "error" for diagnostic in self.problems)

@@ -21,6 +21,7 @@ def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """What the app learns of the tests' files, and ran last, is not kept for its user."""
     folder = tmp_path / "cache"
     monkeypatch.setattr(opening, "user_cache_path", lambda name: folder / name)
+    monkeypatch.setattr(opening, "user_data_path", lambda name: folder / "data")
     monkeypatch.setattr(diagnosis, "user_state_path", lambda name: tmp_path / "state" / name)
     return folder
 

@@ -119,7 +119,8 @@ def test_the_second_pass_has_words_and_a_sampler_of_its_own(tmp_path: Path) -> N
     for name in ("first", "second"):
         state = random_lora(pipe.unet, ["to_k", "to_v"], seed=len(name))
         save_kohya(tmp_path / f"{name}.safetensors", {"unet": state}, 2.0)
-    generator = Generator(Checkpoint(pipe, "tiny"), open_library(tmp_path, Options()))
+    catalog = open_library(tmp_path, Options(), data=tmp_path / "data")
+    generator = Generator(Checkpoint(pipe, "tiny"), catalog)
 
     def drawn(words: str, **more: Any) -> Any:
         hires = HiresFix(1.5, 0.6, 3, **more)
@@ -136,6 +137,8 @@ def test_the_second_pass_has_words_and_a_sampler_of_its_own(tmp_path: Path) -> N
         "first": True,
         "second": True,
     }
+    used = {one.name: use.pictures for one in catalog.entries if (use := one.facts.use(one))}
+    assert used == {"first": 1, "second": 1}  # one picture each, in whatever passes
     text = both.images[0].info["parameters"]
     assert 'Hires prompt: "a fox <lora:second:0:hr=1>"' in text
 

@@ -13,6 +13,7 @@ import tiny_models as tiny
 import torch
 from diffusers import HeunDiscreteScheduler, StableDiffusionImg2ImgPipeline
 from distances import distance
+from live_lora.library.catalog import Catalog
 from live_lora.session.report import StrictError
 from torch import Tensor
 
@@ -178,6 +179,16 @@ def test_copies_of_a_prompt_keep_their_loras(pipe: Any, live: live_lora.Live) ->
         pipe, live, prompt=[prompts[0], prompts[0], prompts[1], prompts[1]], latents=noise
     )
     assert distance(got, want) <= SAME
+
+
+def test_a_catalog_with_a_folder_for_it_counts_what_acted(
+    pipe: Any, library: Path, tmp_path: Path
+) -> None:
+    catalog = Catalog([library], data=tmp_path)
+    with live_lora.attach(pipe, library=catalog) as live:
+        latents(pipe, live, prompt=["a <lora:fox:1>", "b <lora:owl:0>"], num_images_per_prompt=2)
+    used = {one.name: use.pictures for one in catalog.entries if (use := one.facts.use(one))}
+    assert used == {"fox": 2}
 
 
 def test_a_tag_in_the_negative_prompt_acts_on_the_negative_side(

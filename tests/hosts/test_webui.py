@@ -192,6 +192,29 @@ def test_the_report_for_the_api(host: StandIn) -> None:
     assert "nope" in found["problems"][0]["message"]
 
 
+def test_a_file_is_counted_for_each_picture_that_it_really_acted_in(
+    host: StandIn,
+) -> None:
+    catalog = webui.LIVE.catalog()
+
+    def used() -> dict[str, int]:
+        found = {one.name: one.facts.use(one) for one in catalog.entries}
+        return {name: use.pictures for name, use in found.items() if use}
+
+    host.generate(["a <lora:a:1>", "b <lora:a:1> <lora:b:0>"], hires=True, hr_prompt="c <lora:c:1>")
+    assert used() == {"a": 2, "c": 2}
+    host.generate("a fox")
+    handle = host.model.model.diffusion_model.out.register_forward_pre_hook(_fails)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        host.generate("a <lora:d:1>")
+    handle.remove()
+    assert used() == {"a": 2, "c": 2}
+
+
+def _fails(*_: Any) -> None:
+    raise RuntimeError("out of memory")
+
+
 def test_the_report_is_the_last_generations_with_or_without_loras(host: StandIn) -> None:
     host.generate("a fox <lora:a:1> <lora:nope:1>")
     host.generate("a fox <lora:a:1> <lora:nope:1>")

@@ -20,7 +20,8 @@ from .answers import ASK_EACH_TIME, SAFE, answer, tagged
 
 FACTS = (
     *("id", "name", "relative", "alias", "base", "size", "mtime", "error"),
-    *("weight", "words", "triggers", "negative", "tags", "description", "civitai", "hashes"),
+    *("used", "last_used", "weight", "words", "triggers", "negative", "tags"),
+    *("description", "civitai", "hashes"),
 )
 
 

@@ -43,6 +43,7 @@ class Job:
         self._announced: Any = None
         self._refusal: Exception | None = None
         self._bound: Any = None
+        self._drawn = False  # whether the present batch came to its end
 
     # --- what the webui calls on p ---------------------------------------------------------
 
@@ -91,6 +92,7 @@ class Job:
             with self.acting(self.first):
                 latents = host(*args, **kwargs)
                 self._sampled()
+                self._drawn = True
                 return latents
         finally:
             self.finish()
@@ -124,7 +126,7 @@ class Job:
         regions = regional_prompter.regions_of(self.p)
         self.first = Pass(*first, regions)
         self.hires = Pass(*hires, regions) if hires else None
-        self._bound = None
+        self._bound, self._drawn = None, False
         self._local.forget()
         if not self.p.disable_extra_networks:
             self.follow_checkpoint()
@@ -227,6 +229,8 @@ class Job:
         self._around = self._announced = None
         parts = [*self.parts, *self._local.passes]
         LIVE.report = notices.joined(parts)
+        if self._drawn:
+            LIVE.catalog().drawn(LIVE.report.drawn_with)
         if self._local.passes and not self.p.disable_extra_networks:
             notices.problems(self.p, self._local.passes)
             infotext.write(self.p, parts)

@@ -21,6 +21,9 @@ from ...session.report import Report
 from ...session.session import Core, base_name
 from . import models, options
 
+# gradio 3 gives away every file in the webui's folder but those of folders with a dot.
+DATA = ".live-lora"
+
 
 class LiveLora:
     """Made once; `Reload UI` keeps it, since it keeps imported packages."""
@@ -51,7 +54,12 @@ class LiveLora:
             for folder in wanted[0]:
                 recover(Path(folder))
             self._catalog = Catalog(
-                wanted[0], allow_pickle=wanted[1], cache=cache, guess=base_name, glance=glance
+                wanted[0],
+                allow_pickle=wanted[1],
+                cache=cache,
+                guess=base_name,
+                glance=glance,
+                data=Path(paths.data_path, DATA),
             )
             self._core, self._wanted = None, wanted
             if self._background is not None:

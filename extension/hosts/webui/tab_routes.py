@@ -10,11 +10,9 @@ from modules import paths, shared
 
 from ...browser import routes
 from . import options, other_sites
-from .state import LIVE
+from .state import DATA, LIVE
 
 PREFIX = "/live-lora"
-# gradio 3 gives away every file in the webui's folder but those of folders with a dot.
-DATA = ".live-lora"
 LOCAL = ("127.0.0.1", "localhost", "::1")
 
 
