@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from . import shapes
 
@@ -18,6 +18,16 @@ def make_checkpoints(folder: Path) -> None:
     folder.mkdir(parents=True)
     for seed, name in enumerate(("small-a", "small-b")):
         make(folder / f"{name}.safetensors", shapes.checkpoint(), seed)
+
+
+def make_rounded(file: Path) -> None:
+    """small-a in bfloat16."""
+    kept = Path(os.environ.get("FORGE_CHECKPOINTS") or file.parent, file.name)
+    if not kept.exists():
+        whole = load_file(file.parent / "small-a.safetensors")
+        save_file({name: tensor.bfloat16() for name, tensor in whole.items()}, kept)
+    if not file.exists():
+        file.symlink_to(kept)
 
 
 def make(file: Path, named: Iterable[shapes.Named], seed: int) -> None:
