@@ -5,15 +5,16 @@ A row leaves out what is empty; `static/library.mjs` fills it in.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from ..errors import FileError
-from ..library import preview, sidecar
-from ..library.civitai.storing import info_of
+from ..library import examples, preview, sidecar, video
 from ..library.hashes import Hashes
 from ..library.lora_file import UNKNOWN, LoraFile
 from ..library.sidecar import SidecarSummary
-from ..library.site_facts import examples_of, number
+from ..library.site_facts import number
 from ..library.training import readable, top_tags
 from ..network import misfit
 
@@ -28,6 +29,7 @@ EDITABLE = {  # ours in JSON -> the sidecar's field
     "favourite": "favourite",
     "rating": "rating",
     "range": "range",
+    "step": "step",
 }
 LONGEST_EDIT = 100_000  # characters
 
@@ -43,22 +45,14 @@ def row(entry: LoraFile, model: str | None) -> dict[str, Any]:
         "stem": entry.stem if entry.stem != entry.name else None,
         "alias": summary and summary.alias,
         "folder": entry.folder.relative,
-        "weight": brief.preferred_weight,
-        "words": brief.activation_text,
-        "triggers": brief.trigger_words,
-        "tags": brief.tags,
-        "negative": brief.negative_text,
-        "kind": brief.kind,
-        "favourite": brief.favourite,
-        "rating": brief.rating,
-        "range": brief.range,
-        "nsfw": brief.nsfw,
+        **_said(brief),
         "used": use and use.pictures,
         "last_used": use and use.last,
         "algorithm": summary and summary.algorithm,
         "unread": summary is None,
         "hash": hashes and hashes.tensors[:12],
         "preview": preview.version(entry),
+        "video": video.version(entry),
         "error": summary and summary.error,
         "misfit": misfit.by_name(base, model),
     }
@@ -73,8 +67,29 @@ def row(entry: LoraFile, model: str | None) -> dict[str, Any]:
     return always | {key: value for key, value in optional.items() if value}
 
 
-def details(entry: LoraFile, model: str | None) -> dict[str, Any]:
-    """Everything about one file that people read or edit. FileError only if it is gone."""
+def _said(brief: SidecarSummary) -> dict[str, Any]:
+    """What stands beside the file."""
+    return {
+        "weight": brief.preferred_weight,
+        "words": brief.activation_text,
+        "triggers": brief.trigger_words,
+        "tags": brief.tags,
+        "negative": brief.negative_text,
+        "kind": brief.kind,
+        "favourite": brief.favourite,
+        "rating": brief.rating,
+        "range": brief.range,
+        "step": brief.step,
+        "nsfw": brief.nsfw,
+        "preview_nsfw": brief.preview_nsfw,
+    }
+
+
+def details(entry: LoraFile, model: str | None, roots: Sequence[Path] = ()) -> dict[str, Any]:
+    """Everything about one file that people read or edit. FileError only if it is gone.
+
+    Example pictures that are here may lie anywhere in `roots`, the folders of the library.
+    """
     found = entry.sidecar
     entry.facts.sidecar_summary(entry)
     entry.facts.summary(entry)
@@ -91,8 +106,9 @@ def details(entry: LoraFile, model: str | None) -> dict[str, Any]:
         "favourite": found.favourite,
         "rating": found.rating,
         "range": found.range,
+        "step": found.step,
         "civitai": found.civitai,
-        "examples": examples_of(info_of(entry.path)),
+        "examples": examples.told(entry, found.examples, roots),
         "problems": found.problems,
         "hashes": _hashes(hashes) if hashes else None,
         **_metadata(entry),
@@ -133,9 +149,12 @@ def _value(key: str, value: Any) -> Any:
         return _demand(value, sound, "rating must be a whole number from 0 to 5")
     if key == "range":
         return _ends(value)
+    if key == "step":
+        step = number(value) if type(value) in (int, float) else None
+        return _demand(step, step is not None and step > 0, "step must be a number above 0")
     if key == "weight":
-        number = sidecar.weight(value) if type(value) in (int, float) else None
-        return _demand(number, number is not None or value == 0, "weight must be a number or null")
+        weight = sidecar.weight(value) if type(value) in (int, float) else None
+        return _demand(weight, weight is not None or value == 0, "weight must be a number or null")
     sound = isinstance(value, str) and len(value) <= LONGEST_EDIT
     return _demand(value, sound, f"{key} must be text of at most {LONGEST_EDIT:,} characters")
 

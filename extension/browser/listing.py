@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import json
 import threading
+from collections import Counter
 
 from ..library.catalog import Catalog
+from ..library.scan import Snapshot
 from . import cards
 
 
@@ -49,6 +51,8 @@ class Listing:
             "problems": self.catalog.problems,
             "model": {"base": self.model} if self.model else None,
         }
+        if known is None or changed:
+            rest["folders"] = folders_of(snapshot)
         return f'{{"loras":[{",".join(rows)}],{json.dumps(rest, separators=(",", ":"))[1:]}'
 
     def _renew(self) -> int:
@@ -68,6 +72,13 @@ class Listing:
             self._rows[id] = text(cards.row(entry, self.model) | own)
         self._number = now
         return now
+
+
+def folders_of(snapshot: Snapshot) -> list[list[str | int]]:
+    """Every folder, empty ones too: its library folder's name, its path in it, how many files lie
+    in it, those of the folders below not counted."""
+    lie = Counter(id(entry.folder) for entry in snapshot.entries)
+    return [[label, folder.relative, lie[id(folder)]] for label, folder in snapshot.walked]
 
 
 def text(content: object) -> str:

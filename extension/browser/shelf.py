@@ -58,9 +58,9 @@ def row(kind: str, entry: LoraFile, model: str | None) -> dict[str, Any]:
     return cards.row(entry, _model(kind, model)) | _told(kind, entry)
 
 
-def details(kind: str, entry: LoraFile, model: str | None) -> dict[str, Any]:
+def details(kind: str, entry: LoraFile, model: str | None, roots: Sequence[Path]) -> dict[str, Any]:
     """As a LoRA's; FileError only if the file is gone."""
-    return cards.details(entry, _model(kind, model)) | _told(kind, entry)
+    return cards.details(entry, _model(kind, model), roots) | _told(kind, entry)
 
 
 def _told(kind: str, entry: LoraFile) -> dict[str, str]:

@@ -1,11 +1,14 @@
-"""Another preview for a file: beside it, before all others; the last one is kept, by a name."""
+"""Another preview for a file: beside it, before all others; the last one is kept, by a name.
+
+A picture is shown in the place of a video, too; a video plays over the picture that there is.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from ..errors import FileError
-from . import atomic
+from . import atomic, video
 from .lora_file import LoraFile
 from .preview import LARGEST, PREVIEWS, Picture, has_decoder, media_type, thumbnail
 
@@ -16,6 +19,8 @@ SUFFIX = {
     "image/webp": ".webp",
     "image/gif": ".gif",
     "image/avif": ".avif",
+    "video/mp4": ".mp4",
+    "video/webm": ".webm",
 }
 
 
@@ -23,14 +28,18 @@ def keep_preview(entry: LoraFile, content: bytes) -> None:
     """Writes `x.preview.png` (or what kind it is). A picture that programs would show before it
     becomes `x.before.png`. FileError for what is no picture, or cannot be written.
     """
-    kind = media_type(content)
+    kind = media_type(content) or video.media_type(content[: video.BEGINNING])
     if kind is None or len(content) > LARGEST:
-        reason = f"is not a picture of up to {LARGEST:,} bytes that a page can show"
+        reason = f"is not a picture or video of up to {LARGEST:,} bytes that a page can show"
         raise FileError("preview", entry.path, reason)
-    _demand_whole(entry, Picture(content, kind))
     ending = f".preview{SUFFIX[kind]}"
+    if ending in video.NAMES:
+        hidden = video.NAMES[: video.NAMES.index(ending) + 1]
+    else:
+        _demand_whole(entry, Picture(content, kind))
+        hidden = (*PREVIEWS[: PREVIEWS.index(ending) + 1], *video.NAMES)
     try:
-        for before in PREVIEWS[: PREVIEWS.index(ending) + 1]:
+        for before in hidden:
             _put_aside(entry.path.with_name(entry.stem + before), entry.stem)
         atomic.replace(entry.path.with_name(entry.stem + ending), content)
     except OSError as error:

@@ -14,7 +14,8 @@ from .summaries import Summaries
 from .walk import Folder, Stat, relisted, walk
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".avif")
-BESIDE = (".json", ".info", ".txt", *PICTURES)  # .metadata.json and the like end so, too
+VIDEOS = (".mp4", ".webm")
+BESIDE = (".json", ".info", ".txt", *PICTURES, *VIDEOS)  # .metadata.json and the like end so, too
 COARSE = 2_000_000_000  # ns; some file systems keep no finer times
 
 

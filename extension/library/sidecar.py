@@ -22,6 +22,7 @@ from .header import Unsound, open_file
 from .sidecar_records import Sidecar as Sidecar
 from .sidecar_records import SidecarSummary as SidecarSummary
 from .sidecar_records import summary_of as summary_of
+from .site_facts import OURS as OURS
 from .site_facts import Facts, dictionary, text, texts
 from .walk import is_within
 
@@ -31,7 +32,6 @@ SITES: tuple[tuple[str, Callable[[Mapping[str, Any]], Facts]], ...] = (  # the f
     (".cm-info.json", site_facts.of_matrix),
 )
 SUFFIXES = (".json", *(suffix for suffix, _ in SITES), ".txt", ".description.txt")
-OURS = "live lora"  # our key in files of others
 SD_NEXT = "modelVersions"  # a key of its `.json`, which the webui's has not
 LARGEST = 4 << 20  # bytes of a sidecar that are read
 FIELDS: Mapping[str, str] = {  # ours -> the webui's
@@ -50,8 +50,16 @@ USERS = (
     "weight",
     "range",
     "nsfw",
+    "preview_nsfw",
+    "examples",
 )  # told by fields of their own
-OWN = ("kind", "favourite", "rating", "range")  # under OURS: the webui has no words for them
+OWN = (
+    "kind",
+    "favourite",
+    "rating",
+    "range",
+    "step",
+)  # under OURS: no words of the webui's
 
 
 def read(path: Path, roots: Sequence[Path] = ()) -> Sidecar:
@@ -84,7 +92,10 @@ def read(path: Path, roots: Sequence[Path] = ()) -> Sidecar:
         favourite=bool(ours.get("favourite", site.get("favourite"))),
         rating=_rating(ours.get("rating")),
         range=_range(ours.get("range") or site.get("range")),
+        step=_step(ours.get("step")),
         nsfw=site.get("nsfw", ""),
+        preview_nsfw=site.get("preview_nsfw", ""),
+        examples=tuple(site.get("examples", ())),
         civitai={key: value for key, value in site.items() if key not in USERS},
         tags=texts(ours.get("tags")),
         problems=tuple(problems),
@@ -107,6 +118,11 @@ def _range(value: object) -> tuple[float, float] | None:
     ends = value if isinstance(value, list) and len(value) == 2 else ()
     numbers = [found for one in ends if (found := site_facts.number(one)) is not None]
     return (numbers[0], numbers[1]) if len(numbers) == 2 and numbers[0] < numbers[1] else None
+
+
+def _step(value: object) -> float | None:
+    found = site_facts.number(value)
+    return found if found is not None and found > 0 else None
 
 
 def write(path: Path, changes: Mapping[str, Any]) -> None:

@@ -15,10 +15,12 @@ class Sidecar:
     """What is written beside a file; empty texts and None where nothing is.
 
     `preferred_weight` is None where the user set none (the webui writes 0 then); `range` are the
-    lowest and highest weight that make sense. `trigger_words` are groups: one entry may hold
-    several words with commas, which belong together. `kind` is character, style, clothing, …,
-    `rating` 0 (none) to 5, `nsfw` PG to XXX; `tags` are the user's own. `civitai` (model, version,
-    base, tags, creator, licence, …) is what sites say. `problems` says what could not be read.
+    lowest and highest weight that make sense, `step` that of its slider. `trigger_words` are
+    groups: one entry may hold several words with commas, which belong together. `kind` is
+    character, style, clothing, …, `rating` 0 (none) to 5, `nsfw` PG to XXX, `preview_nsfw` that of
+    the preview where it is known; `examples` are pictures (examples.py), `tags` the user's own.
+    `civitai` (model, version, base, tags, creator, licence, …) is what sites say. `problems` says
+    what could not be read.
     """
 
     description: str = ""
@@ -32,7 +34,10 @@ class Sidecar:
     favourite: bool = False
     rating: int = 0
     range: tuple[float, float] | None = None
+    step: float | None = None
     nsfw: str = ""
+    preview_nsfw: str = ""
+    examples: tuple[Mapping[str, Any], ...] = ()
     civitai: Mapping[str, Any] = field(default_factory=dict)
     tags: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
@@ -53,6 +58,8 @@ class SidecarSummary:
     rating: int = 0
     range: tuple[float, float] | None = None
     nsfw: str = ""
+    step: float | None = None
+    preview_nsfw: str = ""
 
 
 def summary_of(sidecar: Sidecar) -> SidecarSummary:
@@ -69,6 +76,8 @@ def summary_of(sidecar: Sidecar) -> SidecarSummary:
         sidecar.rating,
         sidecar.range,
         sidecar.nsfw,
+        sidecar.step,
+        sidecar.preview_nsfw,
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,9 +20,13 @@ KINDS = (
     *("vehicle", "buildings", "animal", "tool", "slider", "assets", "celebrity"),
 )
 NSFW = {1: "PG", 2: "PG-13", 4: "R", 8: "X", 16: "XXX"}
+NSFW_WORDS = {"None": "PG", "Soft": "PG-13", "Mature": "R", "X": "X"}
 SETTINGS = {"steps": "Steps", "sampler": "Sampler", "cfgScale": "CFG scale", "seed": "Seed"}
 MOST_EXAMPLES = 10
 LONGEST_EXAMPLE = 4000  # characters
+LONGEST_ADDRESS = 2000
+OURS = "live lora"  # our key in files of others
+STRENGTHS = re.compile(r"\s*(-?\d+(?:\.\d+)?)\s*(?:-|–|~|to|,)\s*(-?\d+(?:\.\d+)?)\s*")
 NUMBERS = ("model_id", "version_id")
 
 
@@ -38,6 +43,8 @@ def of_version(content: Mapping[str, Any]) -> Facts:
         creator=text(dictionary(model.get("creator") or content.get("creator")), "username"),
         licence=_licence(model),
         nsfw=nsfw_level(content.get("nsfwLevel")),
+        examples=examples_of(content),
+        preview_nsfw=text(dictionary(content.get(OURS)), "preview_nsfw"),
         model_id=content.get("modelId"),
         version_id=content.get("id"),
     )
@@ -54,19 +61,18 @@ def of_model(content: Mapping[str, Any]) -> Facts:
 def of_manager(content: Mapping[str, Any]) -> Facts:
     """LoRA Manager's: the user's own words, and the site's under `civitai`."""
     tips = _usage_tips(content.get("usage_tips"))
-    low, high = number(tips.get("strength_min")), number(tips.get("strength_max"))
     site = of_version(dictionary(content.get("civitai")))
     return site | _present(
         notes=text(content, "notes"),
         favourite=content.get("favorite") is True,
         weight=number(tips.get("strength")),
-        range=[low, high] if low is not None and high is not None and low < high else None,
+        range=_strengths(tips),
         description=text(content, "modelDescription"),
         tags=list(texts(content.get("tags"))),
         words=list(texts(content.get("trainedWords"))),
         base=text(content, "base_model"),
         model=text(content, "model_name"),
-        nsfw=nsfw_level(content.get("preview_nsfw_level")),
+        preview_nsfw=nsfw_level(content.get("preview_nsfw_level")),
     )
 
 
@@ -86,11 +92,13 @@ def of_matrix(content: Mapping[str, Any]) -> Facts:
 
 
 def examples_of(content: Mapping[str, Any]) -> list[Facts]:
-    """How a version's example pictures were made, as far as its answer says: prompt, negative,
-    settings (one line, as an infotext has them). Ten at most, each text shortened."""
-    images = content.get("images")
-    listed = images[:MOST_EXAMPLES] if isinstance(images, list) else []
-    return [one for one in map(_example, map(dictionary, listed)) if one.get("prompt")]
+    """A version's example pictures, as far as its answer tells: address, media (image or video),
+    nsfw, prompt, negative, settings (one line, as an infotext has them). Ten at most, each text
+    shortened. An address is a link, or a file of this machine (examples.py)."""
+    every = [content.get("images"), content.get("customImages")]
+    listed = [one for images in every if isinstance(images, list) for one in images]
+    found = map(_example, map(dictionary, listed[:MOST_EXAMPLES]))
+    return [one for one in found if one.get("prompt") or one.get("address")]
 
 
 def _example(image: Mapping[str, Any]) -> Facts:
@@ -99,10 +107,19 @@ def _example(image: Mapping[str, Any]) -> Facts:
     said = {name: meta.get(key) for key, name in SETTINGS.items()}
     shown = (f"{name}: {value}"[:100] for name, value in said.items() if _says(value))
     return _present(
+        address=_address(text(image, "url") or text(image, "path")),
+        media="video" if image.get("type") == "video" else "",
+        nsfw=nsfw_level(image.get("nsfwLevel")),
         prompt=text(meta, "prompt")[:LONGEST_EXAMPLE],
         negative=text(meta, "negativePrompt")[:LONGEST_EXAMPLE],
         settings=", ".join(shown),
     )
+
+
+def _address(said: str) -> str:
+    """One that a person may follow, or a file's; none that a browser would run."""
+    kind = said.partition(":")[0].lower() if "://" in said or ":" in said[2:] else ""
+    return said if len(said) <= LONGEST_ADDRESS and kind in ("", "https", "http") else ""
 
 
 def _says(value: object) -> bool:
@@ -116,7 +133,9 @@ def kind_of(tags: list[str]) -> str:
 
 
 def nsfw_level(value: object) -> str:
-    """The highest of the levels that a site's bits say; "" for none."""
+    """The highest of the levels that a site's bits, or its older words, say; "" for none."""
+    if isinstance(value, str):
+        return NSFW_WORDS.get(value, "")
     bits = value if type(value) is int and 0 < value < 64 else 0
     return next((name for bit, name in reversed(NSFW.items()) if bits & bit), "")
 
@@ -150,6 +169,15 @@ def number(value: object) -> float | None:
 def _present(**facts: Any) -> Facts:
     """Those that say anything; numbers only where they are some."""
     return {k: v for k, v in facts.items() if v and (k not in NUMBERS or type(v) is int)}
+
+
+def _strengths(tips: Mapping[str, Any]) -> list[float] | None:
+    """The range of weights: two numbers, or a text that has both."""
+    low, high = number(tips.get("strength_min")), number(tips.get("strength_max"))
+    written = STRENGTHS.fullmatch(text(tips, "strength_range"))
+    if written and (low is None or high is None):
+        low, high = float(written[1]), float(written[2])
+    return [low, high] if low is not None and high is not None and low < high else None
 
 
 def _usage_tips(value: object) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from typing import Any
 
 from . import texts
 
-VERSION = 4  # raise it when what is kept changes its meaning, or bases are guessed otherwise
+VERSION = 5  # raise it when what is kept changes its meaning, or bases are guessed otherwise
 BATCH = 200  # rows written at once
 WAIT = 2.0  # seconds for another program that is writing
 Identity = tuple[str, int, int]  # path, size, mtime in ns

@@ -19,12 +19,17 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from live_lora.library.catalog import Catalog
 from live_lora.prompt import parse
 from live_lora.prompt.description import describe, vocabulary
 
+from .route_client import Connect, client_of, plain_catalog
+
 if TYPE_CHECKING:
+    from fastapi.testclient import TestClient
     from playwright.sync_api import Browser, Page, Route
 
+CatalogMaker = Callable[[list[Path], Path], Catalog]
 APP = Path(__file__).with_name("app.py")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 PYTHONS = [sys.executable, *filter(None, os.environ.get("LIVE_LORA_GRADIO", "").split(os.pathsep))]
@@ -47,6 +52,34 @@ def missing(what: str) -> NoReturn:
     if os.environ.get("LIVE_LORA_REQUIRE_BROWSER") == "1":
         pytest.fail(f"{what}, and LIVE_LORA_REQUIRE_BROWSER=1 demands it")
     pytest.skip(what, allow_module_level=True)
+
+
+@pytest.fixture
+def catalog_maker() -> CatalogMaker:
+    """How `connect` makes a catalog; a file of tests may have its own."""
+    return plain_catalog
+
+
+@pytest.fixture
+def connect(root: Path, tmp_path: Path, catalog_maker: CatalogMaker) -> Iterator[Connect]:
+    """Makes clients of the routes, over the file's own `root` or other folders."""
+    clients = []
+
+    def connect(*folders: Path, **options: Any) -> TestClient:
+        catalog = catalog_maker(list(folders) or [root], tmp_path / "cache")
+        options.setdefault("data", tmp_path / "data")
+        clients.append(client_of(catalog, **options))
+        return clients[-1]
+
+    yield connect
+    for client in clients:
+        client.close()
+
+
+@pytest.fixture
+def client(connect: Connect) -> TestClient:
+    """One client with the usual settings."""
+    return connect()
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,9 @@ from live_lora.browser import routes
 from live_lora.library.catalog import Catalog
 from PIL import Image
 
+from .route_client import Connect, ids
+
 KEY = "abcdef0123456789"
-Visit = Callable[..., TestClient]
 
 
 @pytest.fixture
@@ -31,36 +32,10 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def visit(root: Path, tmp_path: Path) -> Iterator[Visit]:
-    clients = []
-
-    def visit(**options: Any) -> TestClient:
-        catalog = Catalog([root], cache=tmp_path / "cache")
-        app = FastAPI()
-        router = routes.router(lambda: catalog, data=tmp_path / "data", **options)
-        app.include_router(router, prefix="/live-lora")
-        clients.append(TestClient(app, base_url="http://test/live-lora/"))
-        return clients[-1]
-
-    yield visit
-    for client in clients:
-        client.close()
-
-
-@pytest.fixture
-def client(visit: Visit) -> TestClient:
-    return visit()
-
-
-@pytest.fixture
 def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     monkeypatch.setenv("LIVE_LORA_CIVITAI_KEY", KEY)
     with in_place_of_civitai(monkeypatch) as site:
         yield site
-
-
-def ids(client: TestClient) -> dict[str, str]:
-    return {row["name"]: row["id"] for row in client.get("library").json()["loras"]}
 
 
 def ended(client: TestClient) -> dict[str, Any]:
@@ -289,8 +264,8 @@ WRITES = [
 
 
 @pytest.mark.parametrize("address", WRITES)
-def test_writes_are_off_where_strangers_come(visit: Visit, address: str) -> None:
-    client = visit(closed_of=lambda: "others can reach this page (--listen)")
+def test_writes_are_off_where_strangers_come(connect: Connect, address: str) -> None:
+    client = connect(closed_of=lambda: "others can reach this page (--listen)")
     answer = client.post(address, json={})
     assert (answer.status_code, "--listen" in answer.json()["detail"]) == (403, True)
     assert client.get("civitai").json()["closed"].startswith("others")
@@ -303,13 +278,13 @@ def test_other_sites_cannot_write(client: TestClient, address: str) -> None:
         assert answer.status_code == 415
 
 
-def test_a_login_stands_before_all(visit: Visit) -> None:
+def test_a_login_stands_before_all(connect: Connect) -> None:
     from fastapi import HTTPException
 
     def guard() -> None:
         raise HTTPException(401)
 
-    client = visit(guard=guard)
+    client = connect(guard=guard)
     for address in ("sets", "bin", "civitai", "errand", "hash/abcdef", "versions", "duplicates"):
         assert client.get(address).status_code == 401
     for address in WRITES:

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from fastapi import FastAPI, HTTPException
+from fastapi import HTTPException
 from fastapi.testclient import TestClient
 from library.files import lora
-from live_lora.browser import routes
 from live_lora.browser.routes import writing
 from live_lora.library import arrivals
-from live_lora.library.catalog import Catalog
 from PIL import Image
 
+from .route_client import Connect
+
 LORA = {"content-type": "application/x-safetensors"}
-Visit = Callable[..., TestClient]
 
 
 def picture(kind: str = "PNG", size: tuple[int, int] = (40, 60)) -> bytes:
@@ -37,27 +34,6 @@ def root(tmp_path: Path) -> Path:
     lora(tmp_path / "Lora/x.safetensors")
     (tmp_path / "Lora/sub").mkdir()
     return tmp_path / "Lora"
-
-
-@pytest.fixture
-def visit(root: Path) -> Iterator[Visit]:
-    clients = []
-
-    def visit(**options: Any) -> TestClient:
-        catalog = Catalog([root])
-        app = FastAPI()
-        app.include_router(routes.router(lambda: catalog, **options), prefix="/live-lora")
-        clients.append(TestClient(app, base_url="http://test/live-lora/"))
-        return clients[-1]
-
-    yield visit
-    for client in clients:
-        client.close()
-
-
-@pytest.fixture
-def client(visit: Visit) -> TestClient:
-    return visit()
 
 
 @pytest.fixture
@@ -259,19 +235,19 @@ UPLOADS = [("file/0/preview", sent("png")), ("upload?name=a.safetensors", LORA)]
 
 @pytest.mark.parametrize(("address", "headers"), UPLOADS)
 def test_uploads_are_off_where_strangers_come(
-    visit: Visit, root: Path, body: bytes, address: str, headers: dict[str, str]
+    connect: Connect, root: Path, body: bytes, address: str, headers: dict[str, str]
 ) -> None:
-    closed = visit(closed_of=lambda: "others can reach this page (--listen)")
+    closed = connect(closed_of=lambda: "others can reach this page (--listen)")
     answer = closed.post(address, content=body, headers=headers)
     assert (answer.status_code, "--listen" in answer.json()["detail"]) == (403, True)
-    stranger = visit(stranger_of=lambda headers: headers.get("origin") and "another site")
+    stranger = connect(stranger_of=lambda headers: headers.get("origin") and "another site")
     other = {**headers, "origin": "http://evil.test"}
     assert stranger.post(address, content=body, headers=other).status_code == 403
 
     def guard() -> None:
         raise HTTPException(401)
 
-    assert visit(guard=guard).post(address, content=body, headers=headers).status_code == 401
+    assert connect(guard=guard).post(address, content=body, headers=headers).status_code == 401
     assert files(root) == ["x.safetensors"]
 
 

@@ -33,7 +33,8 @@ def add_by_hash(
     @reading.get("/hash/{hash}")
     def facts(request: Request, hash: str) -> Response:
         """What is known of the file."""
-        found = cards.details(_file(catalog_of(), hash), model_of())
+        catalog = catalog_of()
+        found = cards.details(_file(catalog, hash), model_of(), catalog.folders)
         return answer(request, {key: found[key] for key in FACTS if key in found})
 
     @reading.get("/hash/{hash}/words")

@@ -15,10 +15,11 @@ from ...library.own_preview import keep_preview
 from ...library.walk import is_within
 from .. import cards, shelf
 from .answers import ASK_EACH_TIME, BODY, FOR_EVER, SAFE, answer, entry_of, tagged
+from .media import add_media
 from .shelves import Find, ShelvesCallback, finder
-from .writing import carried_out, picture_only
+from .writing import carried_out, preview_only
 
-PICTURE = Depends(picture_only)
+PREVIEW = Depends(preview_only)
 
 
 def add_files(
@@ -31,13 +32,15 @@ def add_files(
     """Reading and writing, file by file; `shelves_of`: also of those that are no LoRAs."""
     find = finder(catalog_of, shelves_of)
     _add_reading(reading, find, model_of)
+    add_media(reading, find)
     _add_hash(reading, catalog_of)
     _add_editing(writing, find, model_of)
     _add_preview(writing, find, model_of)
 
 
-def _details(kind: str, entry: LoraFile, model: str | None) -> dict[str, Any]:
-    return shelf.details(kind, entry, model) if kind else cards.details(entry, model)
+def _details(kind: str, entry: LoraFile, model: str | None, catalog: Catalog) -> dict[str, Any]:
+    roots = catalog.folders
+    return shelf.details(kind, entry, model, roots) if kind else cards.details(entry, model, roots)
 
 
 def _add_hash(routes: APIRouter, catalog_of: Callable[[], Catalog]) -> None:
@@ -54,8 +57,8 @@ def _add_reading(routes: APIRouter, find: Find, model_of: Callable[[], str | Non
     @routes.get("/file/{id}")
     def file(request: Request, id: str) -> Response:
         """Everything about one file."""
-        kind, _, entry = find(id)
-        return answer(request, _details(kind, entry, model_of()))
+        kind, catalog, entry = find(id)
+        return answer(request, _details(kind, entry, model_of(), catalog))
 
     @routes.get("/preview/{id}")
     def picture(request: Request, id: str, v: str = "", full: bool = False) -> Response:
@@ -77,12 +80,12 @@ def _add_reading(routes: APIRouter, find: Find, model_of: Callable[[], str | Non
 
 def _add_preview(routes: APIRouter, find: Find, model_of: Callable[[], str | None]) -> None:
     @routes.post("/file/{id}/preview")
-    def keep(request: Request, id: str, content: bytes = PICTURE) -> Response:
-        """The body, a picture, is shown from now on; answers with the file's new details."""
+    def keep(request: Request, id: str, content: bytes = PREVIEW) -> Response:
+        """The body, a picture or video, is shown from now on; answers with the file's details."""
         kind, catalog, entry = find(id)
         carried_out(lambda: keep_preview(entry, content))
         catalog.notice([entry.id])
-        return answer(request, _details(kind, entry_of(catalog, entry.id), model_of()))
+        return answer(request, _details(kind, entry_of(catalog, entry.id), model_of(), catalog))
 
 
 def _add_editing(routes: APIRouter, find: Find, model_of: Callable[[], str | None]) -> None:
@@ -99,4 +102,4 @@ def _add_editing(routes: APIRouter, find: Find, model_of: Callable[[], str | Non
         except (ValueError, FileError) as error:
             raise HTTPException(422, str(error), SAFE) from error
         catalog.notice([entry.id])
-        return answer(request, _details(kind, entry_of(catalog, entry.id), model_of()))
+        return answer(request, _details(kind, entry_of(catalog, entry.id), model_of(), catalog))

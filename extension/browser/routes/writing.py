@@ -17,6 +17,7 @@ Value = TypeVar("Value")
 MOST_IDS = 50_000
 LARGEST_PICTURE = 16 << 20  # bytes
 PICTURES = ("image/png", "image/jpeg", "image/webp", "image/gif", "image/avif")
+VIDEOS = ("video/mp4", "video/webm")
 ClosedCallback = Callable[[], str | None]
 StrangerCallback = Callable[[Mapping[str, str]], str | None]  # of a request's headers
 
@@ -43,9 +44,18 @@ def demand_own_page(stranger_of: StrangerCallback) -> Callable[[Request], None]:
 
 async def picture_only(request: Request) -> bytes:
     """The body, a picture that is sent as such, which other sites cannot do unasked."""
+    return await _body_of(request, PICTURES)
+
+
+async def preview_only(request: Request) -> bytes:
+    """The same, or a video."""
+    return await _body_of(request, (*PICTURES, *VIDEOS))
+
+
+async def _body_of(request: Request, kinds: tuple[str, ...]) -> bytes:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind not in PICTURES:
-        raise HTTPException(415, f"send one of {', '.join(PICTURES)}", SAFE)
+    if kind not in kinds:
+        raise HTTPException(415, f"send one of {', '.join(kinds)}", SAFE)
     body = bytearray()
     async for chunk in request.stream():
         body += chunk

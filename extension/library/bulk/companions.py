@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
+from ..examples import MIDDLE as EXAMPLE
+from ..examples import MOST
 from ..lora_file import MODELS, PICKLES
 
 WRITTEN = (
@@ -13,7 +15,10 @@ WRITTEN = (
     *(".description.txt", ".md", ".html", ".yaml", ".url"),
 )
 SHOWN = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".avif", ".jxl", ".mp4", ".webm", ".mov")
-MIDDLES = ("", ".preview", ".swarmpreview", ".cm-preview", ".thumb", ".before")
+MIDDLES = (
+    *("", ".preview", ".swarmpreview", ".cm-preview", ".thumb", ".before"),
+    *(f"{EXAMPLE}{number}" for number in range(1, MOST + 1)),
+)
 SUFFIXES = frozenset((*WRITTEN, *map("".join, product(MIDDLES, SHOWN))))
 
 

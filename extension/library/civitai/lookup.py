@@ -136,22 +136,22 @@ class Lookup:
                 self.missing.add(hashes.file)
                 self._say(done=self.state.done + 1, missing=self.state.missing + 1)
                 continue
-            if self.level:
-                self._picture(entry, version)
+            level = self._picture(entry, version) if self.level else None
             try:
                 model = models.get(model_id(version, source) or 0)
-                store(entry.path, version, model, self.catalog.folders, source)
+                store(entry.path, version, model, self.catalog.folders, source, level)
                 self._say(found=self.state.found + 1)
             except FileError as error:
                 self._problem(entry, error)
             self._say(done=self.state.done + 1)
 
-    def _picture(self, entry: LoraFile, version: dict[str, Any]) -> None:
-        """Before the facts: a run that ends in between fetches it again."""
+    def _picture(self, entry: LoraFile, version: dict[str, Any]) -> int | None:
+        """Before the facts, so that a run that ends in between goes on with it; its level."""
         try:
-            store_picture(entry, version, self.client, self.level)
+            return store_picture(entry, version, self.client, self.level)
         except LiveLoraError as error:
             self._problem(entry, error)
+            return None
 
     def _hashes(self, entry: LoraFile) -> Hashes | None:
         """None for a file that cannot be read, or that no site knew a short time ago."""

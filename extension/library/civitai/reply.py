@@ -95,15 +95,16 @@ def words(version: Mapping[str, Any]) -> list[str]:
     return [one for entry in listed[:100] if (one := text(entry, 1000).strip(" ,\n\t"))]
 
 
-def pictures(version: Mapping[str, Any], level: int) -> Iterator[str]:
-    """Addresses of its example pictures up to an NSFW level (1 PG, 2 PG-13, 4 R, 8 X, 16 XXX)."""
+def pictures(version: Mapping[str, Any], level: int) -> Iterator[tuple[str, int]]:
+    """Addresses of its example pictures up to an NSFW level (1 PG, 2 PG-13, 4 R, 8 X, 16 XXX), each
+    with its own."""
     for image in dictionaries(version.get("images")):
         found = image.get("nsfwLevel")
         known = found if type(found) is int else 32
         if image.get("type", "image") == "image" and known <= level:
             url = text(image.get("url"), 2000)
             if url:
-                yield url.replace("/original=true", "/width=450,optimized=true")
+                yield url.replace("/original=true", "/width=450,optimized=true"), known
 
 
 def plain(description: Any) -> str:

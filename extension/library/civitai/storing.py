@@ -16,6 +16,7 @@ from ...errors import FileError, OnlineError
 from .. import preview, sidecar
 from ..atomic import replace
 from ..lora_file import LoraFile
+from ..site_facts import nsfw_level
 from ..walk import is_within
 from .client import CivitaiClient
 from .reply import dictionaries, dictionary, pictures, plain, positive, text, words
@@ -47,10 +48,12 @@ def store(
     model: Mapping[str, Any] | None,
     roots: Sequence[Path],
     source: str,
+    preview_level: int | None = None,
 ) -> None:
     """Writes the facts of a version beside the file at `path`. FileError.
 
-    `.civitai.info` comes last: where it is, the file is done with.
+    `.civitai.info` comes last: where it is, the file is done with. `preview_level` is the NSFW
+    level of a picture that was kept just now.
     """
     written = sidecar.read(path, roots)
     found: dict[str, str | float | None] = {}
@@ -65,7 +68,10 @@ def store(
     if found:
         _demand_inside(sidecar.beside(path, ".json"), roots)
         sidecar.write(path, found)
-    ours = {"source": source, "asked": int(time.time())}
+    before = dictionary(info_of(path).get(sidecar.OURS))
+    ours = {**before, "source": source, "asked": int(time.time())}
+    if preview_level is not None:
+        ours["preview_nsfw"] = nsfw_level(preview_level)
     keep(path, merged(version, model) | {sidecar.OURS: ours}, roots)
 
 
@@ -130,15 +136,15 @@ def info_of(path: Path) -> dict[str, Any]:
 
 def store_picture(
     entry: LoraFile, version: Mapping[str, Any], client: CivitaiClient, level: int
-) -> bool:
+) -> int | None:
     """Keeps an example picture up to an NSFW level where the file has none. OnlineError, FileError.
 
-    The first that is a picture is taken; whether there was one.
+    The first that is a picture is taken; its level, None where there was none.
     """
     if preview.version(entry) is not None:
-        return False
+        return None
     problem: OnlineError | None = None
-    for url in list(pictures(version, level))[:3]:
+    for url, own_level in list(pictures(version, level))[:3]:
         try:
             content = client.picture(url)
         except OnlineError as error:
@@ -146,10 +152,10 @@ def store_picture(
             continue
         if kind := SUFFIXES.get(preview.media_type(content) or ""):
             _keep_picture(sidecar.beside(entry.path, f".preview{kind}"), content)
-            return True
+            return own_level
     if problem:
         raise problem
-    return False
+    return None
 
 
 def _keep_picture(target: Path, content: bytes) -> None:
