@@ -142,7 +142,10 @@ class Page:
         return [*first, *self.drawing.components]
 
     def connect(self) -> None:
-        """Generate by the button or Shift+Enter; Stop ends this page's drawing, or its waiting."""
+        """Generate by the button, by Shift+Enter, by Ctrl+Enter (browser/static/keys.mjs).
+
+        Stop ends this page's drawing, or its waiting.
+        """
         gr.on(
             [self.generate.click, self.prompt.submit, self.negative.submit],
             self.place,

@@ -212,6 +212,12 @@ FILE = {
 }
 
 
+def library_of(loras: list[dict[str, Any]], *, known: bool) -> dict[str, Any]:
+    """The library's answer: all of it, or that nothing has changed."""
+    facts = {"since": "1", "read": len(loras), "files": len(loras), "model": {"base": "SD1"}}
+    return {**facts, "all": not known, "label": "Lora", "loras": [] if known else loras}
+
+
 def serve_file(route: Route, loras: list[dict[str, Any]]) -> None:
     """One file's details; what is written is kept in its row."""
     id, _, what = route.request.url.partition("/file/")[2].partition("/")
@@ -228,8 +234,7 @@ def serve(route: Route, loras: list[dict[str, Any]]) -> None:
         route.abort()
     elif "/live-lora/library?" in address or "/live-lora/refresh?" in address:
         known = "since=1" in address and "refresh" not in address
-        facts = {"since": "1", "read": len(loras), "files": len(loras), "model": {"base": "SD1"}}
-        route.fulfill(json={**facts, "all": not known, "loras": [] if known else loras})
+        route.fulfill(json=library_of(loras, known=known))
     elif address.endswith("/live-lora/explain"):
         asked = route.request.post_data_json["prompts"]
         read = [parse(one["text"], negative=one["negative"]) for one in asked]

@@ -54,12 +54,50 @@ test("filters by folder, with those below, and by base model", () => {
     ["SD1", 4],
     ["SDXL", 2],
   ]);
-  assert.deepEqual(folders(rows), [
-    ["a", 1],
-    ["b", 1],
-    ["style", 3],
-    ["style/line", 1],
+});
+
+test("folders are a tree: each with what lies in and below it", () => {
+  const tree = (found) => folders(found).map(({ path, count, level }) => [path, count, level]);
+  assert.deepEqual(tree(rows), [
+    ["a", 1, 1],
+    ["b", 1, 1],
+    ["style", 3, 1],
+    ["style/line", 1, 2],
   ]);
+  const sent = ["style 2", "style/b", "style/b/c", "style10"];
+  const more = sent.map((folder) => complete({ id: folder, name: folder, folder }, "Lora"));
+  assert.deepEqual(
+    tree(more).map(([path]) => path),
+    ["style", "style/b", "style/b/c", "style 2", "style10"],
+  );
+});
+
+test("several library folders are the tree's first level, also where their folders are alike", () => {
+  const sent = ["", "x", "x/y"].map((folder) => ({ id: folder, name: `n${folder}`, folder }));
+  const all = ["Lora", "More"].flatMap((label) =>
+    sent.map((one) => complete({ ...one, id: `${label} ${one.id}` }, label)),
+  );
+  const tree = folders(all);
+  assert.deepEqual(
+    tree.map(({ path, count, level }) => [path, count, level]),
+    ["Lora", "More"].flatMap((root) => [
+      [root, 3, 1],
+      [`${root}/x`, 2, 2],
+      [`${root}/x/y`, 1, 3],
+    ]),
+  );
+  const { root, folder } = tree.at(-1);
+  assert.deepEqual(search(all, { root, folder }).map(({ id }) => id), ["More x/y"]);
+});
+
+test("what was used, and what never was", () => {
+  const sent = [{ id: "1", name: "a", used: 3, last_used: 5 }, { id: "2", name: "b" }];
+  const known = [...sent, { id: "3", name: "c", used: 1, last_used: 9 }];
+  const used = known.map((one) => complete(one, "Lora"));
+  assert.equal(ids(ordered(used, "used", true)), "132");
+  assert.equal(ids(ordered(used, "last", true)), "312");
+  assert.equal(ids(search(used, { state: "unused" })), "2");
+  assert.equal(ids(search(used, { text: "is:unused" })), "2");
 });
 
 test("orders as people do, in both directions", () => {

@@ -139,6 +139,15 @@ def test_a_tag_changes_the_picture(app: Page) -> None:
     expect(row).to_contain_text(re.compile(r"\d+ UNet layers, \d+ text encoder layers"))
 
 
+@pytest.mark.parametrize("key", ["Control+Enter", "Shift+Enter"])
+def test_the_keyboard_draws(app: Page, key: str) -> None:
+    write(app, "a fox")
+    number(app, "Steps", 2)
+    app.get_by_label("Prompt", exact=True).press(key)
+    expect(app.locator("#status")).to_contain_text("Done", timeout=SLOW)
+    expect(app.get_by_label("Prompt", exact=True)).to_have_value("a fox")
+
+
 def test_progress_and_preview_come_before_the_picture(app: Page) -> None:
     write(app, "a fox")
     number(app, "Steps", 60)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from .conftest import Open, lora, missing
-from .test_page import library, open_tab, prompt
+from .page_parts import library, open_tab, prompt
 
 try:
     from playwright.sync_api import Page, expect

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from .conftest import Open, missing
-from .test_page import open_tab, prompt
+from .page_parts import open_tab, prompt
 
 try:
     from playwright.sync_api import Page, expect

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from .conftest import LORAS, Open, lora, missing
-from .test_page import card, cell, library, names, open_tab, prompt
+from .page_parts import card, cell, library, names, open_tab, prompt
 
 try:
     from playwright.sync_api import Page, expect

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from .conftest import LORAS, Open, lora, missing
-from .test_page import assert_generates, prompt, rows, slider
+from .page_parts import assert_generates, prompt, rows, slider
 
 try:
     from playwright.sync_api import Locator, Page, expect

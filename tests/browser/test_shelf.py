@@ -8,7 +8,7 @@ from urllib.parse import unquote
 import pytest
 
 from .conftest import FILE, LORAS, Open, lora, missing
-from .test_page import card, cell, library, prompt, rows
+from .page_parts import card, cell, library, prompt, rows
 
 try:
     from playwright.sync_api import Page, Route, expect

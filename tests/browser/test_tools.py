@@ -18,7 +18,7 @@ from live_lora.library.catalog import Catalog
 from live_lora.library.civitai.storing import info_of
 
 from .conftest import PIXEL, Open, missing
-from .test_page import card, library, prompt
+from .page_parts import card, library, prompt
 
 try:
     from playwright.sync_api import Locator, Page, Route, expect

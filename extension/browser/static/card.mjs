@@ -3,7 +3,6 @@
 import { h, say, set } from "./dom.mjs";
 import { t } from "./language.mjs";
 import { picture } from "./picture.mjs";
-import { isVeiled } from "./settings.mjs";
 import { named, weights } from "./tags.mjs";
 import { WeightControl } from "./weight.mjs";
 
@@ -50,7 +49,6 @@ export class Card {
     );
     set(this.element, "data-misfit", Boolean(why));
     set(this.element, "data-unusable", Boolean(row.error));
-    set(this.element, "data-veiled", isVeiled(row.nsfw));
   }
 
   weights() {

@@ -83,12 +83,13 @@ export class Details {
     this.shown = this.row.stamp;
     this.editor = new Editor(found, (changes) => this.keep(changes));
     this.words = h("div", { class: "live-lora-bases", role: "group", "aria-label": t("details.words") });
+    this.wordsPart = section(t("details.words"), this.words);
     const why = found.error ?? found.misfit;
     this.body.replaceChildren(
       ...[
         why && h("p", { class: "live-lora-why" }, why),
         ...this.picture(),
-        this.words,
+        this.wordsPart,
         this.cloud(found.training_tags),
         this.editor.element,
         found.description && section(t("details.description"), h("p", { class: "live-lora-text" }, plain(found.description))),
@@ -114,7 +115,7 @@ export class Details {
     if (!this.found.preview) return [choice.listen(choice.element)];
     const image = h("img", { src: previewAddress(this.found, true), alt: "", class: "live-lora-large" });
     image.addEventListener("error", () => image.remove());
-    set(image, "data-veiled", isVeiled(this.row.nsfw));
+    set(image, "data-veiled", isVeiled(this.found.nsfw));
     return [choice.listen(image), choice.element];
   }
 
@@ -136,7 +137,7 @@ export class Details {
   renderWords() {
     if (!this.found || !this.words) return;
     const groups = groupsOf({ words: "", triggers: [], ...this.found });
-    this.words.hidden = groups.length === 0;
+    this.wordsPart.hidden = groups.length === 0;
     const text = this.targets.current?.text ?? "";
     const key = groups.map((group) => `${has(text, group)} ${group}`).join("\n");
     if (this.words.dataset.shown === key) return;

@@ -12,7 +12,8 @@ export function factsOf(found) {
   tell(t("facts.type"), typeOf(found.algorithm, metadata));
   tell(t("facts.file"), found.relative);
   tell(t("facts.size"), t("facts.megabytes", { size: (found.size / 1e6).toFixed(1) }));
-  tell(t("facts.date"), new Date(found.mtime * 1000).toLocaleString(current()));
+  tell(t("facts.date"), moment(found.mtime));
+  tell(t("facts.used"), found.used && t("facts.used_last", { count: found.used, date: moment(found.last_used) }));
   tell(t("facts.alias"), found.alias);
   tell(t("facts.model"), [civitai.model, civitai.version].filter(Boolean).join(", "));
   tell(t("facts.page"), pageOf(civitai));
@@ -23,6 +24,10 @@ export function factsOf(found) {
   tell(t("facts.hash"), hashes?.file);
   for (const problem of found.problems) tell(t("facts.problem"), problem);
   return list;
+}
+
+function moment(seconds) {
+  return new Date(seconds * 1000).toLocaleString(current());
 }
 
 function typeOf(algorithm, { ss_network_dim: rank, ss_network_alpha: alpha }) {

@@ -6,21 +6,26 @@ import { kindName } from "./kinds.mjs";
 import { t } from "./language.mjs";
 import { counts } from "./orders.mjs";
 import { STATES } from "./query.mjs";
+import { veilChoice } from "./veil.mjs";
 
 const MOST_TAGS = 24;
 const GROUPS = { state: "filters.state", kind: "filters.kind", tag: "filters.tag" };
 const NONE = { state: "", kind: "", tag: "" };
 
 export class Chips {
-  /** @param {() => void} changed */
-  constructor(changed) {
+  /** @param {() => void} changed @param {() => void} unveiled pictures are blurred from elsewhere on */
+  constructor(changed, unveiled) {
     this.changed = changed;
     this.chosen = { ...NONE };
     this.label = h("summary", { class: "live-lora-quiet" }, t("filters.name"));
     this.groups = ["state", "kind", "tag"].map((name) =>
       h("div", { role: "group", "aria-label": t(GROUPS[name]), class: "live-lora-bases" }),
     );
-    this.element = h("details", { class: "live-lora-more" }, this.label, ...this.groups);
+    this.lines = this.groups.map((group) =>
+      h("div", { class: "live-lora-filter" }, h("span", { "aria-hidden": "true" }, group.ariaLabel), group),
+    );
+    const inside = h("div", { class: "live-lora-filter-lines" }, ...this.lines, veilChoice(unveiled));
+    this.element = h("details", { class: "live-lora-more" }, this.label, inside);
     this.element.addEventListener("toggle", () => this.render());
   }
 
@@ -45,7 +50,7 @@ export class Chips {
       ? document.activeElement.dataset.filter
       : null;
     Object.entries(this.options()).forEach(([group, options], at) => {
-      this.groups[at].hidden = options.length === 0;
+      this.lines[at].hidden = options.length === 0;
       this.groups[at].replaceChildren(...options.map((option) => this.option(group, ...option)));
     });
     if (focused) this.element.querySelector(`[data-filter="${CSS.escape(focused)}"]`)?.focus();
@@ -59,10 +64,12 @@ export class Chips {
     ]);
     const named = (key, shown = (name) => name) =>
       counts(this.rows, key).map(([name, count]) => [name, shown(name), count]);
+    const kinds = named("kind", kindName);
+    const said = new Set(kinds.map(([kind]) => kind)); // sites give kinds among the tags
     return {
       state: states.filter(([, , count]) => count > 0),
-      kind: named("kind", kindName),
-      tag: named("tags").slice(0, MOST_TAGS),
+      kind: kinds,
+      tag: named("tags").filter(([tag]) => !said.has(tag)).slice(0, MOST_TAGS),
     };
   }
 

@@ -1,4 +1,6 @@
 /**
+ * Ctrl+Enter draws in the app, as it does in the webui by its own script.
+ *
  * Ctrl+Up and Ctrl+Down inside a LoRA tag change its weight, as the webui's own do; the webui's
  * would turn a curve into a number and could not be undone, so ours come first.
  */
@@ -7,6 +9,7 @@ import { setWeight } from "./edits.mjs";
 import { weights } from "./tags.mjs";
 import { STEP, stepped } from "./weight.mjs";
 
+const GENERATE = "button#generate"; // the app's
 const DIRECTIONS = { ArrowUp: 1, ArrowDown: -1 };
 
 /** @param {import("./targets.mjs").Targets} targets whose prompts listen from now on */
@@ -15,6 +18,19 @@ export function listen(targets) {
 }
 
 function onKey(event, targets) {
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) return generate(event);
+  return weigh(event, targets);
+}
+
+function generate(event) {
+  const button = document.querySelector(GENERATE);
+  if (!button || event.isComposing) return;
+  event.preventDefault();
+  event.stopImmediatePropagation();
+  if (!event.repeat) button.click();
+}
+
+function weigh(event, targets) {
   const direction = DIRECTIONS[event.key];
   if (!direction || !(event.ctrlKey || event.metaKey) || event.isComposing) return;
   const box = targets.boxes.find(({ area }) => area === event.target);

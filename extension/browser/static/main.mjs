@@ -13,7 +13,7 @@ import { Tab } from "./tab.mjs";
 import { Targets } from "./targets.mjs";
 import { tools } from "./tools.mjs";
 
-const STYLES = ["page", "cards", "details", "rows", "editors", "drawer", "narrow"];
+const STYLES = ["page", "folders", "cards", "details", "rows", "editors", "drawer", "narrow"];
 const MOST_IN_SIGHT = 100;
 const PAUSE = 40; // ms between the page's changes and our look at them
 

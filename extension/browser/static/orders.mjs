@@ -18,6 +18,8 @@ export const ORDERS = {
     compare: by(({ favourite, rating }) => rating + favourite / 2),
     down: true,
   },
+  used: { label: "sort.used", compare: by(({ used }) => used), down: true },
+  last: { label: "sort.last", compare: by(({ lastUsed }) => lastUsed), down: true },
   folder: { label: "sort.folder", compare: (a, b) => collator.compare(a.folder, b.folder) },
   random: { label: "sort.random", compare: by(({ dice }) => dice) },
 };
@@ -59,11 +61,38 @@ export function counts(rows, key) {
   return [...found].sort((a, b) => b[1] - a[1] || collator.compare(a[0], b[0]));
 }
 
-/** Every folder with the number of rows in and below it. @returns {[string, number][]} */
+/**
+ * Every folder with the number of rows in and below it, each behind the one that it lies in. Where
+ * there are several library folders, they are the first level, and the path begins with their name.
+ * @param {Row[]} rows
+ * @returns {{path: string, root: string, folder: string, name: string, count: number, level: number}[]}
+ */
 export function folders(rows) {
+  const several = new Set(rows.map(({ label }) => label)).size > 1;
   const found = new Map();
-  for (const { folder } of rows)
-    for (let path = folder; path; path = path.slice(0, Math.max(0, path.lastIndexOf("/"))))
-      found.set(path, (found.get(path) ?? 0) + 1);
-  return [...found].sort((a, b) => collator.compare(a[0], b[0]));
+  const count = (path, root, folder, level) => {
+    const known = found.get(path);
+    if (known) known.count += 1;
+    else found.set(path, { path, root, folder, name: path.slice(path.lastIndexOf("/") + 1), count: 1, level });
+  };
+  for (const { folder, label } of rows) {
+    const root = several ? label : "";
+    if (root) count(root, root, "", 1);
+    const parts = folder ? folder.split("/") : [];
+    parts.forEach((_, at) => {
+      const inner = parts.slice(0, at + 1).join("/");
+      count(root ? `${root}/${inner}` : inner, root, inner, at + (root ? 2 : 1));
+    });
+  }
+  return [...found.values()].sort((a, b) => byPath(a.path, b.path));
+}
+
+/** Level by level: what lies in a folder stands behind it, before the next one. */
+function byPath(a, b) {
+  const [parts, others] = [a.split("/"), b.split("/")];
+  for (let at = 0; at < Math.min(parts.length, others.length); at += 1) {
+    const order = collator.compare(parts[at], others[at]) || Number(parts[at] > others[at]) - Number(parts[at] < others[at]);
+    if (order) return order;
+  }
+  return parts.length - others.length;
 }

@@ -1,7 +1,8 @@
 /** A LoRA's picture, or its initials where there is none. */
 
 import { previewAddress } from "./api.mjs";
-import { h } from "./dom.mjs";
+import { h, set } from "./dom.mjs";
+import { isVeiled } from "./settings.mjs";
 
 /**
  * @param {string} name
@@ -22,6 +23,9 @@ export function picture(name, row) {
   });
   image.addEventListener("error", () => image.remove());
   frame.append(image);
+  if (!isVeiled(row.nsfw)) return frame;
+  set(frame, "data-veiled", true);
+  frame.append(h("span", { class: "live-lora-level", "aria-hidden": "true" }, row.nsfw));
   return frame;
 }
 

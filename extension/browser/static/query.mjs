@@ -4,7 +4,7 @@
  * @typedef {{id: string, name: string, stem: string, alias: string | null, folder: string,
  *   relative: string, label: string, base: string, size: number, mtime: number,
  *   weight: number | null, words: string, negative: string, triggers: string[], tags: string[],
- *   kind: string, favourite: boolean, rating: number, nsfw: string, preview: number | null,
+ *   kind: string, favourite: boolean, rating: number, nsfw: string, used: number, lastUsed: number, preview: number | null,
  *   misfit: string | null, error: string | null, algorithm: string, unread: boolean,
  *   what: string, haystack: string, title: string, key: string, stamp: number, dice: number}} Row
  */
@@ -38,6 +38,11 @@ export const STATES = {
     short: "is.checkpoint",
     test: (row) => row.what === "checkpoint",
   },
+  unused: {
+    label: "state.unused",
+    short: "is.unused",
+    test: (row) => !row.used && !row.what && !row.error,
+  },
   unusable: { label: "state.unusable", short: "is.unusable", test: (row) => Boolean(row.error) },
 };
 const ASCII = /^[\x00-\x7f]*$/; // nothing to compose
@@ -58,7 +63,7 @@ export function searchable(text) {
  * them, those with words that look alike. The order is kept otherwise. `more` are the ids of what
  * the program has found for this text, null until that is known.
  * @param {Row[]} rows
- * @param {{text?: string, folder?: string, base?: string, kind?: string, tag?: string,
+ * @param {{text?: string, folder?: string, root?: string, base?: string, kind?: string, tag?: string,
  *   state?: string, more?: Set<string> | null, ids?: Set<string> | null}} query `ids`: these only
  */
 export function search(rows, { text = "", more = null, ...filters }) {
@@ -91,9 +96,10 @@ function readQuery(text) {
   return { words: words.filter(Boolean), tests, far };
 }
 
-function passes(row, { folder = "", base = "", kind = "", tag = "", state = "", ids = null }) {
+function passes(row, { folder = "", root = "", base = "", kind = "", tag = "", state = "", ids = null }) {
   return (
     (!ids || ids.has(row.id)) &&
+    (!root || row.label === root) &&
     inFolder(row, folder) &&
     isFor(row, base) &&
     (!kind || row.kind === kind) &&

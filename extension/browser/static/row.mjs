@@ -18,6 +18,7 @@ import { picture } from "./picture.mjs";
 import { promptTrouble } from "./prompt_trouble.mjs";
 import { RowEditor } from "./row_editor.mjs";
 import { RowWeights } from "./row_weights.mjs";
+import { isVeiled } from "./settings.mjs";
 import { isOn, weightOf, weights } from "./tags.mjs";
 import { Trouble } from "./trouble.mjs";
 
@@ -220,7 +221,7 @@ export class ActiveRow {
   }
 
   renderPicture(row) {
-    const key = `${row?.id} ${row?.preview} ${this.tag.name}`;
+    const key = `${row?.id} ${row?.preview} ${isVeiled(row?.nsfw)} ${this.tag.name}`;
     if (this.pictured === key) return;
     this.pictured = key;
     this.picture.replaceChildren(picture(row?.stem ?? this.tag.name, row));

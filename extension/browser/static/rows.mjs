@@ -48,6 +48,8 @@ class Row {
     this.favourite = sent.favourite ?? false;
     this.rating = sent.rating ?? 0;
     this.nsfw = sent.nsfw ?? "";
+    this.used = sent.used ?? 0; // pictures
+    this.lastUsed = sent.last_used ?? 0; // seconds since 1970
   }
 }
 

@@ -24,7 +24,8 @@ export function addsWords() {
   return remembered("words", "yes") === "yes";
 }
 
-const LEVELS = ["", "PG", "PG-13", "R", "X", "XXX"];
+/** Of a site, the mildest first; "" is a picture that none has looked at. */
+export const LEVELS = ["", "PG", "PG-13", "R", "X", "XXX"];
 
 /** Whether a picture of this level is blurred until somebody points at it. */
 export function isVeiled(level) {

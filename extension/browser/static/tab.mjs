@@ -10,7 +10,6 @@ import { FarSearch } from "./far_search.mjs";
 import { VirtualGrid } from "./grid.mjs";
 import { t } from "./language.mjs";
 import { moveNegatives } from "./negatives.mjs";
-import { ordered, shuffle } from "./orders.mjs";
 import { OtherCard } from "./other_card.mjs";
 import { ActivePanel } from "./panel.mjs";
 import { search } from "./query.mjs";
@@ -26,7 +25,7 @@ export class Tab {
    * @param {import("./targets.mjs").Targets} targets
    */
   constructor(library, targets) {
-    Object.assign(this, { library, targets, sorted: {}, next: new Map(), panels: new Map() });
+    Object.assign(this, { library, targets, next: new Map(), panels: new Map() });
     this.byFile = new TagsByFile(library);
     this.far = new FarSearch(() => this.filter({ stay: true }));
     this.shelf = new Shelf(() => this.renderLibrary());
@@ -35,12 +34,14 @@ export class Tab {
       changed: () => this.filter(),
       refresh: () => Promise.all([library.refresh(), this.shelf.load(true)]),
       resize: () => this.resize(),
+      veiled: () => this.redraw(),
       enter: () => this.grid.items.length && this.grid.focus(0),
     });
     this.details = new Details({ library, targets, load: fetchDetails, save: (...a) => this.save(...a) });
     this.note = h("div", { class: "live-lora-note", role: "status" });
     this.active = h("div", { class: "live-lora-active" });
-    const beside = h("div", { class: "live-lora-beside" }, this.grid.element, this.details.element);
+    const parts = [this.toolbar.folders.element, this.grid.element, this.details.element];
+    const beside = h("div", { class: "live-lora-beside" }, ...parts);
     this.element = h("section", { class: "live-lora live-lora-tab", "aria-label": t("tab.name") });
     this.element.append(this.toolbar.element, this.into(), this.active, this.note, beside);
     this.resize();
@@ -49,6 +50,13 @@ export class Tab {
 
   resize() {
     this.grid.resize(this.toolbar.size.value);
+  }
+
+  /** Every picture anew. */
+  redraw() {
+    this.resize();
+    this.library.tell();
+    if (this.details.row) this.details.reload();
   }
 
   listen() {
@@ -63,6 +71,7 @@ export class Tab {
   /** Opened or resized: another model may be loaded, and the prompt may be out of sight now. */
   shown() {
     if (this.element.clientWidth === 0) return;
+    this.toolbar.folders.fit(this.element.clientWidth);
     this.library.freshen();
     this.renderActive();
   }
@@ -88,8 +97,8 @@ export class Tab {
   renderLibrary() {
     const { library, toolbar } = this;
     toolbar.busy(library.state === "loading");
-    if (library.state === "loading" && library.rows.length === 0)
-      return this.say(t("tab.reading"));
+    const first = library.state === "loading" && library.rows.length === 0;
+    if (first) return this.say(t("tab.reading"));
     if (library.state === "failed") return this.fail(library.error);
     toolbar.offer(this.shelf.beside(library.rows), library.model);
     this.details.refresh();
@@ -100,26 +109,15 @@ export class Tab {
     const rows = this.shelf.beside(this.library.rows);
     const { query } = this.toolbar;
     const more = this.far.of(query.text);
-    const found = search(this.inOrder(rows), { ...query, more });
+    const found = search(this.toolbar.sorting.of(rows), { ...query, more });
     this.toolbar.showCount(found.length, rows.length);
     this.toolbar.showProgress(this.library);
     this.grid.show(found, stay);
-    if (rows.length === 0)
-      this.say(t("tab.empty"));
+    if (rows.length === 0) this.say(t("tab.empty"));
     else if (found.length === 0 && more === null) this.say(t("tab.searching"));
     else if (found.length === 0)
       this.say(t("tab.no_match"), [t("tab.show_all"), () => this.toolbar.clear()]);
     else this.say("");
-  }
-
-  /** The whole library in the chosen order, sorted once per library and order. */
-  inOrder(rows) {
-    const { order, down, seed = 0 } = this.toolbar;
-    const key = `${order.value} ${down} ${seed}`;
-    if (this.sorted.rows === rows && this.sorted.key === key) return this.sorted.list;
-    if (order.value === "random") shuffle(rows, seed);
-    this.sorted = { rows, key, list: ordered(rows, order.value, down) };
-    return this.sorted.list;
   }
 
   /** The files whose cards are on the screen now. */
@@ -129,9 +127,8 @@ export class Tab {
   }
 
   say(message, action) {
-    const button =
-      action &&
-      h("button", { type: "button", class: "live-lora-button", onClick: action[1] }, action[0]);
+    const [name, onClick] = action ?? [];
+    const button = name && h("button", { type: "button", class: "live-lora-button", onClick }, name);
     set(this.note, "hidden", message === "");
     this.note.replaceChildren(...[message, button].filter(Boolean));
     set(this.note, "data-error", this.library.state === "failed");
@@ -231,8 +228,9 @@ export class Tab {
     return this.panels.get(box);
   }
 
-  /** What the webui does with Ctrl+Enter and the like has no place in this tab. */
+  /** What the webui does with Ctrl+Enter and the like has no place in a tab without a prompt. */
   shield(event) {
+    if (!this.element.closest("#live-lora-tab")) return;
     if (event.ctrlKey || event.metaKey || event.altKey) event.stopPropagation();
   }
 

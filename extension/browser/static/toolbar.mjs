@@ -3,14 +3,18 @@
 import { chip, choice, offerOptions } from "./controls.mjs";
 import { Chips } from "./filter_chips.mjs";
 import { h, say, set } from "./dom.mjs";
+import { FolderTree } from "./folder_tree.mjs";
 import { t } from "./language.mjs";
-import { ORDERS, folders } from "./orders.mjs";
 import { remembered } from "./settings.mjs";
+import { Sorting } from "./sorting.mjs";
 
 export const SIZES = { s: "size.small", m: "size.medium", l: "size.large", list: "size.list" };
 
 export class Toolbar {
-  /** @param {{changed(): void, refresh(): void, resize(): void, enter(): void}} actions */
+  /**
+   * @param {{changed(): void, refresh(): void, resize(): void, veiled(): void, enter(): void}}
+   *   actions
+   */
   constructor(actions) {
     this.actions = actions;
     this.base = remembered("base", null);
@@ -22,27 +26,25 @@ export class Toolbar {
       autocomplete: "off",
       spellcheck: "false",
     });
-    this.folder = choice(t("toolbar.folder"), () => actions.changed());
-    this.order = choice(t("toolbar.sort"), () => this.reorder());
-    this.direction = h("button", { type: "button", class: "live-lora-button live-lora-square" });
-    this.direction.addEventListener("click", () => this.turn());
+    this.folders = new FolderTree(() => actions.changed());
+    this.sorting = new Sorting(() => actions.changed());
     this.size = choice(t("toolbar.size"), () => this.resize());
     this.refresh = h("button", { type: "button", class: "live-lora-button" }, t("toolbar.refresh"));
     this.refresh.addEventListener("click", () => actions.refresh());
     this.bases = h("div", { role: "group", "aria-label": t("toolbar.base"), class: "live-lora-bases" });
-    this.chips = new Chips(() => actions.changed());
+    this.chips = new Chips(() => actions.changed(), () => actions.veiled());
     this.count = h("span", { role: "status", class: "live-lora-count" });
     this.progress = h("span", { class: "live-lora-progress", hidden: true });
     const filters = h("div", { class: "live-lora-filters" }, this.bases, this.chips.element);
     this.element = h("div", { class: "live-lora-toolbar" }, this.first(), filters);
     this.listen();
-    this.offerChoices();
+    this.offerSizes();
   }
 
   first() {
-    const { search, folder, order, direction, size, refresh } = this;
-    const right = h("span", { class: "live-lora-pair" }, order, direction);
-    return h("div", { class: "live-lora-line", role: "search" }, search, folder, right, size, refresh);
+    const { search, folders, sorting, size, refresh } = this;
+    const line = [search, folders.button, sorting.element, size, refresh];
+    return h("div", { class: "live-lora-line", role: "search" }, ...line);
   }
 
   listen() {
@@ -55,8 +57,9 @@ export class Toolbar {
 
   /** What `query.search` takes. */
   get query() {
-    const { base, folder, search, chips } = this;
-    return { text: search.value, folder: folder.value, base: base ?? "", ...chips.chosen, ids: this.ids };
+    const { base, search, chips, ids } = this;
+    const { value: folder, root } = this.folders;
+    return { text: search.value, folder, root, base: base ?? "", ...chips.chosen, ids };
   }
 
   /** Everything again. */
@@ -73,7 +76,7 @@ export class Toolbar {
   seek(text, ids = null) {
     this.ids = ids;
     this.search.value = text;
-    this.folder.value = "";
+    this.folders.clear();
     this.base = "";
     this.chips.clear();
     this.renderBases();
@@ -83,9 +86,7 @@ export class Toolbar {
   /** Offers what the library holds; a choice that is gone falls back to all. */
   offer(rows, model) {
     this.rows = rows;
-    const levels = folders(rows).map(([path, count]) => [path, t("toolbar.folder_count", { name: indented(path), count })]);
-    offerOptions(this.folder, [["", t("toolbar.all_folders", { count: rows.length })], ...levels]);
-    this.folder.hidden = this.folder.options.length < 2;
+    this.folders.offer(rows);
     this.begin(rows, model);
     this.renderBases();
     this.chips.offer(rows);
@@ -136,41 +137,10 @@ export class Toolbar {
     say(this.refresh, yes ? t("toolbar.loading") : t("toolbar.refresh"));
   }
 
-  offerChoices() {
-    const labels = Object.entries(ORDERS).map(([key, { label }]) => [key, t(label)]);
-    offerOptions(this.order, labels);
-    this.order.value = remembered("order", "name");
-    if (!this.order.value) this.order.value = "name";
-    this.down = remembered("down", ORDERS[this.order.value].down ? "yes" : "no") === "yes";
+  offerSizes() {
     offerOptions(this.size, Object.entries(SIZES).map(([key, label]) => [key, t(label)]));
     this.size.value = remembered("size", "m");
     if (!this.size.value) this.size.value = "m";
-    this.renderDirection();
-  }
-
-  renderDirection() {
-    const label = this.down ? t("toolbar.down") : t("toolbar.up");
-    set(this.direction, "aria-label", label);
-    set(this.direction, "title", label);
-    say(this.direction, this.down ? "↓" : "↑");
-  }
-
-  reorder() {
-    this.down = Boolean(ORDERS[this.order.value].down);
-    this.seed = Date.now();
-    this.keepOrder();
-  }
-
-  turn() {
-    this.down = !this.down;
-    this.keepOrder();
-  }
-
-  keepOrder() {
-    remembered.keep("order", this.order.value);
-    remembered.keep("down", this.down ? "yes" : "no");
-    this.renderDirection();
-    this.actions.changed();
   }
 
   resize() {
@@ -205,9 +175,4 @@ function basesOf(rows) {
   const unknown = names.get("Unknown") ?? 0;
   const own = [...names].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1));
   return own.map(([base, count]) => [base, base === "Unknown" ? count : count + unknown]);
-}
-
-function indented(path) {
-  const depth = path.split("/").length - 1;
-  return "\u2003".repeat(depth) + path.slice(path.lastIndexOf("/") + 1);
 }
