@@ -98,6 +98,11 @@ class Webui:
 
     def __enter__(self) -> Webui:
         self._install()
+        self.start()
+        return self
+
+    def start(self) -> None:
+        """Once more after an exit: with the data, and what Python compiled, of the time before."""
         program = self.program
         command = [program.python, "launch.py", *program.flags.split(), "--port", str(self.port)]
         command += ["--data-dir", str(self.data), program.models_flag, str(self.models)]
@@ -112,9 +117,12 @@ class Webui:
                 stderr=subprocess.STDOUT,
             )
         self.wait_for_start(0)
-        return self
 
     def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Ends the program; its data stay."""
         assert self._process is not None
         self._process.terminate()
         self._process.wait(30)

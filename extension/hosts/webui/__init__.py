@@ -61,6 +61,7 @@ alone (wrapping.py) and leads to the method of its name in job.py; by the *netwo
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from modules import script_callbacks
@@ -76,7 +77,17 @@ __all__ = ["LIVE", "LiveLoraScript", "start", "stop"]
 
 
 def start() -> None:
-    """Registers our callbacks; the webui forgets them at every Reload UI and runs this again."""
+    """Registers our callbacks; the webui forgets them at every Reload UI and runs this again.
+
+    In a thread of its own, because of its short stack: for every callback the webui has Python look
+    up the source of all frames above, and while it loads scripts each frame of the import system
+    and of the script itself is a search through all modules (half a second for these seven).
+    """
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(_register).result()
+
+
+def _register() -> None:
     script_callbacks.on_ui_settings(options.register)
     script_callbacks.on_before_ui(before_ui)
     script_callbacks.on_ui_tabs(lambda: tab.tabs(options.interface()))

@@ -1,4 +1,4 @@
-"""An extension of the benchmark: CPU time inside of Live LoRA's script and callbacks at a start.
+"""An extension of the benchmark: CPU time of the process in Live LoRA's script and callbacks.
 
 Its folder's name comes before ours, so that it is loaded first.
 """
@@ -15,15 +15,15 @@ SPENT = {}
 
 
 def counted(name, function):
-    """The same function, whose CPU time in its thread is added up and written down."""
+    """The same function, whose CPU time, its threads' with it, is added up and written down."""
 
     @functools.wraps(function)
     def timed(*args, **kwargs):
-        start = time.thread_time()
+        start = time.process_time()
         try:
             return function(*args, **kwargs)
         finally:
-            SPENT[name] = SPENT.get(name, 0.0) + time.thread_time() - start
+            SPENT[name] = SPENT.get(name, 0.0) + time.process_time() - start
             Path(paths.data_path, "clock.json").write_text(json.dumps(SPENT))
 
     timed.clock = True
