@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from weakref import WeakValueDictionary
 
 import torch
 
-from ..deltas import Delta
+from ..deltas import Delta, LowRank
 
 HOST = "cpu"
 OUT_OF_MEMORY: type[Exception] = getattr(torch, "OutOfMemoryError", torch.cuda.OutOfMemoryError)
@@ -58,41 +59,55 @@ class CachedDelta:
             self.dtype = None if tensor is None else tensor.dtype
 
     @property
-    def host_bytes(self) -> int:
-        """What it takes of the host's memory."""
-        kept = self.delta if self._is_on_host else self.host
-        return 0 if kept is None else _bytes(kept)
-
-    @property
-    def device_bytes(self) -> int:
-        """What it takes of a device's own memory."""
-        return 0 if self._is_on_host else _bytes(self.delta)
-
-    @property
     def size(self) -> int:
         """Bytes of its tensors, of one copy."""
-        return _bytes(self.delta)
+        return bytes_of([self.delta])
+
+    @property
+    def in_host(self) -> Delta | None:
+        """What of it is in the host's memory."""
+        return self.delta if self._is_on_host else self.host
+
+    @property
+    def in_device(self) -> Delta | None:
+        """What of it is in a device's own memory."""
+        return None if self._is_on_host else self.delta
 
     @property
     def _is_on_host(self) -> bool:
         return self.device is None or self.device.type == HOST
 
     def _moved(self, device: torch.device, dtype: torch.dtype) -> Delta:
-        return (self.host or self.delta).to(device, dtype)
+        return one_storage((self.host or self.delta).to(device, dtype))
 
 
 def in_host_memory(delta: Delta) -> Delta:
-    """Its equal in host memory; pinned where there is CUDA, so that nobody waits for copies."""
-
-    def moved(tensor: torch.Tensor) -> torch.Tensor:
-        kept = tensor.to(HOST)
-        return kept.pin_memory() if torch.cuda.is_available() else kept
-
-    return delta.mapped(moved)
+    """Its equal in host memory, pinned where there is CUDA."""
+    return one_storage(delta.mapped(lambda tensor: pinned(tensor.to(HOST))))
 
 
-def _bytes(delta: Delta) -> int:
-    return sum(t.numel() * t.element_size() for t in delta.tensors())
+def pinned(tensor: torch.Tensor) -> torch.Tensor:
+    """A tensor in host memory, so that nobody waits for its copies to a GPU."""
+    return tensor.pin_memory() if torch.cuda.is_available() else tensor
+
+
+# The A of files where several layers have the same one, by what is the same.
+_COMMON: WeakValueDictionary[Hashable, torch.Tensor] = WeakValueDictionary()
+
+
+def one_storage(delta: Delta) -> Delta:
+    """With the A that deltas with the same `common` have already, in that place and dtype."""
+    if not isinstance(delta, LowRank) or delta.common is None:
+        return delta
+    down = delta.down
+    kind = (delta.common, down.device, down.dtype, down.is_pinned())
+    return replace(delta, down=_COMMON.setdefault(kind, down))
+
+
+def bytes_of(deltas: Iterable[Delta | None]) -> int:
+    """What their tensors take; those that several of them have, once."""
+    tensors = {id(t): t for delta in deltas if delta is not None for t in delta.tensors()}
+    return sum(t.numel() * t.element_size() for t in tensors.values())
 
 
 class Streaming:

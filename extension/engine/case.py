@@ -56,7 +56,7 @@ class Case:
             return None, None
         lows = [term.factors(device, working) for term in self.terms]
         if any(self.placing.masks(self.terms)):
-            form, member = self._by_place(lows), None
+            form, member = self._by_place(lows)
         elif any(isinstance(shape, tuple) for shape in self.shapes):
             form, member = self._by_row(lows), None
         else:
@@ -86,7 +86,7 @@ class Case:
     ) -> tuple[Add, Member | None]:
         if self.layer.kind == "conv":
             return low_rank.on_conv(self.layer, low, numbers, column, self.otherwise), None
-        member = Member.of(low, numbers, column, self.otherwise)
+        member = Member.by_number(low, numbers, column, self.otherwise)
         return member.alone, member
 
     def _by_vector(self, lows: Sequence[LowRank]) -> Add:
@@ -97,10 +97,10 @@ class Case:
             return low_rank.on_conv_by_vector(self.layer, low, weights, self.otherwise)
         return low_rank.by_vector(low, weights, self.otherwise)
 
-    def _by_place(self, lows: Sequence[LowRank]) -> Add | None:
+    def _by_place(self, lows: Sequence[LowRank]) -> tuple[Add | None, Member | None]:
         """Some of them under a mask, which is on h; rows that some do not act on are not here."""
         if any(isinstance(shape, tuple) and not all(shape) for shape in self.shapes):
-            return None
+            return None, None
         ranks = [low.up.shape[1] for low in lows]
         masks = self.placing.masks(self.terms)
         over = self.placing.over(tuple(zip(masks, ranks, strict=True)))
@@ -110,8 +110,12 @@ class Case:
         if not constant:
             weights = self.table.vector([t.column for t in self.terms], ranks, low.up)
         if self.layer.kind == "conv":
-            return low_rank.on_conv_by_place(self.layer, low, over, weights, self.otherwise)
-        return low_rank.by_place(low, over, weights, self.otherwise)
+            form = low_rank.on_conv_by_place(self.layer, low, over, weights, self.otherwise)
+            return form, None
+        if weights is not None:
+            return low_rank.by_place(low, over, weights, self.otherwise), None
+        member = Member.by_place(low, over, self.otherwise)
+        return member.alone, member
 
     def _by_row(self, lows: Sequence[LowRank]) -> Add | None:
         if self.row_dim:

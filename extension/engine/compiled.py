@@ -9,61 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence, Set
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..deltas import LowRank
+from .cached_delta import HOST, OUT_OF_MEMORY, pinned
 from .choice import Choice
 from .layer_patch import LayerPatch
 from .layers import Site
+from .slots import SLOT, Slot, SlotsInUse, conv_hook, linear_hook
 from .weight_table import WeightTable
 
 SMALLEST = 16  # ranks are filled up with zeros to 16, 32, 64, …
-SLOT = "_live_lora_slot"
-
-
-class SlotsInUse:
-    """Whether the slots of a model are looked at: off, its graph is the bare one."""
-
-    def __init__(self) -> None:
-        self.on = False
-
-
-class Slot:
-    """What the graph adds on one layer: out + up(scale ∘ down(x)); nothing while `down` is None.
-
-    `down` (r, i[, kh, kw]), `up` (o, r[, 1, 1]), `scale` (rows or 1, r); `calls` counts.
-    """
-
-    def __init__(self, switch: SlotsInUse) -> None:
-        self.switch = switch
-        self.down: Tensor | None = None
-        self.up: Tensor | None = None
-        self.scale: Tensor | None = None
-        self.calls: Tensor | None = None
-
-
-def _linear_hook(module: nn.Module, args: Any, out: Tensor) -> Tensor:
-    slot = cast(Any, module)._live_lora_slot
-    if not slot.switch.on or slot.down is None:
-        return out
-    slot.calls.add_(1)
-    h = F.linear(args[0], slot.down)  # (rows, …, r)
-    scale = slot.scale.view(-1, *[1] * (h.dim() - 2), h.shape[-1])
-    return out + F.linear(h * scale, slot.up)
-
-
-def _conv_hook(module: nn.Module, args: Any, out: Tensor) -> Tensor:
-    conv = cast(Any, module)
-    slot = conv._live_lora_slot
-    if not slot.switch.on or slot.down is None:
-        return out
-    slot.calls.add_(1)
-    h = F.conv2d(args[0], slot.down, None, conv.stride, conv.padding, conv.dilation)
-    return out + F.conv2d(h * slot.scale[:, :, None, None], slot.up)
 
 
 class CompiledSlots:
@@ -77,7 +37,7 @@ class CompiledSlots:
             if _takes_a_slot(site):
                 self.slots[site.module] = slot = Slot(self.switch)
                 setattr(site.module, SLOT, slot)
-                hook = _conv_hook if site.kind == "conv" else _linear_hook
+                hook = conv_hook if site.kind == "conv" else linear_hook
                 self._handles.append(site.module.register_forward_hook(hook))
 
     def remove(self) -> None:
@@ -145,8 +105,8 @@ class CompiledRun:
             can_slot = patch.site.module in self.slots.slots and _factored(patch)
             constant = uniform and None not in key
             prefers_fold = self.choice.executor != "hooked" and (constant or not can_slot)
-            if uniform and (prefers_fold or not can_slot) and self._foldable(patch):
-                self._fold(patch)
+            wanted = uniform and (prefers_fold or not can_slot)
+            if wanted and self._foldable(patch) and self._fold(patch):
                 self.varying += [] if constant else [patch]
                 continue
             self._unfold(patch)
@@ -160,8 +120,8 @@ class CompiledRun:
 
     def moved(self) -> None:
         """Other weights of the same shape: folded anew; the slots' tensors follow by themselves."""
-        for patch in self.varying:
-            patch.fold_now()
+        if not all(self._fold(patch) for patch in self.varying):
+            self.settle()  # one was folded before, but there was no room to do so again
 
     def release(self) -> None:
         """The model is itself again; what its graph has run is known now."""
@@ -191,33 +151,59 @@ class CompiledRun:
         if patch.fold is not None:
             patch.fold.undo()
 
-    def _fold(self, patch: LayerPatch) -> None:
-        patch.fold_now()
+    def _fold(self, patch: LayerPatch) -> bool:
+        """False where there was no memory for it after all."""
+        try:
+            patch.fold_now()
+        except OUT_OF_MEMORY:
+            self.choice.give_up(patch)
+            return False
         self.folded.add(patch)
         self.choice.how[patch] = "folded"
+        return True
 
     def _fill_slots(self) -> None:
+        """On the device, or in host memory where that is full."""
+        streamed = self._streams
+        try:
+            self._fill_all()
+        except OUT_OF_MEMORY:
+            streaming = self.slotted[0].streaming
+            if streaming is None or streamed:
+                raise
+            streaming.start()
+        if self._streams and not streamed:
+            self._fill_all()
+        self.slots.switch.on = bool(self.slotted)
+
+    @property
+    def _streams(self) -> bool:
+        return any(patch.streaming is not None and patch.streaming.on for patch in self.slotted)
+
+    def _fill_all(self) -> None:
         most = max((sum(_ranks(patch)) for patch in self.slotted), default=0)
         bucket = max(SMALLEST, 1 << (most - 1).bit_length()) if most else 0
         for slot in self.slots.slots.values():
             slot.down = slot.up = slot.scale = None
         for patch in self.slotted:
             self._fill(self.slots.slots[patch.site.module], patch, bucket)
-        self.slots.switch.on = bool(self.slotted)
 
     def _fill(self, slot: Slot, patch: LayerPatch, bucket: int) -> None:
         stored = patch.site.stored
+        where = torch.device(HOST) if self._streams else stored.device
         with torch.no_grad(), torch.inference_mode(False):
-            lows = [term.factors(stored.device, stored.dtype) for term in patch.terms]
+            lows = [term.factors(where, stored.dtype) for term in patch.terms]
             empty = bucket - sum(_ranks(patch))
             down = F.pad(_cat(lows, "down", 0), [0, 0] * (len(patch.layer.shape) - 1) + [0, empty])
             up = F.pad(_cat(lows, "up", 1), [0, empty])
+            if self._streams:
+                down, up = pinned(down), pinned(up)
             if slot.calls is None:
                 slot.calls = torch.zeros((), dtype=torch.int64, device=stored.device)
         slot.down = down
         slot.up = up[:, :, None, None] if patch.layer.kind == "conv" else up
         columns = [term.column for term in patch.terms]
-        slot.scale = self.table.vector(columns, _ranks(patch), down, bucket)
+        slot.scale = self.table.vector(columns, _ranks(patch), stored, bucket)
 
 
 def _cat(lows: Sequence[LowRank], name: str, dim: int) -> Tensor:

@@ -8,15 +8,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from ..deltas import Delta, Layer, LowRank
 from ..records import Kind
+from .spare_memory import empty_like
 
 # By these attributes hosts that offload mark a module: it has other weights at every call.
 OFFLOADING = ("_hf_hook", "_diffusers_hook")
+# Weights that one product writes on a CPU thread: they stay in its cache from the copy of W to the
+# sum. 1.2 times as fast as the whole layer at once, and no layer is there in 32 bits besides.
+BLOCK = 1 << 17
 
 
 @dataclass(slots=True)
@@ -27,26 +32,35 @@ class Standing:
     original: Tensor
     version: int
     dtype: torch.dtype
+    address: int
 
     @classmethod
     def at(cls, parameter: nn.Parameter, spare: Tensor) -> Standing:
         """From now on the parameter has the values of `spare`."""
         original, parameter.data = parameter.data, spare
-        return cls(parameter, original, _version(parameter), spare.dtype)
+        return cls(parameter, original, _version(parameter), spare.dtype, spare.data_ptr())
 
     @property
     def overwritten(self) -> bool:
         """Has somebody written new weights into it meanwhile, as a switch of checkpoints does?"""
         return _version(self.parameter) != self.version
 
-    def undo(self) -> None:
-        """The original is back, on the device and in the dtype that the layer has by now.
+    def present(self) -> Tensor:
+        """The original, on the device and in the dtype that the layer has by now."""
+        return self.original.to(self.parameter.device, self.parameter.dtype)
 
-        New weights that somebody has written into the parameter stay.
-        """
-        now = self.parameter
+    def spare(self) -> Tensor:
+        """To write in: the one that stands there, another where the layer was moved or cast."""
+        values = self.parameter.data
+        if values.data_ptr() != self.address:
+            values = self.parameter.data = empty_like(values)
+            self.address, self.dtype = values.data_ptr(), values.dtype
+        return values
+
+    def undo(self) -> None:
+        """The original is back; new weights that somebody has written into the parameter stay."""
         if not self.overwritten:
-            now.data = self.original.to(now.device, now.dtype)
+            self.parameter.data = self.present()
 
 
 Parts = Sequence[tuple[Delta, float]]  # with their weights, always the same in the same order
@@ -88,17 +102,16 @@ class Fold:
         with torch.inference_mode(False):  # the run may go on, or end, outside of inference mode
             weight, bias = self.parameters
             changes = self._changes(parts)
+            self._numbers = []  # whatever ends this in the middle, the next one is made anew
             if changes and self._weight is not None:
-                original = self._weight.original.to(weight.device, weight.dtype)
-                weight.data.copy_(self._sum(weight.data, changes, original))
+                self._sum(changes, self._weight.present(), weight.data, weight.data)
                 self.differences += 1
-                self._numbers = []
             else:
-                self._weight = _stood(weight, self._weight, lambda w: self._sum(w, parts, w))
+                self._weight = _stood(weight, self._weight, partial(self._sum, parts))
                 self._numbers = [m for _, m in parts]
             added = [(delta.bias, m) for delta, m in parts if m and delta.bias is not None]
             if bias is not None and (added or self._bias is not None):
-                self._bias = _stood(bias, self._bias, lambda b: _summed(b, added))
+                self._bias = _stood(bias, self._bias, partial(_add_biases, added))
 
     def undo(self) -> None:
         """The layer is itself again."""
@@ -119,21 +132,28 @@ class Fold:
         changes = [(delta, m - before) for (delta, m), before in pairs if m != before]
         return changes if len(changes) < sum(m != 0.0 for _, m in parts) else []
 
-    def _sum(self, start: Tensor, parts: Parts, original: Tensor) -> Tensor:
-        """start + Σ m ΔW: all low ranks by one product, Σ (m B) A, the others one by one."""
+    def _sum(
+        self, parts: Parts, original: Tensor, out: Tensor, start: Tensor | None = None
+    ) -> None:
+        """out = start + Σ m ΔW: all low ranks by one product, Σ (m B) A, the others one by one.
+
+        `start` is the original where it is not given; it may be `out` itself.
+        """
+        start = original if start is None else start
         wide = torch.promote_types(start.dtype, torch.float32)
         moved = [(delta.to(start.device, wide), m) for delta, m in parts if m]
         lows = [(d, m) for d, m in moved if isinstance(d, LowRank) and d.mid is None]
-        whole = start.to(wide)
+        others = [(d, m) for d, m in moved if not (isinstance(d, LowRank) and d.mid is None)]
+        if others:
+            layer, start = self._plain(original.to(wide)), start.to(wide, copy=True)
+            for delta, m in others:
+                start.add_(delta.delta_weight(layer), alpha=m)
         if lows:
             up = torch.cat([low.up * m for low, m in lows], dim=1)
             down = torch.cat([low.down.flatten(1) for low, _ in lows])
-            whole = torch.addmm(whole.flatten(1), up, down).view(whole.shape)
-        layer = self._plain(original.to(wide))
-        for delta, m in moved:
-            if not (isinstance(delta, LowRank) and delta.mid is None):
-                whole = whole + m * delta.delta_weight(layer)
-        return whole.to(start.dtype)
+            _add_product(start, up, down, out)
+        else:
+            out.copy_(start)
 
     def _plain(self, weight: Tensor) -> Layer:
         """The layer with these values as its weights."""
@@ -143,23 +163,44 @@ class Fold:
 
 
 def _stood(
-    parameter: nn.Parameter, standing: Standing | None, made_of: Callable[[Tensor], Tensor]
+    parameter: nn.Parameter,
+    standing: Standing | None,
+    write: Callable[[Tensor, Tensor], None],
 ) -> Standing:
-    """A spare made of the original in the parameter's place, perhaps of another spare."""
+    """A spare in the parameter's place, into which `write` puts what it makes of the original."""
     if standing is None or standing.overwritten:
-        return Standing.at(parameter, made_of(parameter.data))
-    original = standing.original.to(parameter.device, parameter.dtype)
-    parameter.data = made_of(original)
-    standing.dtype = parameter.dtype
+        spare = empty_like(parameter.data)
+        write(parameter.data, spare)
+        return Standing.at(parameter, spare)
+    write(standing.present(), standing.spare())
     return standing
 
 
-def _summed(bias: Tensor, changes: Sequence[tuple[Tensor, float]]) -> Tensor:
-    """b + Σ m Δb."""
+def _add_product(start: Tensor, up: Tensor, down: Tensor, out: Tensor) -> None:
+    """out = start + up · down, (o, …) + (o, r) (r, …), rounded once."""
+    if not (start.is_contiguous() and out.is_contiguous()):
+        out.copy_(torch.addmm(start.flatten(1).to(up), up, down).view(start.shape))
+        return
+    start, out = start.flatten(1), out.flatten(1)
+    rows = len(out)
+    if out.device.type == "cpu":
+        rows = max(1, BLOCK * torch.get_num_threads() // out.shape[1])
+    blocks = [torch.split(one, rows) for one in (start, up, out)]
+    for before, factor, after in zip(*blocks, strict=True):
+        if after.dtype is not up.dtype:
+            after.copy_(torch.addmm(before.to(up), factor, down))
+        elif before.data_ptr() == after.data_ptr():
+            after.addmm_(factor, down)
+        else:
+            torch.addmm(before, factor, down, out=after)
+
+
+def _add_biases(changes: Sequence[tuple[Tensor, float]], bias: Tensor, out: Tensor) -> None:
+    """out = b + Σ m Δb."""
     total = bias.to(torch.promote_types(bias.dtype, torch.float32), copy=True)
     for change, m in changes:
         total.add_(change.to(total), alpha=m)
-    return total.to(bias.dtype)
+    out.copy_(total)
 
 
 def _version(tensor: Tensor) -> int:

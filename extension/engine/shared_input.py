@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from ..deltas import LowRank
 from .layers import Patch
-from .low_rank import Add, by_number
+from .low_rank import Add, Over, by_number, by_place
 
 # Last part of a path: to_q, k_proj, value, add_q_proj. That all members really have the same
 # input is checked at every call; the names only say for which layers it is worth looking.
@@ -34,24 +34,37 @@ class Sharing(Patch, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """What of a layer can be shared: its arithmetic `alone`, with the weight `numbers[column]`."""
+    """What of a layer can be shared: its arithmetic `alone`, with the weight `numbers[column]`.
+
+    Masks `over` the places of its output are its own: they are on A x.
+    """
 
     low: LowRank
     numbers: Sequence[float]
     column: int
+    over: Over | None
     otherwise: Add
     alone: Add
 
     @classmethod
-    def of(cls, low: LowRank, numbers: Sequence[float], column: int, otherwise: Add) -> Member:
+    def by_number(
+        cls, low: LowRank, numbers: Sequence[float], column: int, otherwise: Add
+    ) -> Member:
         """A linear layer with this low rank."""
         alone = by_number(low, numbers, column, otherwise)
-        return cls(low, numbers, column, otherwise, alone)
+        return cls(low, numbers, column, None, otherwise, alone)
+
+    @classmethod
+    def by_place(cls, low: LowRank, over: Over, otherwise: Add) -> Member:
+        """The same under masks, the weights inside of B."""
+        return cls(low, (1.0,), 0, over, otherwise, by_place(low, over, None, otherwise))
 
     def within(self, down: Tensor) -> Member:
         """The same with this A, a part of a joined one, so that its own needs no memory."""
         low = LowRank(down, self.low.up, common=self.low.common)
-        return Member.of(low, self.numbers, self.column, self.otherwise)
+        if self.over is not None:
+            return Member.by_place(low, self.over, self.otherwise)
+        return Member.by_number(low, self.numbers, self.column, self.otherwise)
 
 
 class InputGroup:
@@ -82,8 +95,10 @@ class InputGroup:
             patch.replace(member.alone, self.forms[patch])
 
     def _settled(self, patch: Sharing, member: Member) -> Add:
-        """As `low_rank.by_number`, with A x from the group: 4 kernels for q, k and v together."""
-        numbers, column, otherwise = member.numbers, member.column, member.alone
+        """As the member alone, with A x from the group: 4 kernels for q, k and v together, under
+        masks 7.
+        """
+        numbers, column, otherwise, over = member.numbers, member.column, member.alone, member.over
         up_t = member.low.up.t()
         outputs, dtype, device = up_t.shape[1], up_t.dtype, up_t.device
         down, ranks, total, members = self.down, self.ranks, self.down.shape[0], self.members
@@ -110,6 +125,8 @@ class InputGroup:
             part = held[2].pop(patch)  # (rows · tokens, r)
             if not held[2]:
                 self.held, self.left = None, 0
+            if over is not None:
+                part = (part.view(*x.shape[:-1], -1) * over(out)).view(len(part), -1)
             out.view(-1, outputs).addmm_(part, up_t, alpha=numbers[column])
             return out
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 import torch
 
 from ..deltas import Layer
-from ..engine.cached_delta import HOST, CachedDelta, in_host_memory
+from ..engine.cached_delta import HOST, CachedDelta, bytes_of, in_host_memory, one_storage
 from ..engine.layers import Site
 from ..errors import ModuleError
 from ..library.lora_file import LoraFile
@@ -59,17 +59,17 @@ class BoundNetwork:
     @property
     def size(self) -> int:
         """Bytes of its deltas, of one copy."""
-        return sum(cached.size for cached in list(self.deltas.values()))  # it may be growing
+        return bytes_of(cached.delta for cached in list(self.deltas.values()))  # it may be growing
 
     @property
     def host_bytes(self) -> int:
         """What it takes of the host's memory."""
-        return sum(cached.host_bytes for cached in list(self.deltas.values()))
+        return bytes_of(cached.in_host for cached in list(self.deltas.values()))
 
     @property
     def device_bytes(self) -> int:
         """What it takes of the memory of devices."""
-        return sum(cached.device_bytes for cached in list(self.deltas.values()))
+        return bytes_of(cached.in_device for cached in list(self.deltas.values()))
 
     def leave_device(self) -> None:
         """All of it is in host memory, and nowhere else."""
@@ -135,8 +135,7 @@ class BoundNetwork:
             gate.closed = False
         if module.third is not None:
             delta = unfused(delta, (self.file.identity, self.rank, module.prefix))
-        if beside_a_run:
-            delta = in_host_memory(delta)
+        delta = in_host_memory(delta) if beside_a_run else one_storage(delta)
         self.deltas[target.id] = CachedDelta(delta, *_where(delta.tensors()))
         if delta.from_base:
             self.of_base.add(target.id)

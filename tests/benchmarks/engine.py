@@ -1,21 +1,23 @@
 """What LoRAs cost: live hooks and folds beside what others do, ratios paired in one run.
 
     python tests/benchmarks/engine.py [--size 256] [--ranks 32 128] [--counts 1 4 8] [--rounds 5]
-    python tests/benchmarks/engine.py --only sdxl  # or sd15
+    python tests/benchmarks/engine.py --only steps switch  # or rows, peft, sdxl
     python tests/benchmarks/engine.py --full      # on a GPU: half precision and larger pictures
 
-A full-size SD 1.5 UNet with random weights, and one block of SDXL's, ten layers deep. Every round
-times one step of each way, turn by turn, so that the machine's noise meets all; `bare/bare` is how
-far two equal things came apart: what lies inside of that is not measurable here. Needs about 12 GB.
+A full-size SD 1.5 UNet with random weights, and one block of SDXL's, ten layers deep. On a CPU all
+is on one core. Every round times one step of each way, each round in another order, and the
+shortest of each counts, as whatever else the machine does only adds. `bare/bare` is how far two
+equal ways came apart so: what lies inside of that is not measurable here. Needs about 12 GB.
 """
 
 from __future__ import annotations
 
 import argparse
-import math
+import gc
 import os
-import statistics
 import sys
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -32,6 +34,22 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import full_size
 from engine_ways import STEPS, Bench, seconds
 from live_lora.engine.costs import measured
+
+PARTS = ("steps", "switch", "rows", "peft", "sdxl")
+WAYS = ("hooked", "folded", "automatic")
+SMALL = 64  # pixels: a switch costs the same for every size, and small steps drown it less
+Way = Callable[[], tuple[float, ...]]  # what it took, in seconds
+
+
+def shortest(ways: Mapping[str, Way], rounds: int) -> dict[str, tuple[float, ...]]:
+    """The shortest times of each way, all of them once a round, forwards and backwards by turns."""
+    found: dict[str, list[tuple[float, ...]]] = {name: [] for name in ways}
+    names = list(ways)
+    for number in range(rounds):
+        shift = number // 2 % len(names)
+        for name in (names[shift:] + names[:shift])[:: -1 if number % 2 else 1]:
+            found[name].append(ways[name]())
+    return {name: tuple(map(min, zip(*times, strict=True))) for name, times in found.items()}
 
 
 def floor(bench: Bench, count: int) -> float:
@@ -52,44 +70,60 @@ def floor(bench: Bench, count: int) -> float:
     return totals[1] / totals[0]
 
 
-def compare(bench: Bench, count: int, rounds: int) -> None:
-    """One line for each way; the steps are paired with a bare one of the same round."""
-    bare, again = [], []
-    ratios: dict[str, list[float]] = {name: [] for name in ("hooked", "folded", "automatic")}
-    first: dict[str, list[float]] = {name: [] for name in ratios}
-    merged: list[float] = []
-    in_place: list[float] = []
-    for _ in range(rounds):
-        bare.append(seconds(bench.call))
-        again.append(seconds(bench.call) / bare[-1])
-        for name, found in ratios.items():
-            begun, leave = bench.ours(name, count)
-            step = seconds(bench.call)
-            first[name].append(begun - step)
-            found.append(min(step, seconds(bench.call)) / bare[-1])
-            leave()
-        backup: dict[nn.Module, Tensor] = {}
-        switch = seconds(lambda backup=backup: bench.merge(count, backup))
-        merged.append(switch + seconds(lambda backup=backup: bench.restore(backup)))
-        in_place.append(seconds(lambda: bench.merge(count)))
-        in_place[-1] += seconds(lambda: bench.merge(count, times=-1.0))
-    base, median = statistics.median(bare), statistics.median
-    spread = f"{min(again):.3f} … {max(again):.3f}"
-    print(f"\n{bench.name}, rank {bench.rank}, {count} LoRAs: bare {base:.3f} s a step,")
-    print(f"bare/bare {spread}, FLOP floor of hooking {floor(bench, count):.3f}")
-    print("             step/bare   switch      merge/switch   20-step picture/bare")
-    for name, found in ratios.items():
-        switch, ratio = median(first[name]), median(found)
-        times = median(merged) / switch if switch > 0 else math.nan  # lost in the noise
-        line(name, ratio, switch, times, switch / (STEPS * base) + ratio)
-    line("merge", 1, median(merged), 1, median(merged) / (STEPS * base) + 1)
-    placed = median(in_place)
-    line("in place", 1, placed, median(merged) / placed, placed / (STEPS * base) + 1)
-    print(f"  memory beyond the model: {bench.memory(count)}")
+def bare(bench: Bench) -> tuple[float]:
+    return (seconds(bench.call),)
 
 
-def line(name: str, step: float, switch: float, times: float, picture: float) -> None:
-    print(f"  {name:10}  {step:8.3f}  {switch:8.4f} s   {times:8.1f} : 1      {picture:8.3f}")
+def live(bench: Bench, executor: str, count: int) -> tuple[float, float]:
+    """Until the first step is done and again after the last, and a step in between."""
+    begun, leave = bench.ours(executor, count)
+    step = seconds(bench.call)
+    return begun + seconds(leave), step
+
+
+def merged(bench: Bench, count: int) -> tuple[float]:
+    """With backup, and back."""
+    backup: dict[nn.Module, Tensor] = {}
+    begun = seconds(lambda: bench.merge(count, backup))
+    return (begun + seconds(lambda: bench.restore(backup)),)
+
+
+def merged_in_place(bench: Bench, count: int) -> tuple[float]:
+    """Added and taken off again."""
+    begun = seconds(lambda: bench.merge(count))
+    return (begun + seconds(lambda: bench.merge(count, times=-1.0)),)
+
+
+def steps(bench: Bench, count: int, rounds: int) -> None:
+    """A step of each way, and a picture with what comes before it."""
+    ways: dict[str, Way] = {name: partial(bare, bench) for name in ("bare", "again")}
+    ways |= {name: partial(live, bench, name, count) for name in WAYS}
+    found = shortest(ways, rounds)
+    base, least = found["bare"][0], floor(bench, count)
+    print(
+        f"\n{bench.name}, {bench.size} pixels, rank {bench.rank}, {count} LoRAs: bare {base:.3f} s"
+    )
+    print(f"  bare/bare {found['again'][0] / base:.3f}, FLOP floor of hooking {least:.3f}")
+    base = min(base, found["again"][0])
+    print("             step/bare   20-step picture/bare")
+    for name in WAYS:
+        whole, step = found[name]
+        picture = (whole - step + STEPS * step) / (STEPS * base)
+        print(f"  {name:10}  {step / base:8.3f}     {picture:8.3f}")
+    print(f"  memory beyond the model: {bench.memory(count)}", flush=True)
+
+
+def switch(bench: Bench, count: int, rounds: int) -> None:
+    """What is to be done before and after a picture, beside merging."""
+    ways: dict[str, Way] = {name: partial(live, bench, name, count) for name in WAYS[:2]}
+    ways["merge with backup"] = partial(merged, bench, count)
+    ways["merge in place"] = partial(merged_in_place, bench, count)
+    found = shortest(ways, rounds)
+    merge = found["merge with backup"][0]
+    print(f"\na switch: {bench.name}, rank {bench.rank}, {count} LoRAs")
+    for name, (whole, *step) in found.items():
+        took = whole - sum(step)
+        print(f"  {name:18} {took:8.4f} s   {took / merge:.3f} of the merge", flush=True)
 
 
 def rows(bench: Bench, rounds: int) -> None:
@@ -98,52 +132,53 @@ def rows(bench: Bench, rounds: int) -> None:
     bench.noise, bench.text = noise.repeat(2, 1, 1, 1), text.repeat(2, 1, 1)
     same = [f"<lora:{bench.files[0].stem}:0.7>"] * 4
     own = [f"<lora:{path.stem}:0.7>" for path in bench.files[:4]]
-    found: dict[str, list[float]] = {"one on all": [], "each its own": []}
-    for _ in range(rounds):
-        bare = seconds(bench.call)
-        for name, prompt in zip(found, (same, own), strict=True):
-            with bench.live("hooked", prompt):
-                bench.call()
-                found[name].append(seconds(bench.call) / bare)
+
+    def drawn(prompt: list[str]) -> tuple[float]:
+        with bench.live("hooked", prompt):
+            bench.call()
+            return (seconds(bench.call),)
+
+    ways: dict[str, Way] = {name: partial(bare, bench) for name in ("bare", "again")}
+    ways |= {"one": partial(drawn, same), "four": partial(drawn, own)}
+    found = {name: times[0] for name, times in shortest(ways, rounds).items()}
     bench.noise, bench.text = noise, text
-    one, many = (statistics.median(times) for times in found.values())
+    base = min(found["bare"], found["again"])
+    one, four = found["one"] / base, found["four"] / base
     print(f"\nfour pictures, rank {bench.rank}, hooked: one LoRA on all {one:.3f} of bare,")
-    print(f"four different ones {many:.3f}: {100 * (many - one):+.1f} points")
+    print(f"  four different ones {four:.3f}: {100 * (four - one):+.1f} points")
+    print(f"  bare/bare {found['again'] / found['bare']:.3f}", flush=True)
 
 
-def peft(bench: Bench, count: int, rounds: int) -> None:
+def peft(bench: Bench, counts: Sequence[int], rounds: int) -> None:
     """PEFT's adapters beside each other, and fused; last, as it changes the model's modules."""
-    names = [path for path, m in bench.unet.named_modules() if m in set(bench.modules[0].values())]
+    touched = set(bench.modules[0].values())
+    names = [path for path, module in bench.unet.named_modules() if module in touched]
     config = LoraConfig(
         r=bench.rank, lora_alpha=bench.rank, target_modules=names, init_lora_weights=False
     )
-    bare = [seconds(bench.call) for _ in range(rounds)]
-    for index in range(count):
+    for index in range(max(counts)):
         inject_adapter_in_model(config, bench.unet, adapter_name=f"a{index}")
     layers = [m for m in bench.unet.modules() if isinstance(m, LoraLayer)]
-    for layer in layers:
-        layer.set_adapter([f"a{index}" for index in range(count)])
+
+    def stepped(count: int) -> tuple[float]:
+        for layer in layers:
+            layer.set_adapter([f"a{index}" for index in range(count)])
+            layer.enable_adapters(count > 0)
+        return (seconds(bench.call),)
+
     for layer in layers:
         layer.to(next(bench.unet.parameters()))
-    added, off = [], []
-    for _ in range(rounds):
-        for layer in layers:
-            layer.enable_adapters(False)
-        off.append(seconds(bench.call))
-        for layer in layers:
-            layer.enable_adapters(True)
-        added.append(seconds(bench.call) / off[-1])
-
-    def fuse() -> None:
-        for layer in layers:
-            layer.merge()
-
-    fused = seconds(fuse)
-    base = statistics.median(bare)
-    print(
-        f"  PEFT        {statistics.median(added):8.3f}   (set_adapters, {count}); fusing takes "
-        f"{fused:.3f} s, unfusing leaves rounding errors; bare was {base:.3f} s"
-    )
+    ways: dict[str, Way] = {str(count): partial(stepped, count) for count in (0, *counts)}
+    found = {name: times[0] for name, times in shortest(ways, rounds).items()}
+    print(f"\nPEFT, rank {bench.rank}: step/bare with set_adapters")
+    for count in counts:
+        stepped(count)
+        fused = seconds(lambda: [layer.merge() for layer in layers])
+        undone = seconds(lambda: [layer.unmerge() for layer in layers])
+        print(
+            f"  {count} LoRAs {found[str(count)] / found['0']:.3f}; fused in {fused:.3f} s,", end=""
+        )
+        print(f" unfused in {undone:.3f} s, with rounding errors left", flush=True)
 
 
 def sdxl_block(dtype: torch.dtype, device: str, options: argparse.Namespace) -> None:
@@ -153,8 +188,25 @@ def sdxl_block(dtype: torch.dtype, device: str, options: argparse.Namespace) -> 
         with TemporaryDirectory() as name:
             bench = Bench(block, Path(name), rank, 2 * options.size, most, sdxl=True)
             for count in options.counts:
-                compare(bench, count, options.rounds)
+                steps(bench, count, options.rounds)
             bench.library.detach()
+
+
+def sd15_unet(dtype: torch.dtype, device: str, options: argparse.Namespace) -> None:
+    unet, most = full_size.sd15(dtype)["unet"].to(device), max(options.counts)
+    for part in (one for one in PARTS if one in options.only and one != "sdxl"):
+        for rank in options.ranks[:1] if part == "peft" else options.ranks:
+            with TemporaryDirectory() as name:
+                size = SMALL if part == "switch" else options.size
+                bench = Bench(unet, Path(name), rank, size, max(4, most))
+                if part == "rows":
+                    rows(bench, options.rounds)
+                elif part == "peft":
+                    peft(bench, options.counts, options.rounds)
+                else:
+                    for count in options.counts:
+                        {"steps": steps, "switch": switch}[part](bench, count, options.rounds)
+                bench.library.detach()
 
 
 def main() -> None:
@@ -164,29 +216,22 @@ def main() -> None:
     parser.add_argument("--counts", type=int, nargs="+", default=[1, 4, 8])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--full", action="store_true", help="on a GPU: 512 pixels in 16 bits")
-    parser.add_argument("--only", choices=["sd15", "sdxl"])
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
     options = parser.parse_args()
     print(f"load of this machine: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
-    dtypes, device, size = [torch.float32], "cpu", options.size
+    dtypes, device = [torch.float32], "cpu"
     if options.full:
-        dtypes, device, size = [torch.float16, torch.bfloat16], "cuda", 512
+        dtypes, device, options.size = [torch.float16, torch.bfloat16], "cuda", 512
         print(torch.cuda.get_device_name())
+    elif hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    gc.disable()
     for dtype in dtypes:
         print(dtype, measured(torch.device(device), dtype))
-        if options.only != "sd15":
+        if "sdxl" in options.only:
             sdxl_block(dtype, device, options)
-        if options.only == "sdxl":
-            continue
-        unet = full_size.sd15(dtype)["unet"].to(device)
-        for rank in options.ranks:
-            with TemporaryDirectory() as name:
-                bench = Bench(unet, Path(name), rank, size, max(options.counts))
-                for count in options.counts:
-                    compare(bench, count, options.rounds)
-                if len(bench.files) >= 4:
-                    rows(bench, options.rounds)
-                bench.library.detach()
-        peft(bench, 1, options.rounds)
+        if options.only != ["sdxl"]:
+            sd15_unet(dtype, device, options)
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ class Bench:
     def __init__(
         self, unet: nn.Module, folder: Path, rank: int, size: int, most: int, sdxl: bool = False
     ) -> None:
-        self.unet, self.rank, self.folder = unet, rank, folder
+        self.unet, self.rank, self.size = unet, rank, size
         self.name = "a block of SDXL" if sdxl else "SD 1.5"
         weight = next(unet.parameters())
         side = size // (32 if sdxl else 8)
@@ -79,8 +79,8 @@ class Bench:
                 run.rows([(0, "uncond"), (0, "cond")])
             yield run
 
-    def ours(self, executor: str, count: int) -> tuple[float, Any]:
-        """Seconds until the first step is done, and the context it is in."""
+    def ours(self, executor: str, count: int) -> tuple[float, Call]:
+        """Seconds until the first step is done, and what ends it."""
         context = self.live(executor, self.prompt(count))
         first = seconds(lambda: (context.__enter__(), self.call()))
         return first, lambda: context.__exit__(None, None, None)

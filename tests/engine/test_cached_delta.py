@@ -12,7 +12,7 @@ from engine_run import applied, run, varying
 from live_lora.deltas import Delta, LowRank
 from live_lora.engine import cached_delta
 from live_lora.engine import choice as choosing
-from live_lora.engine.cached_delta import OUT_OF_MEMORY, CachedDelta
+from live_lora.engine.cached_delta import OUT_OF_MEMORY, CachedDelta, bytes_of, one_storage
 from live_lora.engine.folding import Fold
 from live_lora.records import Progress
 from test_kernels import Attention
@@ -28,12 +28,12 @@ def low(inputs: int = 8, outputs: int = 8, rank: int = 2) -> LowRank:
 def test_the_copy_in_host_memory_stays_while_it_is_on_a_device() -> None:
     delta = low()
     cached = CachedDelta(delta, CPU, torch.float32)
-    assert (cached.host_bytes, cached.device_bytes) == (128, 0)
+    assert sizes(cached) == (128, 0)
     placed = cached.on(ELSEWHERE, torch.float32)
     assert placed is cached.on(ELSEWHERE, torch.float32)
-    assert (cached.host_bytes, cached.device_bytes) == (128, 128)
+    assert sizes(cached) == (128, 128)
     cached.leave()
-    assert (cached.host_bytes, cached.device_bytes) == (128, 0)
+    assert sizes(cached) == (128, 0)
     assert cached.on(CPU, torch.float32) is delta
 
 
@@ -42,7 +42,29 @@ def test_what_is_back_in_host_memory_is_there_once() -> None:
     cached = CachedDelta(delta, CPU, torch.float32)
     cached.on(ELSEWHERE, torch.float32)
     assert torch.equal(cached.on(CPU, torch.float64).tensors().__next__(), delta.down.double())
-    assert (cached.host_bytes, cached.device_bytes) == (256, 0)
+    assert sizes(cached) == (256, 0)
+
+
+def sizes(cached: CachedDelta) -> tuple[int, int]:
+    """Bytes in host memory and on the device."""
+    return bytes_of([cached.in_host]), bytes_of([cached.in_device])
+
+
+def test_a_common_a_is_kept_once_wherever_it_is() -> None:
+    down, common = torch.randn(2, 8), object()
+    each = [
+        CachedDelta(one_storage(LowRank(down.clone(), torch.randn(8, 2), common=common)), CPU)
+        for _ in "qkv"
+    ]
+    for device, dtype in ((CPU, torch.float32), (CPU, torch.float16), (ELSEWHERE, torch.float16)):
+        moved = [cached.on(device, dtype) for cached in each]
+        assert len({id(delta.down) for delta in moved}) == 1
+        assert len({id(delta.up) for delta in moved}) == 3
+        width = moved[0].down.element_size()
+        assert bytes_of(moved) == (2 * 8 + 3 * 8 * 2) * width
+    for cached in each:
+        cached.leave()
+    assert len({id(cached.delta.down) for cached in each}) == 1
 
 
 class FullDevice:

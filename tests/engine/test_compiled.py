@@ -8,11 +8,16 @@ from typing import Any
 
 import pytest
 import torch
+from algorithms.samples import SAMPLES, algorithm, batch, site_of, tensors
+from algorithms.samples import module as sample_module
 from delta_formulas import deltas
 from engine_run import Applied, Deltas, Weight, applied, patches_of, run, varying
 from live_lora.deltas import LowRank
+from live_lora.engine import compiled
+from live_lora.engine.cached_delta import OUT_OF_MEMORY
 from live_lora.engine.choice import EXECUTORS, Executor
 from live_lora.engine.compiled import CompiledSlots
+from live_lora.engine.folding import Fold
 from live_lora.engine.layers import find_sites
 from live_lora.records import Progress
 from torch import Tensor, nn
@@ -74,7 +79,8 @@ def on_compiled(
     rows: int | None = None,
 ) -> Iterator[Applied]:
     made = patches_of(net, found, weights, rows, executor)
-    with slots.running(list(made.patches.values()), made.table, made.choice):
+    running = slots.running(list(made.patches.values()), made.table, made.choice)
+    with made.streaming.ready(), running:
         yield made
 
 
@@ -124,6 +130,35 @@ def test_constant_weights_are_folded_and_take_no_graph(form: str) -> None:
             assert on.ran("one") == [True]
         assert torch.equal(net(x), base)
     assert [one.data_ptr() for one in net.parameters()] == pointers
+    assert graphs() == 1
+
+
+class Block(nn.Module):
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layer(x).relu()  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_constant_weights_of_every_algorithm_take_no_graph(sample: str) -> None:
+    layer = "layer norm" if sample == "norm" else "linear with bias"
+    net, eager = Block(sample_module(layer)), sample_module(layer)
+    x, slots = batch(eager), CompiledSlots(find_sites(net))
+    net.compile(backend="eager", fullgraph=True)
+    made = algorithm(tensors(sample, tuple(eager.weight.shape)))
+    found = [made.runtime(site_of(eager).layer(), dtype=torch.float64)]
+    with torch.no_grad():
+        base = net(x)
+        for weight in (0.5, -1.0):
+            with on_compiled(slots, net, {"layer": found}, weight) as on:
+                got = net(x)
+            want = run(eager, found, weight, x).relu()
+            assert (got - want).abs().max() <= 1e-9 * (1 + want.abs().max())
+            assert set(on.choice.how.values()) == {"folded"}
+        assert torch.equal(net(x), base)
     assert graphs() == 1
 
 
@@ -188,23 +223,81 @@ def test_a_fold_is_said_to_have_run_only_where_the_model_was_heard() -> None:
         assert made.patches["one"].called == ran
 
 
-class Block(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.layer = nn.Linear(8, 8)
+def full(*_: Any) -> Any:
+    raise OUT_OF_MEMORY("CUDA out of memory. Tried to allocate …")
 
-    def forward(self, x: Tensor) -> Tensor:
-        return x + self.layer(x).relu()
+
+def test_a_fold_that_finds_no_room_goes_into_its_slot() -> None:
+    net, eager = nets()
+    x, slots, found = image(), CompiledSlots(find_sites(net)), loras(2, 4, 2)
+    net.compile(backend="eager", fullgraph=True)
+    want = run(eager, found, [0.7, 0.3], x)
+    with torch.no_grad(), pytest.MonkeyPatch.context() as patched:
+        net(x)
+        patched.setattr(Fold, "write", full)
+        with on_compiled(slots, net, found, [0.7, 0.3]) as on:
+            assert (net(x) - want).abs().max() <= 1e-5 * want.abs().max()
+        assert str(on.choice) == (
+            "automatic: 3 layers in the compiled graph; no memory was left to fold more"
+        )
+    assert all(all(on.ran(path)) for path in PATHS)
+
+
+@pytest.mark.parametrize("backend", ["eager", "inductor"])
+def test_slots_that_find_no_room_have_their_factors_in_host_memory(
+    backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The CPU stands in for a full device: what is joined for it raises, until it is streamed."""
+    net, eager = nets()
+    x, slots, found = image(), CompiledSlots(find_sites(net)), loras(2, 4, 2)
+    net.compile(backend=backend, fullgraph=True)
+    joined, placed = compiled._cat, []
+
+    def cat(lows: Any, name: str, dim: int) -> Tensor:
+        placed.append(made.streaming.on)
+        return joined(lows, name, dim) if made.streaming.on else full()
+
+    want = run(eager, found, [0.7, 0.3], x)
+    made = patches_of(net, found, [varying(0.7), 0.3])
+    monkeypatch.setattr(compiled, "_cat", cat)
+    running = slots.running(list(made.patches.values()), made.table, made.choice)
+    with torch.no_grad():
+        net(x)
+        with made.streaming.ready(), running:
+            for step in range(3):
+                made.move(Progress(step, 3))
+                assert (net(x) - want).abs().max() <= 1e-5 * want.abs().max()
+            assert made.streaming.on  # which the report tells
+            assert slots.slots[net.one].down.device.type == "cpu"
+            assert not any(patch._forms for patch in made.patches.values())
+    assert placed == [False, *[True] * 6]
+    assert all(all(made.ran(path)) for path in PATHS)
+
+
+def test_a_fold_that_finds_no_room_at_a_later_step_is_told() -> None:
+    """What is not low rank has no slot; a picture is drawn all the same."""
+    net, eager = nets()
+    x, slots = image(), CompiledSlots(find_sites(net))
+    net.compile(backend="eager", fullgraph=True)
+    found = {"one": [deltas(net.one.weight)["output"]]}
+    with torch.no_grad(), on_compiled(slots, net, found, curve(0.3)) as on:
+        net(x)
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(Fold, "write", full)
+            on.move(Progress(1, 20))
+        assert torch.allclose(net(x), eager(x), atol=1e-6)
+        assert on.choice.refused == {"one"}
+        assert on.choice.full
 
 
 class Blocks(nn.Module):
     def __init__(self) -> None:
         super().__init__()
-        self.blocks = nn.ModuleList(Block() for _ in range(12))
+        self.blocks = nn.ModuleList(Block(nn.Linear(8, 8)) for _ in range(12))
 
     def forward(self, x: Tensor) -> Tensor:
         for block in self.blocks:
-            x = block(x)
+            x = x + block(x)
         return x
 
 

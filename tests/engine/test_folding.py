@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+import weakref
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +13,15 @@ import pytest
 import torch
 from accelerate import cpu_offload
 from accelerate.hooks import remove_hook_from_submodules
-from algorithms.samples import PAIRS, algorithm, batch, tensors
+from algorithms.samples import PAIRS, SAMPLES, algorithm, batch, tensors
 from algorithms.samples import module as sample_module
 from delta_formulas import Scale, deltas
 from diffusers.hooks import apply_group_offloading, apply_layerwise_casting
 from engine_run import applied, run, varying
 from live_lora.algorithms import Settings
-from live_lora.deltas import Delta, LowRank
+from live_lora.deltas import Delta, Layer, LowRank
 from live_lora.engine import choice as choosing
+from live_lora.engine import folding, spare_memory
 from live_lora.engine.costs import Costs
 from live_lora.engine.layers import find_sites
 from live_lora.records import Progress
@@ -143,6 +146,37 @@ def test_after_200_switches_the_model_is_bit_for_bit_itself(dtype: torch.dtype) 
         assert torch.equal(net(x), fresh(x))
 
 
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_after_200_switches_of_every_algorithm_the_model_is_itself(sample: str) -> None:
+    layers = ("layer norm",) if sample == "norm" else ("linear with bias", "conv 3x3")
+    net, fresh = (nn.ModuleList(sample_module(one).float() for one in layers) for _ in range(2))
+    inputs, pick = [batch(one).float() for one in net], random.Random(3)
+    found = {}
+    for site, host in zip(find_sites(net), net, strict=True):
+        made = algorithm(tensors(sample, tuple(host.weight.shape)), Settings())
+        found[site.path] = [made.runtime(site.layer(), dtype=torch.float32)]
+    pointers = [one.data_ptr() for one in net.parameters()]
+    for turn in range(20):
+        numbers = [pick.choice([0.0, pick.uniform(-1, 1)]) for _ in range(10)]
+        executor, broken = choosing.EXECUTORS[turn % 3], turn % 4 == 3
+        context = torch.inference_mode() if turn % 2 else torch.no_grad()
+        weight = lambda row, now, numbers=numbers: numbers[now.step]  # noqa: E731
+        with suppress(Broken), context, applied(net, found, weight, executor=executor) as on:
+            for step in range(10):
+                on.move(Progress(step, 10))
+                for host, x in zip(net, inputs, strict=True):
+                    host(x)
+                if broken and step == 8:
+                    raise Broken
+    assert [one.data_ptr() for one in net.parameters()] == pointers
+    assert all(map(torch.equal, net.parameters(), fresh.parameters()))
+    assert not any(host._forward_hooks or host._forward_pre_hooks for host in net)
+
+
+class Broken(Exception):
+    pass
+
+
 def test_a_curve_is_folded_anew_from_the_original_at_every_step() -> None:
     net, x = model(), image()
     found = all_deltas(net)
@@ -173,6 +207,51 @@ def test_where_rows_come_to_differ_the_layer_is_hooked_and_then_folded_again() -
             assert (spares(net, originals) > 0) == (step == 0)
 
 
+@pytest.mark.parametrize("kind", ["channels last", "large", "16 bits"])
+def test_every_layout_and_size_is_folded(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In blocks of rows, the last one smaller; in memory of huge pages; in the layer's layout."""
+    monkeypatch.setattr(folding, "BLOCK", 1000)
+    torch.manual_seed(0)
+    net, low = nn.Linear(70, 50), LowRank(torch.randn(3, 70), torch.randn(50, 3))
+    x = torch.randn(4, 70)
+    if kind == "channels last":
+        net, x = nn.Conv2d(8, 6, 3).to(memory_format=torch.channels_last), torch.randn(2, 8, 9, 9)
+        low = LowRank(torch.randn(3, 8, 3, 3), torch.randn(6, 3))
+    if kind == "large":
+        monkeypatch.setattr(spare_memory, "HUGE_PAGE", 4096)
+    if kind == "16 bits":
+        net, x = net.half(), x.half()
+    want = (
+        net.weight.double()
+        + 0.7
+        * low.delta_weight(
+            Layer.of("conv" if x.dim() == 4 else "linear", net.weight, None, nn.Identity())
+        ).double()
+    )
+    before = net.weight.data
+    with torch.no_grad(), applied(net, [low], 0.7, executor="folded") as on:
+        net(x)
+        assert set(on.choice.how.values()) == {"folded"}
+        assert net.weight.stride() == before.stride()
+        bound = torch.finfo(net.weight.dtype).eps
+        assert bool(((net.weight.double() - want).abs() <= bound * want.abs() + 2e-6).all())
+        spare = weakref.ref(net.weight.data.untyped_storage())
+    assert net.weight.data_ptr() == before.data_ptr()
+    assert spare() is None
+
+
+def test_a_spare_is_written_anew_in_place() -> None:
+    """A fold at each step takes no memory at each step, and keeps its address."""
+    net, x = model(), image()
+    curve = lambda row, now: 0.5 + now.step  # noqa: E731
+    with torch.no_grad(), applied(net, all_deltas(net), curve, executor="folded") as on:
+        net(x)
+        places = [one.data_ptr() for one in net.parameters()]
+        on.move(Progress(1, 3))
+        net(x)
+        assert [one.data_ptr() for one in net.parameters()] == places
+
+
 def test_spares_are_one_copy_at_most_and_freed_at_the_end() -> None:
     net, x = model(), image()
     originals = [one.data for one in net.parameters()]
@@ -183,10 +262,6 @@ def test_spares_are_one_copy_at_most_and_freed_at_the_end() -> None:
         assert 0 < spares(net, originals) <= whole
     assert spares(net, originals) == 0
     assert not any(patch.fold.on for patch in on.patches.values() if patch.fold)
-
-
-class Broken(Exception):
-    pass
 
 
 def test_an_exception_in_the_middle_leaves_nothing() -> None:

@@ -172,9 +172,9 @@ def test_q_k_and_v_share_the_product_with_their_input() -> None:
 def test_q_k_and_v_of_a_fused_file_have_one_a(several: bool) -> None:
     """The file's A is used as it is: one product of its rank for all three, one copy of it."""
     module, x = Attention(), inputs("linear")
-    downs = [torch.randn(RANK, WIDTH) for _ in range(1 + several)]
+    downs = {object(): torch.randn(RANK, WIDTH) for _ in range(1 + several)}
     found = {
-        f"to_{name}": [LowRank(down.clone(), low().up, common=i) for i, down in enumerate(downs)]
+        f"to_{name}": [LowRank(down.clone(), low().up, common=a) for a, down in downs.items()]
         for name in "qkv"
     }
     with torch.no_grad(), flops() as bare:

@@ -8,16 +8,18 @@ import pytest
 import torch
 from algorithms import samples
 from engine_run import Weight, column
-from live_lora.deltas import Delta
+from live_lora.deltas import Delta, LowRank
 from live_lora.engine.cached_delta import CachedDelta
 from live_lora.engine.hooks import hooked
 from live_lora.engine.layer_patch import LayerPatch
 from live_lora.engine.layers import find_sites
 from live_lora.engine.mask import WHOLE, Mask
 from live_lora.engine.places import Places, Shown
+from live_lora.engine.shared_input import find_siblings
 from live_lora.engine.terms import Term
 from live_lora.engine.weight_table import WeightTable
 from live_lora.records import Progress, Row
+from test_kernels import RANK, TOKENS, WIDTH, Attention, Kernels, inputs, low
 from torch import Tensor, nn
 
 LEFT = Mask.of_box((0.0, 0.0, 0.5, 1.0))
@@ -74,6 +76,37 @@ def test_the_mask_multiplies_the_change(sample: str, layer: str) -> None:
             over(mask, base, x) * change for mask, change in zip(masks, changes, strict=True)
         )
         torch.testing.assert_close(got, want)
+
+
+@pytest.mark.parametrize("common", [False, True])
+@pytest.mark.parametrize("masks", [(LEFT, MOST, LEFT), (LEFT, None, MOST)])
+def test_q_k_and_v_share_the_product_with_their_input(
+    masks: tuple[Mask | None, ...], common: bool
+) -> None:
+    """A x once for the three; the masks are on their parts of it."""
+    net, x = Attention(), inputs("linear", rows=2)
+    down, whole = torch.randn(RANK, WIDTH), object()
+    found = [LowRank(down, low().up, common=whole) if common else low() for _ in "qkv"]
+    table, places = WeightTable([column(0.7)]), Places()
+    places.show((1, TOKENS), WHOLE)
+    patches = [
+        LayerPatch(site, [Term(CachedDelta(one), 0, mask=mask)], table, places)
+        for site, one, mask in zip(find_sites(net), found, masks, strict=True)
+    ]
+    find_siblings(patches)
+    with torch.no_grad():
+        base = net(x)
+        with hooked(patches):
+            net(x)
+            with Kernels() as kernels:
+                got = net(x)
+    masked = sum(mask is not None for mask in masks)
+    assert len(kernels.seen) == 3 + 1 + 3 + masked  # the layers, A x, the masks, each its B
+    for out, before, one, mask in zip(got, base, found, masks, strict=True):
+        change = 0.7 * x @ one.down.t() @ one.up.t()
+        torch.testing.assert_close(
+            out, (before + over(mask, out, x) * change).float(), atol=1e-4, rtol=1e-4
+        )
 
 
 @pytest.mark.parametrize("layer", ["linear", "conv 3x3", "conv of stride 2", "group norm"])

@@ -12,8 +12,8 @@ from engine_run import applied, varying
 from live_lora.deltas import Delta, LowRank
 from live_lora.engine import choice as choosing
 from live_lora.records import Progress
+from test_kernels import flops
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 STEPS = 12
 
@@ -115,7 +115,7 @@ def flops_of_a_move(changed: int, ranks: tuple[int, ...] = (4, 8, 16)) -> int:
     with torch.no_grad(), applied(module, lows, weights, executor="folded") as on:
         module(x)
         on.move(Progress(1, 3))
-        with FlopCounterMode(display=False) as counted:
+        with flops() as counted:
             module(x)
     return int(counted.get_total_flops())
 
