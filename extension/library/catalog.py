@@ -79,7 +79,7 @@ class Catalog:
     def scan(self) -> Snapshot:
         """Looks at every folder again; what is known of unchanged files is kept."""
         with self._lock:
-            new = self._take(scan(self.folders, self.suffixes, self.facts))
+            new = self._take(scan(self.folders, self.suffixes, self.facts, self._snapshot))
         self._note_use()
         return new
 
@@ -97,6 +97,8 @@ class Catalog:
 
     def _take(self, new: Snapshot) -> Snapshot:
         old, self._snapshot = self._snapshot, new
+        if old and old.entries is new.entries:  # nothing is another than it was
+            return new
         changed = differing(old, new) if old else ()
         self.changes.note(changed if old else new.by_id)
         for entry in filter(None, map(new.by_id.get, changed)):

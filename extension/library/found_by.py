@@ -22,7 +22,7 @@ def stamp_of(entry: LoraFile) -> str:
 def sidecar_identity(entry: LoraFile) -> Identity | None:
     """What the scan saw of all sidecars in one; None where there are none."""
     files, stem = entry.folder.files, entry.stem
-    stats = [stat for suffix in SUFFIXES if (stat := files.get(stem + suffix))]
+    stats = [files[name] for suffix in SUFFIXES if (name := stem + suffix) in files]
     if not stats:
         return None
     return (

@@ -134,8 +134,7 @@ class LoraFile:
     @property
     def identity(self) -> tuple[str, int, int]:
         """Path, size and mtime in ns: the same identity means the same bytes."""
-        path = os.path.join(self.folder.path, self.file)  # noqa: PTH118 - a tenth of Path's time
-        return path, self.stat.size, self.stat.mtime_ns
+        return self.folder.prefix + self.file, self.stat.size, self.stat.mtime_ns
 
     @property
     def is_pickle(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from .lora_file import LoraFile, file_id
@@ -68,16 +68,27 @@ class _Found:
         object.__setattr__(self, "relative", self.folder.within(self.file))
 
 
-def scan(roots: Sequence[Path], models: tuple[str, ...], facts: Summaries) -> Snapshot:
-    """Walks all folders; `models` are the suffixes that are listed. Nothing is raised."""
+def scan(
+    roots: Sequence[Path],
+    models: tuple[str, ...],
+    facts: Summaries,
+    last: Snapshot | None = None,
+) -> Snapshot:
+    """Walks all folders; `models` are the suffixes that are listed. Nothing is raised.
+
+    What is as it was at the `last` scan is the same object: a round takes no memory.
+    """
     began, problems = time.time_ns(), list[str]()
     seen: set[tuple[int, int]] = set()
+    before: dict[str, dict[str, Folder]] = {}
+    for label, folder in last.walked if last else ():
+        before.setdefault(label, {})[folder.relative] = folder
     walked = [
         (label, folder)
         for label, root in zip(_labels(roots), roots, strict=True)
-        for folder in walk(root, models + BESIDE, problems.append, seen)
+        for folder in walk(root, models + BESIDE, problems.append, seen, before.get(label))
     ]
-    return _snapshot(walked, models, facts, began, problems)
+    return _snapshot(walked, models, facts, began, problems, last)
 
 
 def rescan(
@@ -89,7 +100,7 @@ def rescan(
         (label, relisted(folder, models + BESIDE) if folder.path in folders else folder)
         for label, folder in last.walked
     ]
-    return _snapshot(walked, models, facts, min(began, last.began), problems)
+    return _snapshot(walked, models, facts, min(began, last.began), problems, last)
 
 
 def _snapshot(
@@ -98,9 +109,12 @@ def _snapshot(
     facts: Summaries,
     began: int,
     problems: Sequence[str],
+    last: Snapshot | None,
 ) -> Snapshot:
+    if last is not None and _same_folders(walked, last.walked):
+        return replace(last, problems=tuple(problems), began=began, ended=time.monotonic())
     found = sorted(_models(walked, models), key=lambda one: (one.label, one.relative))
-    entries = _entries(found, facts)
+    entries = _entries(found, facts, last.by_id if last else {})
     return Snapshot(
         entries=entries,
         problems=tuple(problems),
@@ -110,6 +124,15 @@ def _snapshot(
         names=Names(entries, [one.label for one in found]),
         began=began,
         ended=time.monotonic(),
+    )
+
+
+def _same_folders(
+    walked: Sequence[tuple[str, Folder]], before: Sequence[tuple[str, Folder]]
+) -> bool:
+    return len(walked) == len(before) and all(
+        folder is old and label == old_label
+        for (label, folder), (old_label, old) in zip(walked, before, strict=True)
     )
 
 
@@ -135,14 +158,21 @@ def _models(walked: Iterable[tuple[str, Folder]], models: tuple[str, ...]) -> It
                 yield _Found(label, folder, file, stat)
 
 
-def _entries(found: Sequence[_Found], facts: Summaries) -> tuple[LoraFile, ...]:
+def _entries(
+    found: Sequence[_Found], facts: Summaries, before: Mapping[str, LoraFile]
+) -> tuple[LoraFile, ...]:
     names = unique_names([(one.relative, one.label) for one in found])
     taken: set[str] = set()
     entries = []
     for one, name in zip(found, names, strict=True):
         place = one.relative if one.relative not in taken else f"{one.label}/{one.relative}"
         taken.add(place)
-        entries.append(LoraFile(file_id(place), name, one.file, one.stat, one.folder, facts))
+        id = file_id(place)
+        old = before.get(id)
+        if old and old.folder is one.folder and (old.file, old.name) == (one.file, name):
+            entries.append(old)
+        else:
+            entries.append(LoraFile(id, name, one.file, one.stat, one.folder, facts))
     return tuple(entries)
 
 

@@ -13,6 +13,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from . import texts
 
 VERSION = 5  # raise it when what is kept changes its meaning, or bases are guessed otherwise
 BATCH = 200  # rows written at once
+READ = 2000  # rows read at once
+MOST_WAITING = 20_000  # rows that wait for another program to end its writing
 WAIT = 2.0  # seconds for another program that is writing
 Identity = tuple[str, int, int]  # path, size, mtime in ns
 StoredRow = tuple[Any, ...]
@@ -49,11 +52,15 @@ class Store:
         self._texts: dict[tuple[str, str], dict[str, str]] = {}  # (path, stamp) -> columns
 
     def load(self, kind: str) -> Iterator[tuple[Identity, Any]]:
-        """All values of a kind, as JSON gives them."""
-        query = "SELECT path, size, mtime, value FROM facts WHERE kind = ?"
-        for path, size, mtime, value in self._run(lambda db: db.execute(query, (kind,)).fetchall()):
-            with contextlib.suppress(ValueError, TypeError):  # a damaged row: it is learned again
-                yield (os.fsdecode(path), size, mtime), json.loads(value)
+        """All values of a kind, as JSON gives them; a few at a time, so that they take no room."""
+        query = """SELECT path, size, mtime, value FROM facts
+            WHERE kind = ? AND path > ? ORDER BY path LIMIT ?"""
+        last = b""
+        while rows := self._run(partial(_rows, query, (kind, last, READ))):
+            for path, size, mtime, value in rows:
+                with contextlib.suppress(ValueError, TypeError):  # damaged: it is learned again
+                    yield (os.fsdecode(path), size, mtime), json.loads(value)
+            last = rows[-1][0]
 
     def put(self, kind: str, identity: Identity, value: object) -> None:
         """Keeps a value (anything that JSON can hold); in memory until the next `flush`."""
@@ -87,6 +94,10 @@ class Store:
 
         if rows or said:
             self._run(write)
+            if self.problem and len(self._waiting) < MOST_WAITING:  # another program is writing
+                with self._lock:
+                    self._waiting[:0] = rows
+                    self._texts = {**said, **self._texts}
 
     def _run(self, work: Work) -> Sequence[StoredRow]:
         """One transaction; what goes wrong is noted in `problem`, not raised."""
@@ -113,17 +124,26 @@ class Store:
         except sqlite3.DatabaseError as error:
             if type(error) is not sqlite3.DatabaseError:  # locked, read-only, disk full, …
                 raise
-            self.path.unlink(missing_ok=True)
+            for end in ("", "-wal", "-shm"):
+                self.path.with_name(self.path.name + end).unlink(missing_ok=True)
             return self._attempt(work), True
 
     def _attempt(self, work: Work) -> Sequence[StoredRow]:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.closing(sqlite3.connect(self.path, timeout=WAIT)) as database, database:
+            database.execute("PRAGMA synchronous = NORMAL")  # all of it can be computed again
             if not _is_ready(database):
+                database.execute("PRAGMA journal_mode = WAL")  # readers wait for no writer
                 database.execute("BEGIN IMMEDIATE")  # another program may be making them, too
                 if not _is_ready(database):
                     _make(database)
             return work(database)
+
+
+def _rows(
+    query: str, values: tuple[str | bytes | int, ...], database: sqlite3.Connection
+) -> list[StoredRow]:
+    return database.execute(query, values).fetchall()
 
 
 def _is_ready(database: sqlite3.Connection) -> bool:

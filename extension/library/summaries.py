@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, astuple
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeVar
 
 from ..errors import FileError
 from . import header as headers
@@ -15,14 +13,12 @@ from . import sidecar as sidecars
 from .found_by import said_of, sidecar_identity, stamp_of
 from .hashes import Hashes, hash_file
 from .header import Header
+from .known import KnownFacts
 from .looks import Glance, Guess, Looks, alias_of
-from .lora_file import LoraFile, Summary, summary_from_json
+from .lora_file import LoraFile, Summary
 from .sidecar import Sidecar, SidecarSummary
-from .sidecar_records import brief_from_json
 from .store import Identity, Store
 from .usage import Usage, Use
-
-Kept = TypeVar("Kept")
 
 HEADERS_KEPT = 8  # an SDXL header is about 1 MB as objects
 METADATA_KEPT = 64
@@ -52,6 +48,7 @@ class Summaries:
         self._looks = Looks(guess, glance, self._note_texts)
         self._learned = learned
         self._store = store
+        self._known = KnownFacts(store)
         self._headers = lru_cache(HEADERS_KEPT)(_read)
         self._aliases: dict[Identity, str | None] = {}
         self._metadata = lru_cache(METADATA_KEPT)(_read_metadata)
@@ -92,7 +89,7 @@ class Summaries:
 
     def known_summary(self, entry: LoraFile) -> Summary | None:
         """The summary if the file was looked at before."""
-        return self._summaries.get(entry.identity)
+        return self._known.summary(entry)
 
     def hashes(self, entry: LoraFile, stopped: Callable[[], bool] = lambda: False) -> Hashes:
         """The hashes; computes them the first time. FileError."""
@@ -102,23 +99,23 @@ class Summaries:
         hashes = hash_file(entry.path, stopped)
         if hashes is None or not entry.is_current():
             raise FileError("changed", entry.path, "it changed while it was read: refresh the list")
-        self._hashes[entry.identity] = hashes
+        self._known.keep_hashes(entry, hashes)
         self._keep("hashes", entry.identity, astuple(hashes))
         self._learned(entry.id)
         return hashes
 
     def known_hashes(self, entry: LoraFile) -> Hashes | None:
         """The hashes if they were computed before."""
-        return self._hashes.get(entry.identity)
+        return self._known.hashes(entry)
 
     def use(self, entry: LoraFile) -> Use | None:
         """How often it was drawn with, as far as that is counted and its hash known."""
-        return self._usage.of(self.known_hashes(entry)) if self._usage else None
+        counted = self._usage and not self._usage.is_empty
+        return self._usage.of(self.known_hashes(entry)) if self._usage and counted else None
 
     def with_hash(self, hash: str) -> set[tuple[int, int]]:
         """Size and mtime of every file, here or gone, that is known to have or have had it."""
-        known = list(self._hashes.items())
-        return {identity[1:] for identity, hashes in known if hashes.match(hash)}
+        return self._known.with_hash(hash)
 
     def sidecar(self, entry: LoraFile) -> Sidecar:
         """What is written beside the file, as it is now."""
@@ -130,7 +127,8 @@ class Summaries:
         identity = sidecar_identity(entry)
         if known is None and identity is not None:
             sidecar = self.sidecar(entry)
-            known = self._sidecar_summaries[identity] = sidecars.summary_of(sidecar)
+            known = sidecars.summary_of(sidecar)
+            self._known.keep_brief(identity, known)
             self._keep("brief", identity, asdict(known))
             self._note_texts(entry, said_of(sidecar, known))
             self._learned(entry.id)
@@ -139,7 +137,7 @@ class Summaries:
     def known_sidecar_summary(self, entry: LoraFile) -> SidecarSummary | None:
         """The same if it was read before; empty where there are no sidecars."""
         identity = sidecar_identity(entry)
-        return self._sidecar_summaries.get(identity) if identity else NOTHING_BESIDE
+        return self._known.brief(identity) if identity else NOTHING_BESIDE
 
     def search(self, text: str) -> list[tuple[str, str]]:
         """Path and stamp of the files that have every word of `text` (texts.py), the best first."""
@@ -152,40 +150,21 @@ class Summaries:
 
     def forget(self) -> None:
         """All that the store had: it was damaged, and is filled again by looking at the files."""
-        for name in ("_summaries", "_hashes", "_sidecar_summaries"):
-            self.__dict__.pop(name, None)
+        self._known.forget()
 
     def flush(self) -> None:
         """Writes to the store what was learned."""
         if self._store:
             self._store.flush()
 
-    @cached_property
-    def _summaries(self) -> dict[Identity, Summary]:
-        return dict(self._kept("summary", summary_from_json))
-
-    @cached_property
-    def _hashes(self) -> dict[Identity, Hashes]:
-        return dict(self._kept("hashes", lambda value: Hashes(*value)))
-
-    @cached_property
-    def _sidecar_summaries(self) -> dict[Identity, SidecarSummary]:
-        return dict(self._kept("brief", brief_from_json))
-
     def _learn(self, entry: LoraFile, summary: Summary) -> Summary:
-        self._summaries[entry.identity] = summary
+        self._known.keep_summary(entry, summary)
         if summary.code not in PASSING:
             self._keep("summary", entry.identity, asdict(summary))
             said = {"name": entry.relative, "alias": summary.alias or "", "base": summary.base}
             self._note_texts(entry, said)
         self._learned(entry.id)
         return summary
-
-    def _kept(self, kind: str, make: Callable[[Any], Kept]) -> Iterator[tuple[Identity, Kept]]:
-        """What the store has of a kind; a row that says something else is learned again."""
-        for identity, value in self._store.load(kind) if self._store else ():
-            with contextlib.suppress(TypeError, KeyError, AttributeError):
-                yield identity, make(value)
 
     def _note_texts(self, entry: LoraFile, columns: Mapping[str, str]) -> None:
         if self._store:

@@ -47,6 +47,13 @@ class Usage:
         self._seen: object = None  # the file's time and size when it was read
         self._lock = threading.Lock()
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was counted yet."""
+        if self._known is None:
+            self._refresh()
+        return not self._known
+
     def of(self, hashes: Hashes | None) -> Use | None:
         """What is known of a file with these hashes."""
         if self._known is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 BIN = ".live-lora-bin"  # in a library folder: what was deleted (bulk/bin.py)
@@ -21,12 +21,19 @@ class Stat:
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """One folder as the walk saw it; `relative` is posix and "" for the root."""
+    """One folder as the walk saw it; `relative` is posix and "" for the root.
+
+    `prefix` is what a file's name is put behind: paths are made by the hundred thousand.
+    """
 
     path: Path
     relative: str
     mtime_ns: int
     files: Mapping[str, Stat]
+    prefix: str = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "prefix", os.path.join(self.path, ""))  # noqa: PTH118
 
     def within(self, name: str) -> str:
         """The path of a file of this folder, relative to the root."""
@@ -34,14 +41,20 @@ class Folder:
 
 
 def walk(
-    root: Path, suffixes: tuple[str, ...], report: ProblemCallback, seen: set[tuple[int, int]]
+    root: Path,
+    suffixes: tuple[str, ...],
+    report: ProblemCallback,
+    seen: set[tuple[int, int]],
+    before: Mapping[str, Folder] | None = None,
 ) -> Iterator[Folder]:
     """The folders under `root` with their files of these (lower-case) suffixes.
 
     A folder is visited once, under its real place if that lies in `root`, else under the first
     link that leads to it; so a loop of links ends. `seen` (device, inode) carries this over
-    several roots. What cannot be read is reported and left out.
+    several roots. What cannot be read is reported and left out. Where a folder is as it was
+    `before` (by relative path), it is the same object.
     """
+    known = before or {}
     waiting: list[tuple[Path, str]] = [(root, "")]
     linked: list[tuple[Path, str]] = []
     while waiting or linked:
@@ -55,7 +68,9 @@ def walk(
         except OSError as error:
             report(f"folder {relative or root.name!r} cannot be read: {error.strerror or error}")
             continue
-        yield Folder(path, relative, stat.st_mtime_ns, listing.files)
+        yield _same_or_new(
+            known.get(relative), Folder(path, relative, stat.st_mtime_ns, listing.files)
+        )
         waiting += reversed(listing.folders)
         linked += listing.links
 
@@ -68,6 +83,12 @@ def relisted(folder: Folder, suffixes: tuple[str, ...]) -> Folder:
     except OSError:
         return folder
     return Folder(folder.path, folder.relative, mtime, files)
+
+
+def _same_or_new(old: Folder | None, new: Folder) -> Folder:
+    if old is None or old.path != new.path or old.files != new.files:
+        return new
+    return old if old.mtime_ns == new.mtime_ns else replace(new, files=old.files)
 
 
 def is_within(path: Path, folders: Iterable[Path]) -> bool:
