@@ -101,6 +101,7 @@ def application(generator: Generator, pictures: Pictures, shelves: Shelves) -> F
     library = router(
         lambda: generator.catalog,
         model_of=lambda: generator.checkpoint.base,
+        prefetch=generator.prefetch,
         shelves_of=lambda: shelves,
         data=data_folder(),
     )

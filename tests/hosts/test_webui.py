@@ -618,3 +618,23 @@ class TestBundledEmbeddings:
         words["foxword"] = "mine"
         host.generate("a foxword <lora:bundle:1>")
         assert words.pop("foxword") == "mine"
+
+
+def test_the_files_are_read_from_the_first_moment_on(
+    host: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before the webui loads a checkpoint or encodes; on the model that it drew with last."""
+    host.generate("a fox <lora:a:1>")
+    order: list[Any] = []
+    init = wrapping.Job.init
+
+    def first(job: Any, *arguments: Any) -> Any:
+        order.append("init")
+        return init(job, *arguments)
+
+    monkeypatch.setattr(wrapping.Job, "init", first)
+    monkeypatch.setattr(
+        Core, "prefetch", lambda core, tags: order.append([tag.name for tag in tags])
+    )
+    host.generate(["a cat <lora:b:1>", "a fox <lora:a:1:on=0>"])
+    assert order[:2] == [["b"], "init"]
