@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from .infotext_reading import BegunWith, ReadInfotext
     from .request import GenerationRequest
 
+# How a picture of another shape comes to the size that is drawn.
+RESIZE_MODES = (
+    *("Just resize", "Crop and resize", "Resize and fill"),
+    "Just resize (latent upscale)",
+)
 FILLS = ("fill", "original", "latent noise", "latent nothing")  # what is masked begins with
 # Options that are a request's own fields.
 FIELDS = ("negative", "steps", "seed", "guidance", "sampler", "schedule", "emphasis", "clip_skip")
@@ -48,6 +53,20 @@ def add_drawing(command: ArgumentParser) -> None:
     )
     command.add_argument(
         "--invert-mask", action="store_true", default=None, help="draw where the mask is black"
+    )
+    command.add_argument(
+        "--only-masked",
+        action="store_true",
+        default=None,
+        help="draw the part around the mask in full size, and put it back into the picture",
+    )
+    command.add_argument(
+        "--mask-padding", type=int, metavar="PIXELS", help="around that part; default: 32"
+    )
+    command.add_argument(
+        "--resize-mode",
+        choices=RESIZE_MODES,
+        help="how --init-image comes to --size, where its shape is another; default: Just resize",
     )
     command.add_argument(
         "--strength",
@@ -111,6 +130,8 @@ def _passes(
     if options.init_image is not None:
         told = {"strength": options.strength, "blur": options.mask_blur}
         told |= {"fill": options.masked_content, "inverted": options.invert_mask}
+        told |= {"only_masked": options.only_masked, "padding": options.mask_padding}
+        told["resize"] = options.resize_mode
         mask = None if options.mask is None else _picture(options.mask)
         how = asdict(replace(begun or BegunWith(), **_given(told)))
         found["start"] = StartingPicture(_picture(options.init_image), mask, **how)

@@ -15,13 +15,12 @@ from .. import prompt as language
 from ..prompt import sweeps
 from ..session.report import PromptDiagnostic, Report, StrictError
 from . import latents
-from .inpainting import Inpainting
+from .beginning import Beginning
 from .pass_reports import merged, of_one_picture
 from .request import GenerationRequest, HiresFix
 from .samplers import own_name, sampler_named
 from .sampling.noise_levels import trained_alphas
 from .sampling.pipeline_scheduler import PipelineScheduler
-from .sampling.questions import GeneratorNoise
 from .sampling.sampler_list import Sampler
 from .sampling.sampling_task import SamplingTask, StartingLatents
 
@@ -64,50 +63,39 @@ class DrawingPasses:
     stopped: Callable[[], bool]
     lost: list[PromptDiagnostic] = field(default_factory=list)
     reports: list[Report] = field(default_factory=list)
+    _begun: Beginning | None = None
 
     def images(self) -> Sequence[Image.Image]:
         """The pictures."""
         start = self.request.start
-        mask = None if start is None or start.mask is None else Inpainting(start, self._size)
-        found = self._first(mask)
+        self._begun = None if start is None else Beginning(start, self._size)
+        found = self._first()
         if self.request.hires is not None and not self.stopped():
             found = self._second(found, self.request.hires)
         drawn = latents.decoded(self.pipeline, found)
-        return drawn if mask is None else [mask.over(one) for one in drawn]
+        return drawn if self._begun is None else [self._begun.over(one) for one in drawn]
 
     @property
     def report(self) -> Report:
         """Of all passes together."""
-        return merged(self.reports)
+        found = merged(self.reports)
+        notes = [] if self._begun is None else self._begun.notes
+        return replace(found, notes=[*found.notes, *notes])
 
     @property
     def _size(self) -> tuple[int, int]:
         return self.request.width or 0, self.request.height or 0
 
-    def _first(self, mask: Inpainting | None) -> Tensor:
+    def _first(self) -> Tensor:
         request = self.request
-        if request.start is None and not request.sampler:
+        if self._begun is None and not request.sampler:
             return self._by_own_scheduler()
         sampler, schedule = self._sampler(request.sampler, request.schedule)
         words = (request.prompts, request.negatives)
         one = DrawingPass(*words, sampler, schedule, request.steps, self._size)
-        if request.start is not None:
-            one = replace(one, start=self._starting(mask))
+        if self._begun is not None:
+            one = replace(one, start=self._begun.latents(self.pipeline, request))
         return self._sampled(one)
-
-    def _starting(self, mask: Inpainting | None) -> StartingLatents:
-        """The picture to begin with as latents, once for each prompt."""
-        start = self.request.start
-        assert start is not None
-        count = len(self.request.prompts)
-        picture = latents.fitted(start.image.convert("RGB"), self._size)
-        source = latents.encoded(self.pipeline, [picture if mask is None else mask.source]).float()
-        source = source.repeat(count, 1, 1, 1)
-        if mask is None:
-            return StartingLatents(source, start.strength)
-        kept = mask.kept(source.shape[3], source.shape[2]).to(source.device)
-        noise = GeneratorNoise(self.request.seeds, source.shape[1:], source.device).next()
-        return StartingLatents(mask.began(source, kept, noise), start.strength, kept=kept)
 
     def _second(self, found: Tensor, hires: HiresFix) -> Tensor:
         """Hires fix: all its steps are run, on as much noise as its strength says."""

@@ -18,6 +18,7 @@ from ..prompt.words.word_lines import most_tokens, word_lines
 from ..session.report import Report, StrictError
 from .drawing_passes import DrawingPasses
 from .load_model import Checkpoint
+from .odd_sizes import fit_after_convolving
 from .png_parameters import infotext
 from .preview_decoder import PreviewDecoder
 from .request import GenerationRequest, GenerationResult, RequestError, StepPreview
@@ -41,6 +42,7 @@ class Generator:
         self.checkpoint = checkpoint
         self.catalog = catalog
         self.drawn = drawn
+        fit_after_convolving(checkpoint.pipeline.unet)
         self.live = attach(checkpoint.pipeline, library=catalog, **options)
         self.live.counts_use = False  # a picture may take several passes: it is counted here
         self._one_at_a_time = Lock()
