@@ -9,10 +9,10 @@ from typing import Any
 
 import seeded_checkpoint as seeded
 import seeded_pipeline
-from live_lora.app.drawing_options import FILLS, RESIZE_MODES
 from live_lora.app.generator import Generator
 from live_lora.app.load_model import Checkpoint
 from live_lora.app.request import GenerationRequest, HiresFix, StartingPicture
+from live_lora.app.start_choices import FILLS, RESIZE_MODES
 from live_lora.hosts.attach import open_library
 from live_lora.session.session import Options
 from PIL import Image

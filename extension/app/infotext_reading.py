@@ -9,11 +9,11 @@ from dataclasses import dataclass, field, replace
 
 from ..encoding.settings import EMPHASIS_MODES
 from ..library.mask_pictures import MaskPictures
-from .drawing_options import RESIZE_MODES
 from .latents import UPSCALERS
 from .png_parameters import MASKS
 from .request import GenerationRequest, HiresFix, RequestError
 from .samplers import sampler_named
+from .start_choices import RESIZE_MODES
 
 NEGATIVE = "Negative prompt:"
 _FACTS = re.compile(r"^\s*Steps:\s*\d+\s*,")

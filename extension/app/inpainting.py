@@ -10,9 +10,9 @@ from PIL import Image, ImageChops, ImageFilter
 from torch import Tensor
 
 from . import soft_masks
-from .drawing_options import FILLS
 from .picture_fitting import CROP, FILL, fitted, opaque, resized
 from .request import RequestError, StartingPicture
+from .start_choices import FILLS
 
 # Blurs of the surroundings that are laid over each other, with how often: radius in pixels.
 SURROUNDINGS = ((256, 1), (64, 1), (16, 2), (4, 4), (2, 2), (0, 1))

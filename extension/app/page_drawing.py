@@ -10,13 +10,13 @@ import gradio as gr
 
 from ..browser.wording import ENGLISH, Wording
 from ..encoding.settings import EMPHASIS_MODES
-from .drawing_options import FILLS, RESIZE_MODES
 from .latents import UPSCALERS
 from .page_words import PageWords
 from .request import GenerationRequest, HiresFix, StartingPicture
 from .samplers import SCHEDULES
 from .sampling.sampler_list import SAMPLERS
 from .sampling.schedule_types import AUTOMATIC
+from .start_choices import FILLS, RESIZE_MODES
 
 
 class DrawingForm:

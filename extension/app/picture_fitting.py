@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from PIL import Image
 
-from .drawing_options import RESIZE_MODES
 from .request import RequestError
+from .start_choices import RESIZE_MODES
 
 JUST, CROP, FILL, LATENT = RESIZE_MODES
 BEHIND = "#ffffff"  # a picture that is transparent, as in the webui

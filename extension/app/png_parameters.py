@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping
 from ..errors import LiveLoraError
 from ..library.catalog import Catalog
 from ..session.report import Report
-from .drawing_options import RESIZE_MODES
 from .load_model import Checkpoint
 from .request import GenerationRequest
 from .samplers import name_of
+from .start_choices import RESIZE_MODES
 
 MASKS = "Live LoRA masks"
 

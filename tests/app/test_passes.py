@@ -13,13 +13,13 @@ import tiny_pipeline
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from live_lora.app.drawing_options import FILLS, RESIZE_MODES
 from live_lora.app.generator import Generator
 from live_lora.app.inpainting import part_around
 from live_lora.app.latents import UPSCALERS
 from live_lora.app.load_model import Checkpoint
 from live_lora.app.picture_fitting import resized
 from live_lora.app.request import GenerationRequest, HiresFix, RequestError, StartingPicture
+from live_lora.app.start_choices import FILLS, RESIZE_MODES
 from live_lora.hosts.attach import open_library
 from live_lora.session.session import Options
 from PIL import Image
