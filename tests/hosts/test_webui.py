@@ -190,6 +190,8 @@ def test_the_report_for_the_api(host: StandIn) -> None:
     assert [one["name"] for one in found["networks"]] == ["a", "b"]
     assert found["networks"][0]["ran"].keys() == {"unet", "text_encoder"}
     assert "nope" in found["problems"][0]["message"]
+    passes = found["execution"].split("; ")
+    assert all(re.fullmatch(r"automatic: .*\d+ layers .*", one) for one in passes), passes
 
 
 def test_a_file_is_counted_for_each_picture_that_it_really_acted_in(
