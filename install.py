@@ -4,6 +4,7 @@
     python install.py app [options]  makes .venv, installs the app there and opens its page
     python install.py test [options] the same for ruff, mypy and, with the options, pytest
     python install.py test --newest  the same with the newest of everything, in .venv-newest
+    python install.py test --cluster the same with Ray, whose tests are skipped without it
     python install.py lock [options] renews requirements/*.txt; --upgrade takes newer versions
 
 Inside the webui nothing is ever upgraded: lark, safetensors and torch are there already.
@@ -85,7 +86,11 @@ def app(options: list[str]) -> int:
 def test(options: list[str]) -> int:
     """Lint, format, types and tests; the last line is pytest's where all is well."""
     if "--newest" not in options:
-        return call(prepared("test").python, "-m", "tools.checks", *options, cwd=ROOT)
+        python = prepared("test").python
+        if "--cluster" in options:  # without Ray, its tests are skipped
+            prepared("cluster")
+            options = [option for option in options if option != "--cluster"]
+        return call(python, "-m", "tools.checks", *options, cwd=ROOT)
     newest = Environment(".venv-newest")
     newest.make()
     newest.add_torch("torch", "--no-deps")  # what it needs comes with the rest

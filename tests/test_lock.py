@@ -37,9 +37,11 @@ def test_the_app_has_the_versions_that_are_tested(python: str, system: str) -> N
         "sys_platform": system,
     }
     assert locked("app", **where).items() < locked("test", **where).items()
+    assert locked("app", **where).items() < locked("cluster", **where).items()
+    assert "ray" in locked("cluster", **where)
 
 
-@pytest.mark.parametrize("name", ["app.txt", "test.txt"])
+@pytest.mark.parametrize("name", ["app.txt", "cluster.txt", "test.txt"])
 def test_every_file_that_may_be_installed_is_known_by_its_hash(name: str) -> None:
     text = (ROOT / "requirements" / name).read_text(encoding="utf-8")
     assert len(re.findall(r"^\w.*\\\n    --hash=sha256:", text, re.MULTILINE)) == len(lines(name))

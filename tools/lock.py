@@ -1,8 +1,9 @@
-"""Writes requirements/test.txt and requirements/app.txt, by uv: `python install.py lock`.
+"""Writes requirements/test.txt, app.txt and cluster.txt, by uv: `python install.py lock`.
 
 One resolution of pyproject.toml for every Python and system that is supported. Without options
 only what no longer fits is changed; `--upgrade` takes the newest of everything, and
-`--upgrade-package gradio` of one. The app's packages are the tests' in the same versions.
+`--upgrade-package gradio` of one. The app's packages are the tests' in the same versions, and so
+are those that a cluster has besides Ray.
 """
 
 from __future__ import annotations
@@ -16,18 +17,18 @@ COMPILE = (
     *("--constraints", "requirements/torch.txt", "--no-emit-package", "torch"),
     *("--excludes", "requirements/cuda.txt", "--no-emit-package", "live-lora"),
 )
-APP_LIKE_TEST = ("--constraints", "requirements/test.txt", "--no-annotate")
+LIKE_TEST = ("--constraints", "requirements/test.txt", "--no-annotate")
 
 
 def main(options: list[str]) -> int:
     """The exit status of the first of uv's runs that failed."""
-    for extra, limits in (("test", ()), ("app", APP_LIKE_TEST)):
+    for extra, limits in (("test", ()), ("app", LIKE_TEST), ("cluster", LIKE_TEST)):
         written = ("--extra", extra, "--output-file", f"requirements/{extra}.txt")
         command = (sys.executable, "-m", *COMPILE, *written, *limits, *options)
         status = subprocess.run(command).returncode
         if status:
             return status
-    print("requirements/test.txt and requirements/app.txt are written")
+    print("requirements/test.txt, app.txt and cluster.txt are written")
     return 0
 
 

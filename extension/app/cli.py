@@ -124,7 +124,7 @@ def add_serve(commands: Any) -> None:
     serve = commands.add_parser("serve", help="draw for many, over HTTP")
     add_model(serve)
     add_serving(serve)
-    serve.set_defaults(module=".serving.command")
+    serve.set_defaults(module=".serving.command", checkpoint_dir=None)
 
 
 def add_model(command: ArgumentParser) -> None:

@@ -15,7 +15,7 @@ from .. import prompt as language
 from ..prompt import sweeps
 from ..session.report import PromptDiagnostic, Report, StrictError
 from . import latents
-from .beginning import Beginning
+from .inpainting import Inpainting
 from .pass_reports import merged, of_one_picture
 from .request import GenerationRequest, HiresFix
 from .samplers import own_name, sampler_named
@@ -23,6 +23,7 @@ from .sampling.noise_levels import trained_alphas
 from .sampling.pipeline_scheduler import PipelineScheduler
 from .sampling.sampler_list import Sampler
 from .sampling.sampling_task import SamplingTask, StartingLatents
+from .starting import masks_of, starting_latents
 
 StepEnd = Callable[..., dict[str, Any]]
 FALLBACK = (
@@ -47,7 +48,7 @@ class DrawingPass:
     def of_picture(self, picture: int) -> DrawingPass:
         """One of its pictures by itself."""
         one = slice(picture, picture + 1)
-        start = self.start and replace(self.start, latents=self.start.latents[one])
+        start = self.start and self.start.of_picture(picture)
         prompts, negatives = self.prompts[one], self.negatives[one]
         return replace(self, prompts=prompts, negatives=negatives, start=start, alone=picture)
 
@@ -63,38 +64,37 @@ class DrawingPasses:
     stopped: Callable[[], bool]
     lost: list[PromptDiagnostic] = field(default_factory=list)
     reports: list[Report] = field(default_factory=list)
-    _begun: Beginning | None = None
 
     def images(self) -> Sequence[Image.Image]:
         """The pictures."""
-        start = self.request.start
-        self._begun = None if start is None else Beginning(start, self._size)
-        found = self._first()
+        masks = masks_of(self.request.starts, self._size)
+        found = self._first(masks)
         if self.request.hires is not None and not self.stopped():
             found = self._second(found, self.request.hires)
         drawn = latents.decoded(self.pipeline, found)
-        return drawn if self._begun is None else [self._begun.over(one) for one in drawn]
+        return [
+            one if mask is None else mask.over(one)
+            for mask, one in zip(masks or [None] * len(drawn), drawn, strict=True)
+        ]
 
     @property
     def report(self) -> Report:
         """Of all passes together."""
-        found = merged(self.reports)
-        notes = [] if self._begun is None else self._begun.notes
-        return replace(found, notes=[*found.notes, *notes])
+        return merged(self.reports)
 
     @property
     def _size(self) -> tuple[int, int]:
         return self.request.width or 0, self.request.height or 0
 
-    def _first(self) -> Tensor:
+    def _first(self, masks: Sequence[Inpainting | None]) -> Tensor:
         request = self.request
-        if self._begun is None and not request.sampler:
+        if not masks and not request.sampler:
             return self._by_own_scheduler()
         sampler, schedule = self._sampler(request.sampler, request.schedule)
         words = (request.prompts, request.negatives)
         one = DrawingPass(*words, sampler, schedule, request.steps, self._size)
-        if self._begun is not None:
-            one = replace(one, start=self._begun.latents(self.pipeline, request))
+        if masks:
+            one = replace(one, start=starting_latents(self.pipeline, request, masks))
         return self._sampled(one)
 
     def _second(self, found: Tensor, hires: HiresFix) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from threading import Event, Lock
 from typing import Any
@@ -13,12 +13,11 @@ from ..errors import LiveLoraError
 from ..hosts.attach import attach
 from ..library.catalog import Catalog
 from ..library.mask_pictures import MaskPictures
-from ..prompt import Tag, sweeps
+from ..prompt import sweeps
 from ..prompt.words.word_lines import most_tokens, word_lines
 from ..session.report import Report, StrictError
 from .drawing_passes import DrawingPasses
 from .load_model import Checkpoint
-from .odd_sizes import fit_after_convolving
 from .png_parameters import infotext
 from .preview_decoder import PreviewDecoder
 from .request import GenerationRequest, GenerationResult, RequestError, StepPreview
@@ -26,6 +25,10 @@ from .samplers import with_known_samplers
 
 LARGEST_SEED = 2**32 - 1
 GRID = 8  # diffusers draws multiples of this many pixels only
+
+Through = Callable[
+    [GenerationRequest, Callable[[StepPreview], None] | None, Event], GenerationResult
+]
 
 
 class Generator:
@@ -42,9 +45,10 @@ class Generator:
         self.checkpoint = checkpoint
         self.catalog = catalog
         self.drawn = drawn
-        fit_after_convolving(checkpoint.pipeline.unet)
         self.live = attach(checkpoint.pipeline, library=catalog, **options)
         self.live.counts_use = False  # a picture may take several passes: it is counted here
+        # Who draws in place of this one's own `draw`: a server's queue, which several draw by.
+        self.through: Through | None = None
         self._one_at_a_time = Lock()
         self._chunking = self.live.chunking()
 
@@ -60,6 +64,8 @@ class Generator:
         where only the drawing has shown what was lost, its `result` is the GenerationResult.
         """
         stop = stop or Event()
+        if self.through is not None:
+            return self.through(request, watch, stop)
         with self._one_at_a_time:
             request = self.settled(request)
             step_end = self._follow(watch, stop)
@@ -68,7 +74,7 @@ class Generator:
             )
             images, report = passes.images(), passes.report
             for index, image in enumerate(images):
-                image.info["parameters"] = self._infotext(request, index, report)
+                image.info["parameters"] = self.infotext_of(request, index, report)
             self.catalog.drawn(report.drawn_with)
             result = GenerationResult(tuple(images), request, report, stop.is_set())
             self.drawn(result)
@@ -86,11 +92,6 @@ class Generator:
         except LiveLoraError:
             return prompt.text.strip()
         return prompt.source
-
-    def prefetch(self, tags: Iterable[Tag]) -> None:
-        """Reads the files of tags to come; waits for nothing."""
-        if self.live.core is not None:
-            self.live.core.prefetch(tags)
 
     def tokens(self, text: str) -> tuple[int, int]:
         """How many tokens a prompt has (its longest text), and how many would be as cheap."""
@@ -125,7 +126,8 @@ class Generator:
             height=on_grid(request.height or height),
         )
 
-    def _infotext(self, request: GenerationRequest, index: int, report: Report) -> str:
+    def infotext_of(self, request: GenerationRequest, index: int, report: Report) -> str:
+        """What one of a settled request's pictures was drawn with, as the webui writes it."""
         used = self.live.used_embeddings
         files = {one.name: one for one in self.live.embeddings.files if one.name in used}
         inversions = {name: file.shorthash() for name, file in files.items()}

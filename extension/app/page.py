@@ -15,8 +15,12 @@ from . import html
 from .generation_thread import GenerationThread
 from .generator import Generator
 from .orders import Orders
-from .page_drawing import DrawingForm, remembered
-from .page_reading import connect_counting, connect_reading
+from .page_drawing import (
+    DrawingForm,
+    connect_counting,
+    connect_reading,
+    remembered,
+)
 from .page_request import MOST_PICTURES, request_of
 from .page_words import PageWords, wording_of
 from .pictures import Pictures, previews
@@ -25,6 +29,7 @@ from .samplers import name_of
 
 LOG = logging.getLogger(__name__)
 MOST_STEPS = 150
+PAGES = 64  # that wait for their drawings at once, where a queue draws
 FORGOTTEN = (600, 3600)  # every ten minutes, what was uploaded more than an hour ago
 # The default theme fetches its fonts from a server.
 FONTS = {"font": ["system-ui", "sans-serif"], "font_mono": ["ui-monospace", "monospace"]}
@@ -153,7 +158,8 @@ class Page:
             self.draw,
             self.form,
             [self.status, self.gallery, self.report, self.memory],
-            concurrency_limit=1,
+            # A queue puts the drawings of several pages together.
+            concurrency_limit=1 if self.generator.through is None else PAGES,
             show_progress="hidden",  # the status shows it
         )
         self.stop.click(self.end, queue=False)

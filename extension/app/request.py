@@ -38,9 +38,6 @@ class StartingPicture:
 
     `blur` is the standard deviation, in pixels, of the mask's soft edge; `fill` what stands in the
     mask at first: "original", "fill" (colours around it), "latent noise" or "latent nothing".
-    `resize`, one of `start_choices.RESIZE_MODES`, brings a picture of another shape to the
-    request's size. With `only_masked` that is the size of the part around the mask, `padding`
-    pixels wider on all sides, and what is drawn is put back into the picture.
     """
 
     image: Image
@@ -49,17 +46,15 @@ class StartingPicture:
     blur: float = 4
     fill: str = "original"
     inverted: bool = False
-    only_masked: bool = False
-    padding: int = 32
-    resize: str = "Just resize"
 
 
 @dataclass(frozen=True, slots=True)
 class GenerationRequest:
     """What to draw: one picture per prompt; picture i has the seed `seed` + i, or all have one.
 
-    `own_seeds` and `own_negatives`, one for each prompt, come before that seed and `negative`: so
-    several people's pictures are drawn at once.
+    `own_seeds`, `own_negatives` and `own_starts`, one for each prompt, come before that seed,
+    `negative` and `start`: so several people's pictures are drawn at once. All of `own_starts`
+    have one strength, and either all or none a mask.
 
     Width and height are pixels; without them, and without guidance, the model's own. `sampler` and
     `schedule` have the webui's names; without a sampler the model's own. `clip_skip` counts as the
@@ -84,6 +79,7 @@ class GenerationRequest:
     start: StartingPicture | None = None
     own_seeds: tuple[int, ...] = ()
     own_negatives: tuple[str, ...] = ()
+    own_starts: tuple[StartingPicture, ...] = ()
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -98,6 +94,13 @@ class GenerationRequest:
         """Picture by picture."""
         return self.own_negatives or (self.negative,) * len(self.prompts)
 
+    @property
+    def starts(self) -> tuple[StartingPicture, ...]:
+        """Picture by picture; empty where they begin as noise."""
+        if self.own_starts or self.start is None:
+            return self.own_starts
+        return (self.start,) * len(self.prompts)
+
     def of_picture(self, picture: int) -> GenerationRequest:
         """One of the pictures, asked for by itself."""
         return replace(
@@ -106,6 +109,8 @@ class GenerationRequest:
             differences=self.differences[picture : picture + 1],
             own_seeds=self.seeds[picture : picture + 1],
             own_negatives=self.negatives[picture : picture + 1],
+            start=self.starts[picture] if self.starts else None,
+            own_starts=(),
         )
 
     def caption(self, picture: int) -> str:

@@ -12,8 +12,20 @@ def add_serving(serve: ArgumentParser) -> None:
     """Who may ask, how much, and how batches are made."""
     _add_access(serve)
     _add_limits(serve)
+    _add_files(serve)
     serve.add_argument(
         "--log", choices=("json", "text"), default="json", help="each request and job; on stderr"
+    )
+    serve.add_argument(
+        "--page",
+        action="store_true",
+        help="the app's page as well; whoever may ask may then change the library, too",
+    )
+    serve.add_argument(
+        "--replicas",
+        type=at_least(1),
+        metavar="N",
+        help="draw in N processes, each with the model (needs live-lora[cluster], which is Ray)",
     )
 
 
@@ -81,7 +93,23 @@ def _add_limits(serve: ArgumentParser) -> None:
     serve.add_argument(
         "--time-limit", type=number, default=600.0, metavar="SECONDS", help="default: 600"
     )
+
+
+def _add_files(serve: ArgumentParser) -> None:
     serve.add_argument("--lora-cache", type=number, default=2.0, metavar="GIB", help="default: 2")
+    serve.add_argument(
+        "--lora-source",
+        metavar="URL",
+        help="further LoRAs, from anything that fsspec reads (s3://bucket/folder); they come to a "
+        "cache on this machine when they are wanted",
+    )
+    serve.add_argument(
+        "--lora-disk",
+        type=number,
+        default=20.0,
+        metavar="GIB",
+        help="the most of that cache; default: 20",
+    )
 
 
 def at_least(least: int) -> type[int]:

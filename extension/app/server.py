@@ -95,13 +95,18 @@ def shown_beside(options: Namespace) -> Shelves:
 
 def application(generator: Generator, pictures: Pictures, shelves: Shelves) -> FastAPI:
     """The page, the routes of its LoRA tab, and the pictures that were kept."""
-    mimetypes.add_type("text/javascript", ".mjs")  # some systems do not know it
     app = FastAPI(openapi_url=None)
     app.add_middleware(Guard, names=(HOST, "localhost"))
+    mount_page(app, generator, pictures, shelves)
+    return app
+
+
+def mount_page(app: FastAPI, generator: Generator, pictures: Pictures, shelves: Shelves) -> None:
+    """All of it, below whatever decides who may come in."""
+    mimetypes.add_type("text/javascript", ".mjs")  # some systems do not know it
     library = router(
         lambda: generator.catalog,
         model_of=lambda: generator.checkpoint.base,
-        prefetch=generator.prefetch,
         shelves_of=lambda: shelves,
         data=data_folder(),
     )
@@ -120,7 +125,6 @@ def application(generator: Generator, pictures: Pictures, shelves: Shelves) -> F
         head=HEAD,
         max_file_size=LARGEST_UPLOAD,
     )
-    return app
 
 
 @contextmanager

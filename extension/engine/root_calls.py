@@ -9,6 +9,7 @@ from typing import Any
 from torch import nn
 
 from ..errors import Code
+from ..records import Progress, Row, Side
 from .weight_table import WeightTable
 
 
@@ -25,6 +26,9 @@ class RootCalls:
         self.columns = frozenset(columns)
         self.weights = weights
         self.acted: set[int] = set()  # the same object throughout: others look into it
+        self._heard: set[tuple[Side, int, Progress]] = set()  # kinds of rows, and when
+        self._known: dict[tuple[int, int], bool] = {}
+        self._moment: object = None
         self.compiled_by = ""  # the host's own way of compiling it, and how to end that
 
     def install(self, stack: ExitStack) -> None:
@@ -35,6 +39,26 @@ class RootCalls:
         for column in self.columns - self.acted:
             if self.weights.acts(column):
                 self.acted.add(column)
+        moment = self.weights.rows, self.weights.progress
+        if moment != self._moment:
+            self._moment = moment
+            self._heard.update((r.side, r.part, when) for r, when in self.weights.moments())
+            self._known.clear()
+
+    def heard(self, column: int, picture: int) -> bool:
+        """Whether a column had a weight on that picture in a call, as far as anybody heard one.
+
+        Rows that are the same for several pictures may be computed once: so it is not asked whose
+        rows there were, but what weight a picture's own had then.
+        """
+        found = self._known.get((column, picture))
+        if found is None:
+            at = self.weights.at
+            found = not self._heard or any(
+                at(column, Row(picture, side, part), when) for side, part, when in self._heard
+            )
+            self._known[column, picture] = found
+        return found
 
     def unseen(self) -> None:
         """The host called the root. Only a compiled one is called without our hook hearing it."""

@@ -105,8 +105,7 @@ class WeightTable:
             self._fill(constants)
 
     def _fill(self, constants: bool) -> None:
-        moments = self.progress if len(self.progress) > 1 else self.progress * len(self.rows)
-        pairs = list(zip(self.rows, moments, strict=True))
+        pairs = list(self.moments())
         before = list(self.shapes)
         for index, column in enumerate(self._columns):
             if column.constant and not constants:
@@ -151,6 +150,15 @@ class WeightTable:
         """Whether any row announced has a weight other than 0."""
         weight = self.weights[column]
         return any(weight) if isinstance(weight, tuple) else bool(weight)
+
+    def moments(self) -> Iterator[tuple[Row, Progress]]:
+        """The rows announced, each with its progress."""
+        whens = self.progress if len(self.progress) > 1 else self.progress * len(self.rows)
+        return zip(self.rows, whens, strict=True)
+
+    def at(self, column: int, row: Row, progress: Progress) -> float:
+        """A column's weight on that row, then."""
+        return self._columns[column].weight(row, progress)
 
     def vector(
         self, columns: Sequence[int], widths: Sequence[int], like: Tensor, ranks: int = 0

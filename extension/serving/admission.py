@@ -14,6 +14,7 @@ class QueueFull(LiveLoraError):
     """There is no room: come again in `retry_after` seconds."""
 
     def __init__(self, reason: str, retry_after: float) -> None:
+        self.reason = reason
         self.retry_after = retry_after
         super().__init__(f"{reason}: try again in {retry_after:.0f} s")
 

@@ -7,21 +7,26 @@ import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from threading import Thread
+from typing import Any
 
 from ..app.generator import LARGEST_SEED, Generator
 from ..app.request import GenerationRequest, RequestError
 from ..prompt import parse
-from .admission import QueueLimits
+from .admission import QueueLimits, WorkRate
 from .batch_limits import BatchLimits
 from .jobs import DrawingJob, PictureTask, TaskState
+from .lora_fetching import LoraFetching
 from .lora_loading import LoraLoading
+from .lora_source import LoraSource
 from .metrics import ServingMetrics
 from .mixed_drawing import BatchFacts, MixedDrawer
 from .mixing import kind_of, pixels_of, work_of
+from .model_facts import ModelFacts
 from .picture_queue import PictureQueue
 
 LOG = logging.getLogger(__name__)
 PRIORITIES = (-10, 10)
+PREVIEWS = 5.0  # seconds that one look at previews keeps them coming
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +55,16 @@ class DrawingService:
     """Draws for everybody with one generator, which nobody else draws with."""
 
     def __init__(
-        self, generator: Generator, limits: ServiceLimits | None = None, model_file: str = ""
+        self,
+        generator: Generator,
+        limits: ServiceLimits | None = None,
+        model_file: str = "",
+        source: LoraSource | None = None,
     ) -> None:
-        """`model_file` is what clients are told of where the model is."""
+        """`model_file` is what clients are told of where the model is. `source` has further LoRAs,
+        which come to its folder, one of the generator's library, when they are wanted."""
         self.generator = generator
-        self.model_file = model_file or generator.checkpoint.name
+        self.facts = ModelFacts(generator, model_file, source)
         self.limits = limits or ServiceLimits()
         self.metrics = ServingMetrics(generator.checkpoint.name)
         self.queue = PictureQueue(
@@ -62,7 +72,10 @@ class DrawingService:
         )
         core = generator.live.core
         assert core is not None
-        self.loading = LoraLoading(core, self.queue.ready, self.metrics.lora)
+        # Pictures a second, and files a second.
+        self.drawn_rate, self.read_rate = WorkRate(), WorkRate()
+        self.loading = LoraLoading(core, self.queue.ready, self._read)
+        self.fetching = LoraFetching(source, self._here) if source else None
         self.drawer = MixedDrawer(generator, self.queue, self._measured)
         gauge = self.metrics.gauge
         gauge("queue_pictures", "Pictures that wait.", lambda: len(self.queue.waiting()))
@@ -79,6 +92,8 @@ class DrawingService:
         self.queue.close()
         for job in list(self.queue.jobs.values()):
             self.queue.cancel(job)
+        if self.fetching is not None:
+            self.fetching.close()
         self.loading.close()
         if self._thread.is_alive():
             self._thread.join()
@@ -95,6 +110,7 @@ class DrawingService:
         *,
         priority: int = 0,
         seconds: float | None = None,
+        id: str | None = None,
     ) -> DrawingJob:
         """The job, which waits from now on; it may be cancelled at any time.
 
@@ -111,14 +127,33 @@ class DrawingService:
             priority=max(least, min(most, priority)),
             deadline=time.monotonic() + limit,
         )
+        job.id = id or job.id
         kind, pixels, work = kind_of(request), pixels_of(request), work_of(request)
         for _ in request.prompts:
             job.add(kind, pixels, work)
         self.queue.submit(job)
-        self.loading.want(job, _texts(request))
+        (self.fetching or self.loading).want(job, _texts(request))
         if job.over:  # cancelled, or out of time, before its LoRAs were wanted
-            self.loading.release(job)
+            self._release(job)
         return job
+
+    def watch(self, job: DrawingJob) -> None:
+        """Somebody looks at the job's previews: they keep coming for a while."""
+        job.watched_until = time.monotonic() + PREVIEWS
+
+    def status(self) -> dict[str, Any]:
+        """What waits, and what is in memory."""
+        return {
+            "model": self.facts.name,
+            "waiting": len(self.queue.waiting()),
+            "jobs": len(self.queue.jobs),
+            "resident": self.loading.resident,
+            "drawing": self.alive,
+        }
+
+    def metrics_text(self) -> str:
+        """What Prometheus reads."""
+        return self.metrics.text()
 
     def _demand_within_limits(self, request: GenerationRequest) -> None:
         most = self.limits.request
@@ -154,8 +189,19 @@ class DrawingService:
             if task.state is TaskState.DRAWING:
                 self.queue.fail(task, f"{type(error).__name__}: {error}")
 
-    def _ended(self, job: DrawingJob) -> None:
+    def _here(self, job: DrawingJob, texts: Collection[str]) -> None:
+        """Its files are on this machine."""
+        self.loading.want(job, texts)
+        if job.over:
+            self.loading.release(job)
+
+    def _release(self, job: DrawingJob) -> None:
+        if self.fetching is not None:
+            self.fetching.release(job)
         self.loading.release(job)
+
+    def _ended(self, job: DrawingJob) -> None:
+        self._release(job)
         self.metrics.ended(job)
         seconds = (job.ended or 0.0) - job.created
         waited = (job.started or job.ended or 0.0) - job.created
@@ -163,7 +209,13 @@ class DrawingService:
         times = {"seconds": round(seconds, 3), "queue_seconds": round(waited, 3)}
         LOG.info("job", extra={"facts": {**facts, **times, "pictures": len(job.tasks)}})
 
+    def _read(self, name: str, seconds: float | None) -> None:
+        self.metrics.lora(name, seconds)
+        if seconds is not None:
+            self.read_rate.measured(1, seconds)
+
     def _measured(self, facts: BatchFacts) -> None:
+        self.drawn_rate.measured(facts.pictures, facts.seconds)
         self.metrics.batch(facts.pictures, self.limits.batch.pictures, facts.steps)
 
 

@@ -14,11 +14,11 @@ from fastapi.responses import JSONResponse
 from .. import __version__
 from ..app.request import RequestError
 from .admission import QueueFull
-from .drawing_service import DrawingService
 from .gatekeeper import AccessRules, Gatekeeper
 from .jobs import JobFailed, TaskState
 from .kept_jobs import KeptJobs
 from .own_routes import PREFIX, own_router, status_of
+from .picture_service import PictureService
 from .webui_refusals import UnsupportedField
 from .webui_routes import webui_router
 
@@ -32,11 +32,11 @@ WAIT = "5"  # seconds, while the model is read
 class ServerState:
     """What the routes serve: nothing until the model is there."""
 
-    service: DrawingService | None = None
+    service: PictureService | None = None
     phase: str = STARTING
     since: float = field(default_factory=time.monotonic)
 
-    def demand(self) -> DrawingService:
+    def demand(self) -> PictureService:
         """Raises HTTPException(503) until there is something to draw with."""
         if self.service is None:
             raise HTTPException(503, self.phase, {"Retry-After": WAIT})

@@ -13,11 +13,10 @@ from typing import Any
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 
-from .drawing_service import DrawingService
 from .jobs import DrawingJob, TaskState
+from .picture_service import PictureService
 
 LOOK = 0.5  # seconds between two looks whether a client is still there
-PREVIEWS = 5.0  # seconds that one look at previews keeps them coming
 PREVIEW_QUALITY = 70
 
 
@@ -49,7 +48,7 @@ class JobChanges:
         self._changed.clear()
 
 
-async def until_over(request: Request, service: DrawingService, job: DrawingJob) -> bool:
+async def until_over(request: Request, service: PictureService, job: DrawingJob) -> bool:
     """Whether the job came to its end; False where its client has left, which cancels it."""
     try:
         with JobChanges(job) as changes:
@@ -65,7 +64,7 @@ async def until_over(request: Request, service: DrawingService, job: DrawingJob)
             service.queue.cancel(job)
 
 
-async def events_of(service: DrawingService, job: DrawingJob, previews: bool) -> AsyncIterator[str]:
+async def events_of(service: PictureService, job: DrawingJob, previews: bool) -> AsyncIterator[str]:
     """Server-sent events: `progress` whenever it changes, and in the end one `end`.
 
     https://html.spec.whatwg.org/multipage/server-sent-events.html
@@ -74,7 +73,7 @@ async def events_of(service: DrawingService, job: DrawingJob, previews: bool) ->
     with JobChanges(job) as changes:
         while not job.over:
             if previews:
-                job.watched_until = time.monotonic() + PREVIEWS
+                service.watch(job)
             facts = summary_of(service, job)
             looks = _new_previews(job, shown) if previews else {}
             text = json.dumps({**facts, **({"previews": looks} if looks else {})})
@@ -87,7 +86,7 @@ async def events_of(service: DrawingService, job: DrawingJob, previews: bool) ->
     yield _event("end", json.dumps(summary_of(service, job)))
 
 
-def summary_of(service: DrawingService, job: DrawingJob) -> dict[str, Any]:
+def summary_of(service: PictureService, job: DrawingJob) -> dict[str, Any]:
     """Where a job stands, picture by picture."""
     place = service.queue.place_of(job) if job.state in WAITING else None
     return {

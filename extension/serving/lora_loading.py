@@ -92,6 +92,13 @@ class LoraLoading:
         """The names of the LoRAs in memory."""
         return sorted({bound.file.name for bound in self.core.cache})
 
+    @property
+    def held(self) -> list[LoraFile]:
+        """The files in memory, and those that are being read."""
+        with self._lock:
+            coming = [load.file for load in self._loads.values()]
+        return [bound.file for bound in self.core.cache] + coming
+
     def _files(self, texts: Iterable[str]) -> Sequence[tuple[LoraFile, int | None]]:
         """Those that can be found; what cannot is said by the picture's report."""
         found: dict[LoadKey, tuple[LoraFile, int | None]] = {}

@@ -100,7 +100,7 @@ class ServingMetrics:
     """All that is measured of one server; every line names the model."""
 
     def __init__(self, model: str) -> None:
-        self.model = model
+        self.more = {"model": model}  # labels of every line
         name = "live_lora_"
         self.requests = MetricFamily(
             f"{name}requests_total", "Requests over HTTP.", ("route", "status")
@@ -165,8 +165,25 @@ class ServingMetrics:
 
     def text(self) -> str:
         """What `GET /metrics` answers."""
-        more = {"model": self.model}
-        return "".join(f"{line}\n" for one in self.families for line in one.lines(more))
+        return "".join(f"{line}\n" for one in self.families for line in one.lines(self.more))
+
+
+def merged_text(texts: Sequence[str]) -> str:
+    """Of several servers, whose lines a label tells apart: what a metric is, is said once."""
+    families: dict[str, list[str]] = {}
+    for text in texts:
+        heads: list[str] = []
+        for line in text.splitlines():
+            if line.startswith("# HELP"):
+                heads = [line]
+            elif line.startswith("#"):
+                heads.append(line)
+                lines = families.setdefault("\n".join(heads), [])
+            else:
+                lines.append(line)
+    return "".join(
+        f"{line}\n" for head, lines in families.items() for line in (head, *lines) if lines
+    )
 
 
 def _sample(name: str, labels: Mapping[str, str], value: float) -> str:

@@ -14,7 +14,6 @@ from PIL.Image import Image
 from ..app import latents
 from ..app.drawing_passes import DrawingPasses
 from ..app.generator import Generator
-from ..app.png_parameters import infotext
 from ..app.preview_decoder import PreviewDecoder
 from ..app.request import GenerationRequest
 from ..errors import LiveLoraError
@@ -46,6 +45,17 @@ class DrawnPicture:
     def seed(self) -> int:
         """Its noise."""
         return self.request.seeds[0]
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """All of it but the pixels, as JSON."""
+        return {
+            "seed": self.seed,
+            "infotext": self.infotext,
+            "stopped": self.stopped,
+            "batch": self.batch,
+            "report": self.report.as_dict(),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,17 +142,10 @@ class MixedDrawer:
         task, generator = tasks[index], self.generator
         request = task.job.request.of_picture(task.index)
         own = report.of_picture(index)
-        text = infotext(
-            generator.checkpoint, generator.catalog, request, 0, own, self._inversions()
-        )
+        text = generator.infotext_of(request, 0, own)
         image.info["parameters"] = text
         generator.catalog.drawn(own.drawn_with)
         self.queue.finish(task, DrawnPicture(image, request, text, own, stopped, len(tasks)))
-
-    def _inversions(self) -> dict[str, str]:
-        used = self.generator.live.used_embeddings
-        files = {one.name: one for one in self.generator.live.embeddings.files if one.name in used}
-        return {name: file.shorthash() for name, file in files.items()}
 
 
 class _BatchSteps:

@@ -12,9 +12,9 @@ from ..app.request import GenerationRequest
 def kind_of(request: GenerationRequest) -> Hashable:
     """What pictures of one batch have in common: all but words, seeds and what follows of them.
 
-    A picture to begin with is its request's own.
+    Pictures to begin with have in common how much of them stays, and whether they have masks.
     """
-    start = request.start and id(request.start)
+    start = request.start and (request.start.strength, request.start.mask is not None)
     same = replace(
         request,
         prompts=(),
@@ -24,6 +24,7 @@ def kind_of(request: GenerationRequest) -> Hashable:
         differences=(),
         own_seeds=(),
         own_negatives=(),
+        own_starts=(),
         start=None,
     )
     return (same, start)
@@ -51,5 +52,6 @@ def together(requests: Sequence[GenerationRequest]) -> GenerationRequest:
         prompts=tuple(prompt for one in requests for prompt in one.prompts),
         own_seeds=tuple(seed for one in requests for seed in one.seeds),
         own_negatives=tuple(text for one in requests for text in one.negatives),
+        own_starts=tuple(start for one in requests for start in one.starts),
         differences=(),
     )

@@ -15,10 +15,10 @@ from starlette.concurrency import run_in_threadpool
 from ..app.pictures import png
 from ..app.request import GenerationRequest, HiresFix, RequestError, StartingPicture
 from ..encoding.settings import EmphasisMode
-from .drawing_service import DrawingService
 from .job_watching import events_of, summary_of
 from .jobs import DrawingJob, TaskState
 from .kept_jobs import KeptJobs
+from .picture_service import PictureService
 from .webui_routes import ServiceCallback
 from .webui_translation import picture_of
 
@@ -95,7 +95,7 @@ def own_router(service_of: ServiceCallback, kept: KeptJobs) -> APIRouter:
     @routes.get("/metrics", response_class=PlainTextResponse)
     def metrics() -> PlainTextResponse:
         """For Prometheus."""
-        text = service_of().metrics.text()
+        text = service_of().metrics_text()
         return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
 
     return routes
@@ -160,28 +160,10 @@ def _done(job: DrawingJob) -> list[int]:
 
 
 def _result(job: DrawingJob, index: int) -> dict[str, Any]:
-    drawn = job.tasks[index].result
-    return {
-        "index": index,
-        "seed": drawn.seed,
-        "infotext": drawn.infotext,
-        "stopped": drawn.stopped,
-        "batch": drawn.batch,
-        "report": drawn.report.as_dict(),
-    }
+    return {"index": index, **job.tasks[index].result.facts}
 
 
-def status_of(service: DrawingService | None, phase: str, since: float) -> dict[str, Any]:
+def status_of(service: PictureService | None, phase: str, since: float) -> dict[str, Any]:
     """How the server is, at its start as well."""
     facts: dict[str, Any] = {"phase": phase, "seconds": round(time.monotonic() - since, 1)}
-    if service is None:
-        return facts
-    queue = service.queue
-    return {
-        **facts,
-        "model": service.generator.checkpoint.name,
-        "waiting": len(queue.waiting()),
-        "jobs": len(queue.jobs),
-        "resident": service.loading.resident,
-        "drawing": service.alive,
-    }
+    return facts if service is None else {**facts, **service.status()}

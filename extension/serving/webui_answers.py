@@ -141,9 +141,8 @@ def lora_answer(file: LoraFile) -> dict[str, Any]:
     return {**facts, "metadata": dict(file.metadata)}
 
 
-def model_answer(generator: Generator, filename: str) -> dict[str, Any]:
+def model_answer(name: str, filename: str) -> dict[str, Any]:
     """The one model; `filename` is relative to its folder."""
-    name = generator.checkpoint.name
     facts = {"title": filename, "model_name": name, "hash": None, "sha256": None}
     return {**facts, "filename": filename, "config": None}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -13,16 +12,16 @@ from starlette.concurrency import run_in_threadpool
 from ..app.infotext_reading import facts_of
 from ..app.picture_text import description
 from . import webui_answers as answers
-from .drawing_service import DrawingService
-from .job_watching import PREVIEWS, until_over
+from .job_watching import until_over
 from .jobs import DrawingJob
+from .picture_service import PictureService
 from .webui_refusals import UnsupportedField
 from .webui_requests import WebuiImg2Img, WebuiPngInfo, WebuiRequest, WebuiTxt2Img
 from .webui_translation import is_in_force, picture_of, request_of
 
 BODY = Body()
 GONE = 499  # nginx's "client closed request": nobody reads it
-ServiceCallback = Callable[[], DrawingService]
+ServiceCallback = Callable[[], PictureService]
 
 
 def webui_router(
@@ -48,7 +47,7 @@ def _add_drawing(
         if not await until_over(request, service, job):
             return Response(status_code=GONE)
         pictures = job.demand()
-        model = service.generator.checkpoint.name
+        model = service.facts.name
         return JSONResponse(
             await run_in_threadpool(answers.pictures_answer, asked, job, pictures, model)
         )
@@ -75,7 +74,7 @@ def _add_own_jobs(routes: APIRouter, service_of: ServiceCallback) -> None:
         jobs = _jobs_of(request, service_of)
         job = next((one for one in jobs if one.started), next(iter(jobs), None))
         if job is not None and not skip_current_image:
-            job.watched_until = time.monotonic() + PREVIEWS
+            service_of().watch(job)
         return answers.progress_answer(job, picture=not skip_current_image)
 
     @routes.post("/interrupt")
@@ -97,19 +96,17 @@ def _add_library(routes: APIRouter, service_of: ServiceCallback) -> None:
     @routes.get("/loras")
     def loras() -> list[dict[str, Any]]:
         """The library; paths are relative to its folders."""
-        files = service_of().generator.catalog.entries
-        return [answers.lora_answer(file) for file in files if not file.error]
+        return service_of().facts.loras()
 
     @routes.post("/refresh-loras")
     def refresh_loras() -> None:
         """Looks at the folders again."""
-        service_of().generator.catalog.scan()
+        service_of().facts.rescan()
 
     @routes.get("/sd-models")
     def sd_models() -> list[dict[str, Any]]:
         """The one that is loaded."""
-        service = service_of()
-        return [answers.model_answer(service.generator, service.model_file)]
+        return [service_of().facts.model()]
 
     @routes.post("/refresh-checkpoints")
     def refresh_checkpoints() -> None:
@@ -118,7 +115,7 @@ def _add_library(routes: APIRouter, service_of: ServiceCallback) -> None:
     @routes.get("/embeddings")
     def embeddings() -> dict[str, Any]:
         """Textual inversions."""
-        return answers.embeddings_answer(service_of().generator)
+        return service_of().facts.embeddings()
 
 
 def _add_lists(routes: APIRouter) -> None:

@@ -60,8 +60,7 @@ class StrictError(LiveLoraError):
 class PictureShare:
     """One file in one picture of a batch.
 
-    `ran` counts the targets that its tags may act on and where anything was added. A curve that is
-    0 while words are encoded counts as well, where another picture's tag of the same file acts.
+    `ran` counts the targets where its tags had a weight on this picture and anything was added.
     `place` orders the files of a picture as its prompts name them.
     """
 
@@ -163,7 +162,7 @@ class Report:
     problems: list[PromptDiagnostic] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
-    execution: str = ""  # how many layers were hooked, how many folded; of passes that differ, each
+    execution: str = ""  # how many layers were hooked, and how many folded
 
     def of_picture(self, picture: int) -> Report:
         """What of it is about one picture, as if that had been drawn alone."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -12,8 +12,9 @@ from ..library.lora_file import LoraFile
 from ..network import Network
 from ..network.misfit import by_modules
 from ..prompt import Tag
-from ..records import COMPONENTS, Component, Diagnostic, Progress, Row, Side, TargetKey
-from .report import NetworkReport, PictureShare, PromptDiagnostic, Report, StrictError, misplaced
+from ..records import Component, Diagnostic, Progress, Row, Side
+from .picture_shares import ran_on, share_of
+from .report import NetworkReport, PromptDiagnostic, Report, StrictError, misplaced
 from .run_plan import ActiveNetwork, RunPlan
 
 STREAMED = (
@@ -193,7 +194,7 @@ class Run:
             formats=network.formats,
             algorithms=network.algorithms,
             matched=len(bound.match.matched),
-            ran=_ran(one, one.terms),
+            ran=ran_on(one, one.terms),
             unmatched=(*bound.match.unmatched, *bound.failed.values()),
             unused=network.unused,
             bypassed=tuple(self.plan.bypassed(one)),
@@ -201,7 +202,7 @@ class Run:
                 network.base, self._base, len(bound.match.unmatched), len(network.modules)
             ),
             pictures={
-                picture: PictureShare(_tags(one, picture), _ran(one, targets), _place(one, picture))
+                picture: share_of(self.plan, one, picture, targets)
                 for picture, targets in one.pictures.items()
             },
             entry=bound.file,
@@ -225,21 +226,3 @@ class Run:
         if self.plan.streaming.on:
             notes.append(STREAMED)
         return notes
-
-
-def _ran(one: ActiveNetwork, targets: Collection[TargetKey]) -> dict[str, int]:
-    """On how many of these targets the network was really added, per component."""
-    ran: dict[str, int] = dict.fromkeys(COMPONENTS, 0)
-    for key, terms in one.terms.items():
-        ran[key[0]] += any(term.ran for term in terms) and key in targets
-    return {component: count for component, count in ran.items() if count}
-
-
-def _tags(one: ActiveNetwork, picture: int) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(use.tag.source for use in one.uses if use.picture == picture))
-
-
-def _place(one: ActiveNetwork, picture: int) -> tuple[bool, int]:
-    """Where its first tag stands: the negative prompt comes last."""
-    uses = [use for use in one.uses if use.picture == picture]
-    return min((use.side == "uncond", use.tag.span.start) for use in uses)

@@ -219,6 +219,10 @@ class RunPlan:
         """Bytes of the deltas, where the layers are."""
         return sum(one.bound.size for one in self.active)
 
+    def acted(self, key: TargetKey, terms: Sequence[Term], picture: int) -> bool:
+        """Whether any of a target's terms had a weight on that picture when it was called."""
+        return any(self.roots[key[0]].heard(term.column, picture) for term in terms)
+
     def bypassed(self, one: ActiveNetwork) -> Iterator[Unused]:
         """The targets that had a weight in a call of their component, and were not called."""
         for key, terms in one.terms.items():

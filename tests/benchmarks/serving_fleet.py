@@ -2,13 +2,13 @@
 
     python tests/benchmarks/serving_fleet.py [--picture 3.0] [--load 0.5] [--cache 64]
 
-A simulation, checked against no real cluster yet. Requests arrive at random at `--share` of what
-the machines can draw; each wants two LoRAs of 7,000, the n-th most popular one 1/n as often as the
-first (Zipf), as in the trace of Katz (ATC '25), where 91 % of requests have two. A machine reads a
-request's files while others are drawn, and draws up to `--batch` pictures at once; a further one
-costs `--extra` times the first one's time (1: doubling the batch doubles the time). "by LoRA" sends
-a request to the machine where reading and waiting together are shortest, "shortest queue" to the
-one with the fewest requests.
+A simulation, held against two real replicas by serving_replicas.py. Requests arrive at random at
+`--share` of what the machines can draw; each wants `--wanted` LoRAs of `--loras`, the n-th most
+popular one 1/n as often as the first (Zipf), as in the trace of Katz (ATC '25), where 91 % of
+requests have two of 7,000. A machine reads up to `--readers` files at once while others are drawn,
+and draws up to `--batch` pictures at once; a further one costs `--extra` times the first one's time
+(1: doubling the batch doubles the time). "by LoRA" is the server's own router (`ranked`), "shortest
+queue" sends a request to the machine with the fewest.
 """
 
 from __future__ import annotations
@@ -16,26 +16,39 @@ from __future__ import annotations
 import argparse
 import heapq
 import random
+import sys
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, count
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+import conftest  # noqa: F401  (mounts live_lora)
+from live_lora.serving.lora_router import ReplicaView, ranked
 
 ROUTINGS = ("by LoRA", "shortest queue", "round robin")
-Wanted = frozenset[int]
+Wanted = frozenset[str]
+Arrival = tuple[float, Wanted]  # seconds, and the LoRAs
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    loras: int
-    zipf: float
-    picture: float
-    extra: float
-    load: float
-    batch: int
-    cache: int
-    share: float
-    requests: int
+    """What machines and requests are like. `overhead` are seconds that each request takes beside
+    being drawn."""
+
+    loras: int = 7000
+    zipf: float = 1.0
+    wanted: int = 2
+    picture: float = 3.0
+    extra: float = 1.0
+    load: float = 0.5
+    readers: int = 4
+    batch: int = 4
+    cache: int = 64
+    share: float = 0.7
+    requests: int = 4000
+    overhead: float = 0.0
 
     @property
     def batch_seconds(self) -> float:
@@ -47,103 +60,109 @@ class Load:
 
 @dataclass(slots=True)
 class Machine:
-    held: OrderedDict[int, None] = field(default_factory=OrderedDict)
+    view: ReplicaView
+    held: OrderedDict[str, None] = field(default_factory=OrderedDict)
     line: list[tuple[float, float]] = field(default_factory=list)  # (ready at, asked at)
     drawing: int = 0
     free_at: float = 0.0
-    read_until: float = 0.0
-
-    @property
-    def waiting(self) -> int:
-        return len(self.line) + self.drawing
+    readers: list[float] = field(default_factory=list)  # when each is free
+    coming: dict[str, float] = field(default_factory=dict)
 
     def read(self, wanted: Wanted, load: Load, now: float) -> tuple[int, float]:
-        """How many LoRAs were missing, and when all are there; one file at a time."""
-        missing = len(wanted - self.held.keys())
+        """How many LoRAs were missing, and when all are there."""
+        missing, ready = 0, now
         for name in sorted(wanted):
+            if name in self.held:
+                ready = max(ready, self.coming.get(name, now))
+            else:
+                missing += 1
+                free = heapq.heappop(self.readers)
+                self.coming[name] = max(free, now) + load.load
+                heapq.heappush(self.readers, self.coming[name])
+                ready = max(ready, self.coming[name])
             self.held[name] = None
             self.held.move_to_end(name)
         while len(self.held) > load.cache:
             self.held.popitem(last=False)
-        if not missing:
-            return 0, now
-        self.read_until = max(self.read_until, now) + missing * load.load
-        return missing, self.read_until
+        return missing, ready
 
 
-def simulate(load: Load, machines: int, routing: str, seed: int = 0) -> tuple[float, float, float]:
+def simulate(
+    load: Load, machines: int, routing: str, trace: Sequence[Arrival] | None = None, seed: int = 0
+) -> tuple[float, float, float]:
     """Share of LoRAs that were there; median and 95th percentile of seconds to a picture."""
-    fleet = [Machine() for _ in range(machines)]
+    views = [ReplicaView(str(index)) for index in range(machines)]
+    fleet = [Machine(view, readers=[0.0] * load.readers) for view in views]
+    for machine in fleet:
+        seconds = load.batch_seconds / load.batch
+        told = {"picture_seconds": seconds, "load_seconds": load.load}
+        machine.view.told = {"loras": machine.held, **told}
     turns, number = count(), count()
-    missed, seconds = 0, []
+    missed, named, times = 0, 0, list[float]()
     events: list[tuple[float, int, int | None, Wanted]] = [
-        (moment, next(number), None, wanted) for moment, wanted in arrivals(load, machines, seed)
+        (moment, next(number), None, wanted)
+        for moment, wanted in trace or arrivals(load, machines, seed)
     ]
     heapq.heapify(events)
     while events:
         now, _, index, wanted = heapq.heappop(events)
         if index is None:
-            index = chosen(fleet, wanted, load, routing, next(turns))
+            index = chosen(fleet, wanted, routing, next(turns), now)
             fewer, ready = fleet[index].read(wanted, load, now)
-            missed += fewer
+            missed, named = missed + fewer, named + len(wanted)
             fleet[index].line.append((ready, now))
+            fleet[index].view.pictures += 1
             if ready > now:
                 heapq.heappush(events, (ready, next(number), index, wanted))
         machine = fleet[index]
         if machine.free_at > now:
             continue
+        machine.view.pictures -= machine.drawing
         machine.drawing = 0
         batch = [one for one in machine.line if one[0] <= now][: load.batch]
         if batch:
-            machine.line = [one for one in machine.line if one not in batch]
+            for one in batch:
+                machine.line.remove(one)
             machine.drawing = len(batch)
             machine.free_at = now + load.seconds(len(batch))
-            seconds += [machine.free_at - asked for _, asked in batch]
+            times += [machine.free_at - asked + load.overhead for _, asked in batch]
             heapq.heappush(events, (machine.free_at, next(number), index, wanted))
-    ordered = sorted(seconds)
+    ordered = sorted(times)
     middle, late = (ordered[int(len(ordered) * share)] for share in (0.5, 0.95))
-    return 1 - missed / (2 * load.requests), middle, late
+    return 1 - missed / named, middle, late
 
 
-def chosen(fleet: Sequence[Machine], wanted: Wanted, load: Load, routing: str, turn: int) -> int:
+def chosen(fleet: Sequence[Machine], wanted: Wanted, routing: str, turn: int, now: float) -> int:
     """The machine for a request."""
     if routing == "round robin":
         return turn % len(fleet)
-    each = load.batch_seconds / load.batch
-
-    def cost(index: int) -> tuple[float, int]:
-        machine = fleet[index]
-        missing = len(wanted - machine.held.keys()) if routing == "by LoRA" else 0
-        return machine.waiting * each + missing * load.load, (index - turn) % len(fleet)
-
-    return min(range(len(fleet)), key=cost)
+    if routing == "by LoRA":
+        return int(ranked([machine.view for machine in fleet], wanted, now)[0].id)
+    indices = [(turn + index) % len(fleet) for index in range(len(fleet))]
+    return min(indices, key=lambda index: fleet[index].view.pictures)
 
 
-def arrivals(load: Load, machines: int, seed: int) -> Iterator[tuple[float, Wanted]]:
+def arrivals(load: Load, machines: int, seed: int) -> Iterator[Arrival]:
     """A Poisson process."""
     chance = random.Random(seed)
     weights = list(accumulate(1 / rank**load.zipf for rank in range(1, load.loras + 1)))
+    names = [str(index) for index in range(load.loras)]
     rate = load.share * machines * load.batch / load.batch_seconds
     now = 0.0
     for _ in range(load.requests):
         now += chance.expovariate(rate)
-        wanted: set[int] = set()
-        while len(wanted) < min(2, load.loras):
-            wanted.update(chance.choices(range(load.loras), cum_weights=weights))
+        wanted: set[str] = set()
+        while len(wanted) < min(load.wanted, load.loras):
+            wanted.update(chance.choices(names, cum_weights=weights))
         yield now, frozenset(wanted)
 
 
 def main() -> None:
+    usual = Load()
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--loras", type=int, default=7000)
-    parser.add_argument("--zipf", type=float, default=1.0)
-    parser.add_argument("--picture", type=float, default=3.0, help="seconds")
-    parser.add_argument("--extra", type=float, default=1.0)
-    parser.add_argument("--load", type=float, default=0.5, help="seconds to read a LoRA")
-    parser.add_argument("--batch", type=int, default=4)
-    parser.add_argument("--cache", type=int, default=64, help="LoRAs a machine holds")
-    parser.add_argument("--share", type=float, default=0.7)
-    parser.add_argument("--requests", type=int, default=4000)
+    for name in Load.__dataclass_fields__:
+        value = getattr(usual, name)
+        parser.add_argument(f"--{name}", type=type(value), default=value)
     parser.add_argument("--machines", type=int, nargs="*", default=[1, 2, 4, 8, 16, 32, 64])
     options = vars(parser.parse_args())
     machines = options.pop("machines")

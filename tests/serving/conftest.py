@@ -5,16 +5,30 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
+import tiny_pipeline
 from live_lora.app import load_model
 from live_lora.app.generator import Generator
 from live_lora.hosts.attach import open_library
 from live_lora.serving.drawing_service import DrawingService
 from live_lora.session.session import Options
 from lora_files import write_loras
-from model_on_disk import model_folder as model_folder
-from model_on_disk import offline as offline
-from servers import serving
+from servers import served, serving
+
+
+@pytest.fixture(autouse=True)
+def offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client of the hub that tries to reach it fails the test."""
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+
+
+@pytest.fixture(scope="session")
+def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The diffusers folder of a random model in the layout of SD 1.x."""
+    folder = tmp_path_factory.mktemp("models") / "small"
+    tiny_pipeline.pipeline().save_pretrained(folder)
+    return folder
 
 
 @pytest.fixture(scope="session")
@@ -35,3 +49,25 @@ def service(generator: Generator) -> Iterator[DrawingService]:
     """With the usual limits."""
     with serving(generator) as found:
         yield found
+
+
+@pytest.fixture(scope="module")
+def shared_generator(model_folder: Path, lora_folder: Path) -> Generator:
+    """One that all services of a module's tests draw with, one after the other."""
+    return Generator(
+        load_model.load(model_folder, device="cpu"), open_library(lora_folder, Options())
+    )
+
+
+@pytest.fixture(scope="module")
+def server(shared_generator: Generator) -> Iterator[tuple[str, DrawingService]]:
+    """An HTTP server's address, and what draws."""
+    with served(shared_generator) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def ask(server: tuple[str, DrawingService]) -> Iterator[httpx.Client]:
+    """A client of that server."""
+    with httpx.Client(base_url=server[0], timeout=120) as client:
+        yield client

@@ -22,8 +22,11 @@ from typing import Any
 import httpx
 import numpy as np
 from live_lora.app.request import GenerationRequest
+from live_lora.hosts.attach import open_library
 from live_lora.serving.drawing_service import DrawingService
 from live_lora.serving.jobs import DrawingJob
+from live_lora.serving.picture_service import PictureService
+from live_lora.session.session import Options
 from PIL import Image
 
 SWAPPED = "swapped"  # the LoRA whose file is replaced and removed
@@ -54,10 +57,21 @@ class FaultCounts:
 
 
 class FaultRun:
-    """`count` requests at an address; `folder` is the library's."""
+    """`count` requests at an address; `folder` is the library's. `kill`, called with the number of
+    a request, may kill what draws."""
 
-    def __init__(self, address: str, service: DrawingService, folder: Path, count: int) -> None:
+    def __init__(
+        self,
+        address: str,
+        service: PictureService,
+        folder: Path,
+        count: int,
+        kill: Callable[[int], str | None] = lambda number: None,
+    ) -> None:
         self.address, self.service, self.folder, self.count = address, service, folder, count
+        self.kill = kill
+        catalog = open_library(folder, Options())
+        self.hashes = {name: catalog.find(name).shorthash for name in TWINS}
         self.counts = FaultCounts()
         self.lock = threading.Lock()
         self.done = threading.Event()
@@ -65,14 +79,6 @@ class FaultRun:
 
     def run(self, measure: Callable[[], int] = lambda: 0) -> FaultCounts:
         """All of it; `measure` gives the memory in use."""
-        read = self.service.loading._read
-
-        def slowly(load: Any) -> Any:
-            if load.file.name == "slow":
-                time.sleep(0.5)
-            return read(load)
-
-        self.service.loading._read = slowly  # type: ignore[method-assign]
         swapping = threading.Thread(target=self._swap)
         swapping.start()
         numbers = iter(range(self.count))
@@ -85,7 +91,6 @@ class FaultRun:
             client.join()
         self.done.set()
         swapping.join()
-        self.service.loading._read = read  # type: ignore[method-assign]
         self._check()
         return self.counts
 
@@ -97,6 +102,8 @@ class FaultRun:
                     return
                 if number % 100 == 0:
                     self.counts.resident[number] = measure()
+            if told := self.kill(number):
+                self.counts.happened[told] += 1
             self._ask(number)
 
     def _ask(self, number: int) -> None:
@@ -167,7 +174,7 @@ class FaultRun:
                 candidates = [
                     prompt.replace(SWAPPED, twin)
                     for twin in TWINS
-                    if not hashes or self._hash(twin) in hashes
+                    if not hashes or self.hashes[twin] in hashes
                 ]
                 candidates += [] if hashes else ["a cat"]
             for one in candidates:
@@ -175,9 +182,6 @@ class FaultRun:
                     known[one, seed, ""] = self._alone(one, seed)
             if not any(np.abs(known[c, seed, ""] - pixels).max() <= 2 for c in candidates):
                 self.counts.wrong.append(f"{prompt} {seed}: {text}")
-
-    def _hash(self, name: str) -> str:
-        return self.service.generator.catalog.find(name).shorthash
 
     def _alone(self, prompt: str, seed: int) -> Pixels:
         request = GenerationRequest(
@@ -191,6 +195,18 @@ class FaultRun:
 
 
 TWINS = ("owl", "ghibli")
+
+
+def slow_disk(service: DrawingService) -> None:
+    """The file `slow` takes half a second more to read."""
+    read = service.loading._read
+
+    def slowly(load: Any) -> Any:
+        if load.file.name == "slow":
+            time.sleep(0.5)
+        return read(load)
+
+    service.loading._read = slowly  # type: ignore[method-assign]
 
 
 def picture_of(job: DrawingJob) -> Pixels:

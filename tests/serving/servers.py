@@ -10,10 +10,11 @@ from collections.abc import Iterator
 import uvicorn
 from fastapi import FastAPI
 from live_lora.app.generator import Generator
-from live_lora.serving.command import listening, options_in_force
+from live_lora.serving.command import listening
 from live_lora.serving.drawing_service import DrawingService, ServiceLimits
 from live_lora.serving.gatekeeper import AccessRules
 from live_lora.serving.http_server import ServerState, application
+from live_lora.serving.service_options import options_in_force
 
 
 @contextlib.contextmanager

@@ -14,11 +14,17 @@ from typing import Any
 
 import httpx
 import pytest
+from http_asking import until
 from live_lora.app.cli import parser
 from live_lora.errors import LiveLoraError
-from live_lora.serving.command import flags_of, limits_of, model_file, options_in_force, rules_of
+from live_lora.serving.service_options import (
+    flags_of,
+    limits_of,
+    model_file,
+    options_in_force,
+    rules_of,
+)
 from live_lora.serving.structured_log import JsonFormatter
-from test_http import until
 
 TESTS = str(Path(__file__).parent.parent)
 

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from faults import FaultRun
+from faults import FaultRun, slow_disk
 from live_lora.app import load_model
 from live_lora.app.generator import Generator
 from live_lora.hosts.attach import open_library
@@ -35,6 +35,7 @@ def test_every_request_is_answered_and_no_picture_is_wrong(
     )
     limits = ServiceLimits(queue=QueueLimits(pictures=8))
     with served(generator, limits=limits) as (address, service):
+        slow_disk(service)
         counts = FaultRun(address, service, library, 50).run()
         assert service.queue.jobs == {}
         core = generator.live.core

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,15 +11,14 @@ import numpy as np
 import pytest
 import torch
 from distances import distance
+from drawing_wishes import at_once, drawn, held, pixels, wish
 from live_lora.app.generator import Generator
-from live_lora.app.request import GenerationRequest, HiresFix, RequestError, StartingPicture
+from live_lora.app.request import HiresFix, RequestError
 from live_lora.errors import LiveLoraError
 from live_lora.serving.admission import QueueFull, QueueLimits
 from live_lora.serving.batch_limits import BatchLimits
 from live_lora.serving.drawing_service import DrawingService, RequestLimits, ServiceLimits
 from live_lora.serving.jobs import DrawingJob, JobFailed, TaskState
-from live_lora.serving.mixed_drawing import DrawnPicture
-from PIL import Image
 from servers import serving
 
 # What different users ask for: words of different lengths, LoRA sets, curves, negatives, AND.
@@ -31,46 +29,9 @@ WISHES = [
     ("(a castle:1.3) <lora:words:0.7> <lora:ghibli:0.3:only=unet>", "<lora:owl:0.5> bad"),
     ("a cat AND a dog :0.6 <lora:ink:1>", "ugly"),
     ("[a sea:a desert:0.5] <lora:ghibli:1:0.5>", "x " * 90),
+    ("a ship <lora:ghibli:0@0,1@1>", ""),  # nothing while its words are encoded
+    ("a tree <lora:owl:1:mask=left> <lora:ink:0.5:mask=0,0,0.5,0.5>", ""),
 ]
-
-
-def wish(prompt: str, negative: str = "", seed: int = 7, **more: Any) -> GenerationRequest:
-    usual: dict[str, Any] = {"steps": 3, "width": 64, "height": 64, "guidance": 4.0}
-    return GenerationRequest((prompt,), negative, seed=seed, **usual | more)
-
-
-def drawn(job: DrawingJob, seconds: float = 120) -> list[DrawnPicture]:
-    """What came of it."""
-    over = threading.Event()
-    job.listeners.append(lambda one: over.set() if one.over else None)
-    assert job.over or over.wait(seconds), job.state
-    return list(job.demand())
-
-
-def at_once(service: DrawingService, requests: list[GenerationRequest]) -> list[DrawnPicture]:
-    """Asked for by different users while the service is busy with something else."""
-    gate = held(service)
-    jobs = [service.submit(f"user {i}", one) for i, one in enumerate(requests)]
-    gate()
-    return [picture for job in jobs for picture in drawn(job)]
-
-
-def held(service: DrawingService) -> Callable[[], None]:
-    """The service draws one picture and does not come to its end until it is let go."""
-    gate, begun = threading.Event(), threading.Event()
-    job = service.submit("holder", wish("hold", steps=2, guidance=1.5))
-
-    def wait(one: DrawingJob) -> None:
-        begun.set()
-        gate.wait(60)
-
-    job.listeners.append(wait)
-    assert begun.wait(60)
-    return gate.set
-
-
-def pixels(picture: DrawnPicture) -> np.ndarray[Any, Any]:
-    return np.asarray(picture.image, int)
 
 
 @pytest.fixture
@@ -129,14 +90,6 @@ def test_a_mixed_batch_with_hires_fix(service: DrawingService) -> None:
         ]
 
 
-def test_pictures_to_begin_with_are_not_mixed_up(service: DrawingService) -> None:
-    starts = [StartingPicture(Image.new("RGB", (64, 64), c), None, 0.5) for c in ("red", "blue")]
-    requests = [wish("a fox", start=start, sampler="Euler") for start in starts]
-    first, second = at_once(service, requests)
-    assert first.batch == second.batch == 1
-    assert pixels(first)[..., 0].mean() != pixels(second)[..., 0].mean()
-
-
 def test_a_job_of_several_pictures_in_several_batches(generator: Generator) -> None:
     limits = ServiceLimits(batch=BatchLimits(pictures=2), linger=0)
     with serving(generator, limits) as service:
@@ -158,6 +111,15 @@ def test_each_picture_has_its_own_report(service: DrawingService) -> None:
     (problem,) = reports[2].problems
     assert problem.problem.span is not None
     assert (problem.picture, "nope" in problem.problem.message) == (0, True)
+
+
+def test_a_curve_that_is_nothing_while_words_are_encoded(service: DrawingService) -> None:
+    """Another picture's tag of the same file acts on its own words only."""
+    texts = ["a <lora:ghibli:0@0,1@1>", "b <lora:ghibli:1>"]
+    curve, whole = (one.report.networks[0] for one in at_once(service, [wish(t) for t in texts]))
+    assert set(curve.ran) == {"unet"}
+    assert set(whole.ran) == {"text_encoder", "unet"}
+    assert curve.ran["unet"] == whole.ran["unet"]
 
 
 def test_a_bad_picture_costs_itself_only(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -32,13 +32,19 @@ class StartingLatents:
     """Latents (n, 4, h, w) to begin with, and how much of them is noise, 0 to 1.
 
     Of n steps ⌊strength · n⌋ + 1 are run; with `every_step` all n (as in hires fix). `kept`
-    (1, 1, h, w) is 1 where the latents stay as they are.
+    (n or 1, 1, h, w) is 1 where the latents stay as they are.
     """
 
     latents: Tensor
     strength: float
     every_step: bool = False
     kept: Tensor | None = None
+
+    def of_picture(self, picture: int) -> StartingLatents:
+        """Those of one picture."""
+        one = slice(picture, picture + 1)
+        kept = self.kept if self.kept is None or len(self.kept) == 1 else self.kept[one]
+        return replace(self, latents=self.latents[one], kept=kept)
 
 
 @dataclass(frozen=True)

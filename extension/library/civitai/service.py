@@ -10,7 +10,6 @@ from ...errors import FileError, OnlineError
 from ..bulk.file_names import demand_folder
 from ..catalog import Catalog
 from ..lora_file import LoraFile
-from ..rests import clear
 from ..walk import is_within
 from . import updates
 from .access import Access, read_access
@@ -88,7 +87,6 @@ class CivitaiService:
         OnlineError, FileError; Stopping.
         """
         folder = self._folder(root, relative)
-        clear([folder])
         client = self._client(stopped)
         version = client.version(version_id)
         if version is None:

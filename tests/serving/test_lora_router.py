@@ -1,0 +1,60 @@
+"""Which replica a job goes to."""
+
+from __future__ import annotations
+
+from live_lora.serving.lora_router import LoraRouting, ReplicaView, ranked
+
+PACE = {"picture_seconds": 2.0, "load_seconds": 5.0}
+
+
+def view(id: str, loras: str = "", waiting: int = 0, pictures: int = 0) -> ReplicaView:
+    return ReplicaView(id, {"loras": loras.split(), "waiting": waiting, **PACE}, pictures=pictures)
+
+
+def order(views: list[ReplicaView], wanted: str) -> str:
+    return "".join(one.id for one in ranked(views, wanted.split(), now=0.0))
+
+
+def test_waiting_and_reading_are_weighed_in_seconds() -> None:
+    assert order([view("a"), view("b", "x", waiting=2)], "x") == "ba"
+    assert order([view("a"), view("b", "x", waiting=3)], "x") == "ab"
+    assert order([view("a"), view("b", "x y", waiting=3)], "x y") == "ba", "two files to read"
+    assert order([view("a", "x", pictures=3), view("b")], "x") == "ba", "what is under way counts"
+
+
+def test_before_anything_was_measured() -> None:
+    told = {"a": {"loras": []}, "b": {"loras": ["x"], "waiting": 1}, "c": {"waiting": 1}}
+    views = [ReplicaView(id, one) for id, one in told.items()]
+    assert order(views, "x")[2] == "c"
+    assert order(views, "") == "abc" or order(views, "") == "acb"
+
+
+def test_loras_that_nobody_holds_are_spread_and_keep_their_place() -> None:
+    views = [view("a"), view("b")]
+    places = {name: order(views, name) for name in map(str, range(64))}
+    assert places == {name: order(views, name) for name in places}
+    first = [place[0] for place in places.values()]
+    assert 16 <= first.count("a") <= 48
+
+
+def test_what_was_sent_counts_until_it_is_told() -> None:
+    routing = LoraRouting()
+    told = {"a": {"loras": [], **PACE}, "b": {"loras": [], **PACE}}
+    first = routing.choose(told, ["x"])[0]
+    other = {"a": "b", "b": "a"}[first]
+    routing.sent("1", first, ["x"], 1)
+    assert routing.choose(told, ["x"]) == [first, other]
+    assert routing.choose({other: {"loras": []}}, ["x"]) == [other], "the first one is gone"
+    routing.over("1")
+    routing.over("1")
+
+
+def test_pictures_under_way() -> None:
+    routing = LoraRouting()
+    told = {"a": {"loras": ["x"], **PACE}, "b": {"loras": [], **PACE}}
+    for number in range(3):
+        assert routing.choose(told, ["x"])[0] == "a"
+        routing.sent(str(number), "a", ["x"], 1)
+    assert routing.choose(told, ["x"])[0] == "b"
+    routing.over("0")
+    assert routing.choose(told, ["x"])[0] == "a"
