@@ -16,6 +16,9 @@ from ..library.scan import Snapshot
 from . import cards
 
 
+ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
 class Listing:
     """The rows of one catalog for one model."""
 
@@ -83,7 +86,7 @@ def folders_of(snapshot: Snapshot) -> list[list[str | int]]:
 
 def text(content: object) -> str:
     """JSON; names that are no Unicode text travel as escapes."""
-    written = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    written = ENCODER.encode(content)
     try:
         written.encode()
     except UnicodeEncodeError:

@@ -47,9 +47,10 @@ class Summary:
 
 def summary_from_json(value: dict[str, Any]) -> Summary:
     """From JSON, the few words that most files share once in memory. TypeError where it is none."""
-    shared = ("base", "algorithm", "code", "error")
-    same = {key: sys.intern(said) for key in shared if (said := value.get(key))}
-    return Summary(**(value | same))
+    for key in ("base", "algorithm", "code", "error"):
+        if said := value.get(key):
+            value[key] = sys.intern(said)
+    return Summary(**value)
 
 
 class FileFacts(Protocol):

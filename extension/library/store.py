@@ -21,7 +21,7 @@ from . import texts
 
 VERSION = 5  # raise it when what is kept changes its meaning, or bases are guessed otherwise
 BATCH = 200  # rows written at once
-READ = 2000  # rows read at once
+READ = 5000  # rows read at once
 MOST_WAITING = 20_000  # rows that wait for another program to end its writing
 WAIT = 2.0  # seconds for another program that is writing
 Identity = tuple[str, int, int]  # path, size, mtime in ns
@@ -34,6 +34,7 @@ TABLE = (
         kind TEXT, path BLOB, size INTEGER, mtime INTEGER, value TEXT, PRIMARY KEY (kind, path)
     ) WITHOUT ROWID""",
 )
+_DAMAGED = object()  # in the place of a value: it is learned again
 TABLES = "SELECT count(*) FROM sqlite_master WHERE name IN ('facts', 'texts')"
 
 
@@ -57,9 +58,9 @@ class Store:
             WHERE kind = ? AND path > ? ORDER BY path LIMIT ?"""
         last = b""
         while rows := self._run(partial(_rows, query, (kind, last, READ))):
-            for path, size, mtime, value in rows:
-                with contextlib.suppress(ValueError, TypeError):  # damaged: it is learned again
-                    yield (os.fsdecode(path), size, mtime), json.loads(value)
+            for (path, size, mtime, _), value in zip(rows, _values(rows), strict=True):
+                if value is not _DAMAGED:
+                    yield (os.fsdecode(path), size, mtime), value
             last = rows[-1][0]
 
     def put(self, kind: str, identity: Identity, value: object) -> None:
@@ -138,6 +139,24 @@ class Store:
                 if not _is_ready(database):
                     _make(database)
             return work(database)
+
+
+def _values(rows: Sequence[StoredRow]) -> list[Any]:
+    """The values of rows, parsed as one text, which takes a third of the time."""
+    try:
+        found = json.loads(f"[{','.join(row[3] for row in rows)}]")
+        if len(found) == len(rows):
+            return list(found)
+    except (ValueError, TypeError):
+        pass
+    return [_value(row[3]) for row in rows]
+
+
+def _value(written: Any) -> Any:
+    try:
+        return json.loads(written)
+    except (ValueError, TypeError):
+        return _DAMAGED
 
 
 def _rows(
