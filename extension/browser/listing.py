@@ -15,7 +15,6 @@ from ..library.catalog import Catalog
 from ..library.scan import Snapshot
 from . import cards
 
-
 ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
