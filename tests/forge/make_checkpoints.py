@@ -1,4 +1,4 @@
-"""Random SD 1.5 checkpoints that Forge, reForge and Forge Neo load, 640 MB each in 16 bits."""
+"""Random checkpoints that Forge, reForge and Forge Neo load: SD 1.5 of 640 MB, SDXL of 2.4 GB."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
-from . import shapes
+from . import shapes, xl_shapes
 
 
 def make_checkpoints(folder: Path) -> None:
@@ -28,6 +28,11 @@ def make_rounded(file: Path) -> None:
         save_file({name: tensor.bfloat16() for name, tensor in whole.items()}, kept)
     if not file.exists():
         file.symlink_to(kept)
+
+
+def make_xl(file: Path) -> None:
+    """One of SDXL."""
+    make(file, xl_shapes.checkpoint(), 3)
 
 
 def make(file: Path, named: Iterable[shapes.Named], seed: int) -> None:

@@ -64,21 +64,29 @@ def residual(path: str, inputs: int) -> Iterator[Named]:
         yield from layer(f"{path}.skip_connection", WIDTH, inputs, 1, 1)
 
 
-def transformer(path: str) -> Iterator[Named]:
-    """LDM's SpatialTransformer of depth 1."""
+def transformer(
+    path: str, *, depth: int = 1, context: int = CONTEXT, linear: bool = False
+) -> Iterator[Named]:
+    """LDM's SpatialTransformer; what stands around it is linear in SD 2 and SDXL."""
+    around = () if linear else (1, 1)
     yield from norm(f"{path}.norm", WIDTH)
-    yield from layer(f"{path}.proj_in", WIDTH, WIDTH, 1, 1)
-    inner = f"{path}.transformer_blocks.0"
-    for name, context in (("attn1", WIDTH), ("attn2", CONTEXT)):
-        yield f"{inner}.{name}.to_q.weight", (WIDTH, WIDTH)
-        yield f"{inner}.{name}.to_k.weight", (WIDTH, context)
-        yield f"{inner}.{name}.to_v.weight", (WIDTH, context)
-        yield from layer(f"{inner}.{name}.to_out.0", WIDTH, WIDTH)
-    yield from layer(f"{inner}.ff.net.0.proj", 8 * WIDTH, WIDTH)
-    yield from layer(f"{inner}.ff.net.2", WIDTH, 4 * WIDTH)
+    yield from layer(f"{path}.proj_in", WIDTH, WIDTH, *around)
+    for number in range(depth):
+        yield from transformer_block(f"{path}.transformer_blocks.{number}", context)
+    yield from layer(f"{path}.proj_out", WIDTH, WIDTH, *around)
+
+
+def transformer_block(path: str, context: int) -> Iterator[Named]:
+    """LDM's BasicTransformerBlock."""
+    for name, inputs in (("attn1", WIDTH), ("attn2", context)):
+        yield f"{path}.{name}.to_q.weight", (WIDTH, WIDTH)
+        yield f"{path}.{name}.to_k.weight", (WIDTH, inputs)
+        yield f"{path}.{name}.to_v.weight", (WIDTH, inputs)
+        yield from layer(f"{path}.{name}.to_out.0", WIDTH, WIDTH)
+    yield from layer(f"{path}.ff.net.0.proj", 8 * WIDTH, WIDTH)
+    yield from layer(f"{path}.ff.net.2", WIDTH, 4 * WIDTH)
     for number in (1, 2, 3):
-        yield from norm(f"{inner}.norm{number}", WIDTH)
-    yield from layer(f"{path}.proj_out", WIDTH, WIDTH, 1, 1)
+        yield from norm(f"{path}.norm{number}", WIDTH)
 
 
 def vae() -> Iterator[Named]:
