@@ -68,6 +68,7 @@ def _seed(key: str) -> int:
 # --- textual inversions and a LoRA for them ---------------------------------------------------
 
 WIDTHS = {"sd1": {"": 768}, "sd2": {"": 256}, "sdxl": {"clip_l": 768, "clip_g": 256}}
+BUNDLED = "boxedfox"
 EMBEDDINGS = {"threefold": 3, "threefold style": 2, "one-dot.v2": 1, "elsewhere": 70}
 
 
@@ -81,8 +82,13 @@ def embedding(family: str, name: str) -> dict[str, Tensor]:
 
 
 def lora(family: str) -> dict[str, Tensor]:
-    """A small LoRA in kohya's format: cross attention of the UNet, and the text encoders."""
-    found: dict[str, Tensor] = {}
+    """A small LoRA in kohya's format: cross attention of the UNet, the text encoders, `BUNDLED`."""
+    found = {
+        f"bundle_emb.{BUNDLED}.{part or 'string_to_param.*'}": tensor(
+            f"{BUNDLED} {part} embedding", (3, width)
+        )
+        for part, width in WIDTHS[family].items()
+    }
     for key, shape in shapes(family).items():
         name = _kohya(key)
         if name is not None:
@@ -123,16 +129,18 @@ def _flat(key: str) -> str:
 # --- a picture and a mask to begin with ---------------------------------------------------------
 
 
-def picture() -> np.ndarray:
-    """(64, 64, 3), uint8: slopes that an 8 bit PNG keeps."""
-    y, x = np.mgrid[:64, :64]
-    return np.stack([4 * x, 4 * y, 2 * (x + y)], axis=-1).astype(np.uint8)
+def picture(width: int = 64, height: int = 64, *, clear: bool = False) -> np.ndarray:
+    """(height, width, 3), uint8: slopes that an 8 bit PNG keeps. `clear`: a fourth one is alpha."""
+    y, x = np.mgrid[:height, :width]
+    y, x = y * 63 // (height - 1), x * 63 // (width - 1)
+    channels = [4 * x, 4 * y, 2 * (x + y), *([4 * (63 - x)] if clear else [])]
+    return np.stack(channels, axis=-1).astype(np.uint8)
 
 
-def mask() -> np.ndarray:
-    """(64, 64), uint8: white is drawn anew."""
-    found = np.zeros((64, 64), np.uint8)
-    found[16:48, 8:40] = 255
+def mask(width: int = 64, height: int = 64) -> np.ndarray:
+    """(height, width), uint8: white is drawn anew, left of the middle."""
+    found = np.zeros((height, width), np.uint8)
+    found[height // 4 : height * 3 // 4, width // 8 : width * 5 // 8] = 255
     return found
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..encoding.settings import EMPHASIS_MODES
 from ..errors import FileError
 from ..library.mask_pictures import MaskPictures
+from .start_choices import FILLS, RESIZE_MODES
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from .infotext_reading import BegunWith, ReadInfotext
     from .request import GenerationRequest
 
-FILLS = ("fill", "original", "latent noise", "latent nothing")  # what is masked begins with
 # Options that are a request's own fields.
 FIELDS = ("negative", "steps", "seed", "guidance", "sampler", "schedule", "emphasis", "clip_skip")
 
@@ -38,6 +38,21 @@ def add_drawing(command: ArgumentParser) -> None:
     command.add_argument("--hires-sampler", metavar="NAME", help="default: that of the first time")
     command.add_argument("--hires-schedule", metavar="TYPE", help="default: that of the first time")
     command.add_argument("--upscaler", help='"Latent", "Lanczos", …; default: Latent')
+    _add_beginning(command)
+    command.add_argument(
+        "--strength",
+        type=float,
+        help="how much hires fix or a picture to begin with is changed: 0 to 1",
+    )
+    command.add_argument(
+        "--infotext",
+        type=Path,
+        metavar="FILE",
+        help="prompts and settings of a picture of the webui's or ours; other options come first",
+    )
+
+
+def _add_beginning(command: ArgumentParser) -> None:
     command.add_argument("--init-image", type=Path, metavar="PICTURE", help="begin with a picture")
     command.add_argument(
         "--mask", type=Path, metavar="PICTURE", help="draw only where it is white, in --init-image"
@@ -50,15 +65,18 @@ def add_drawing(command: ArgumentParser) -> None:
         "--invert-mask", action="store_true", default=None, help="draw where the mask is black"
     )
     command.add_argument(
-        "--strength",
-        type=float,
-        help="how much hires fix or a picture to begin with is changed: 0 to 1",
+        "--only-masked",
+        action="store_true",
+        default=None,
+        help="draw the part around the mask in full size, and put it back into the picture",
     )
     command.add_argument(
-        "--infotext",
-        type=Path,
-        metavar="FILE",
-        help="prompts and settings of a picture of the webui's or ours; other options come first",
+        "--mask-padding", type=int, metavar="PIXELS", help="around that part; default: 32"
+    )
+    command.add_argument(
+        "--resize-mode",
+        choices=RESIZE_MODES,
+        help="how --init-image comes to --size, where its shape is another; default: Just resize",
     )
 
 
@@ -111,6 +129,8 @@ def _passes(
     if options.init_image is not None:
         told = {"strength": options.strength, "blur": options.mask_blur}
         told |= {"fill": options.masked_content, "inverted": options.invert_mask}
+        told |= {"only_masked": options.only_masked, "padding": options.mask_padding}
+        told["resize"] = options.resize_mode
         mask = None if options.mask is None else _picture(options.mask)
         how = asdict(replace(begun or BegunWith(), **_given(told)))
         found["start"] = StartingPicture(_picture(options.init_image), mask, **how)

@@ -15,7 +15,7 @@ from .. import prompt as language
 from ..prompt import sweeps
 from ..session.report import PromptDiagnostic, Report, StrictError
 from . import latents
-from .inpainting import Inpainting
+from .beginning import Beginnings
 from .pass_reports import merged, of_one_picture
 from .request import GenerationRequest, HiresFix
 from .samplers import own_name, sampler_named
@@ -23,7 +23,6 @@ from .sampling.noise_levels import trained_alphas
 from .sampling.pipeline_scheduler import PipelineScheduler
 from .sampling.sampler_list import Sampler
 from .sampling.sampling_task import SamplingTask, StartingLatents
-from .starting import masks_of, starting_latents
 
 StepEnd = Callable[..., dict[str, Any]]
 FALLBACK = (
@@ -64,37 +63,43 @@ class DrawingPasses:
     stopped: Callable[[], bool]
     lost: list[PromptDiagnostic] = field(default_factory=list)
     reports: list[Report] = field(default_factory=list)
+    _begun: Beginnings | None = None
 
     def images(self) -> Sequence[Image.Image]:
         """The pictures."""
-        masks = masks_of(self.request.starts, self._size)
-        found = self._first(masks)
+        starts = self.request.starts
+        self._begun = Beginnings(starts, self._size) if starts else None
+        found = self._first()
         if self.request.hires is not None and not self.stopped():
             found = self._second(found, self.request.hires)
         drawn = latents.decoded(self.pipeline, found)
-        return [
-            one if mask is None else mask.over(one)
-            for mask, one in zip(masks or [None] * len(drawn), drawn, strict=True)
-        ]
+        return drawn if self._begun is None else self._begun.over(drawn)
 
     @property
     def report(self) -> Report:
         """Of all passes together."""
-        return merged(self.reports)
+        found = merged(self.reports)
+        if self._begun is None or self.request.own_starts:
+            return found
+        return replace(found, notes=[*found.notes, *self.notes_of(0)])
+
+    def notes_of(self, picture: int) -> list[str]:
+        """What of the picture that one began with was not as it was asked for."""
+        return [] if self._begun is None else self._begun.each[picture].notes
 
     @property
     def _size(self) -> tuple[int, int]:
         return self.request.width or 0, self.request.height or 0
 
-    def _first(self, masks: Sequence[Inpainting | None]) -> Tensor:
+    def _first(self) -> Tensor:
         request = self.request
-        if not masks and not request.sampler:
+        if self._begun is None and not request.sampler:
             return self._by_own_scheduler()
         sampler, schedule = self._sampler(request.sampler, request.schedule)
         words = (request.prompts, request.negatives)
         one = DrawingPass(*words, sampler, schedule, request.steps, self._size)
-        if masks:
-            one = replace(one, start=starting_latents(self.pipeline, request, masks))
+        if self._begun is not None:
+            one = replace(one, start=self._begun.latents(self.pipeline, request))
         return self._sampled(one)
 
     def _second(self, found: Tensor, hires: HiresFix) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from threading import Event, Lock
 from typing import Any
@@ -13,11 +13,12 @@ from ..errors import LiveLoraError
 from ..hosts.attach import attach
 from ..library.catalog import Catalog
 from ..library.mask_pictures import MaskPictures
-from ..prompt import sweeps
+from ..prompt import Tag, sweeps
 from ..prompt.words.word_lines import most_tokens, word_lines
 from ..session.report import Report, StrictError
 from .drawing_passes import DrawingPasses
 from .load_model import Checkpoint
+from .odd_sizes import fit_after_convolving
 from .png_parameters import infotext
 from .preview_decoder import PreviewDecoder
 from .request import GenerationRequest, GenerationResult, RequestError, StepPreview
@@ -45,6 +46,7 @@ class Generator:
         self.checkpoint = checkpoint
         self.catalog = catalog
         self.drawn = drawn
+        fit_after_convolving(checkpoint.pipeline.unet)
         self.live = attach(checkpoint.pipeline, library=catalog, **options)
         self.live.counts_use = False  # a picture may take several passes: it is counted here
         # Who draws in place of this one's own `draw`: a server's queue, which several draw by.
@@ -92,6 +94,11 @@ class Generator:
         except LiveLoraError:
             return prompt.text.strip()
         return prompt.source
+
+    def prefetch(self, tags: Iterable[Tag]) -> None:
+        """Reads the files of tags to come; waits for nothing."""
+        if self.live.core is not None:
+            self.live.core.prefetch(tags)
 
     def tokens(self, text: str) -> tuple[int, int]:
         """How many tokens a prompt has (its longest text), and how many would be as cheap."""

@@ -13,6 +13,7 @@ from .latents import UPSCALERS
 from .png_parameters import MASKS
 from .request import GenerationRequest, HiresFix, RequestError
 from .samplers import sampler_named
+from .start_choices import RESIZE_MODES
 
 NEGATIVE = "Negative prompt:"
 _FACTS = re.compile(r"^\s*Steps:\s*\d+\s*,")
@@ -33,6 +34,9 @@ class BegunWith:
     blur: float = 4
     fill: str = "original"
     inverted: bool = False
+    only_masked: bool = False
+    padding: int = 32
+    resize: str = RESIZE_MODES[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,8 +179,16 @@ class _Following:
         self.notes.append("it was drawn from a picture, which is not in the text")
         fill, blur = self.facts.pop("Masked content", "original"), self._number("Mask blur")
         inverted = self.facts.pop("Mask mode", "") == "Inpaint not masked"
+        only = self.facts.pop("Inpaint area", "") == "Only masked"
+        padding, mode = self._number("Masked area padding"), self.facts.pop("Resize mode", "")
         self.begun = BegunWith(
-            strength, 4 if blur is None else blur, fill if fill in _MASKED else "original", inverted
+            strength,
+            4 if blur is None else blur,
+            fill if fill in _MASKED else "original",
+            inverted,
+            only,
+            32 if padding is None else max(int(padding), 0),
+            mode if mode in RESIZE_MODES else RESIZE_MODES[0],
         )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
@@ -35,15 +36,20 @@ def decoded(pipeline: Any, latents: Tensor) -> list[Image.Image]:
     with without_overflow(vae):
         values = latents.to(vae.dtype) / vae.config.scaling_factor
         pixels = vae.decode(values).sample.float()
-    images: list[Image.Image] = pipeline.image_processor.postprocess(pixels, output_type="pil")
-    return images
+    shades = ((pixels + 1) / 2).clamp(0, 1).movedim(1, 3) * 255
+    # Cut off, not rounded, as the webui's pictures are.
+    return [Image.fromarray(one) for one in shades.to(torch.uint8).cpu().numpy()]
 
 
 @torch.no_grad()
 def encoded(pipeline: Any, images: Sequence[Image.Image]) -> Tensor:
-    """The latents of pictures: the mean of what the autoencoder finds likely."""
+    """The latents of pictures of one size: the mean of what the autoencoder finds likely.
+
+    Of a side that is no multiple of its scale, it leaves out the rest.
+    """
     vae = pipeline.vae
-    pixels = pipeline.image_processor.preprocess([image.convert("RGB") for image in images])
+    values = np.stack([np.asarray(image.convert("RGB"), np.float32) / 255 for image in images])
+    pixels = 2 * torch.from_numpy(values).movedim(3, 1) - 1
     with without_overflow(vae):
         found = vae.encode(pixels.to(vae.device, vae.dtype)).latent_dist.mode()
     latents: Tensor = (found * vae.config.scaling_factor).to(pipeline.unet.dtype)
@@ -64,11 +70,6 @@ def enlarged(
         return F.interpolate(latents, size=shape, **LATENT[upscaler])
     images = [image.resize(size, PIXELS[upscaler]) for image in decoded(pipeline, latents)]
     return encode(pipeline, images)
-
-
-def fitted(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """A picture in exactly this size."""
-    return image if image.size == size else image.resize(size, Image.Resampling.LANCZOS)
 
 
 @contextmanager

@@ -15,12 +15,8 @@ from . import html
 from .generation_thread import GenerationThread
 from .generator import Generator
 from .orders import Orders
-from .page_drawing import (
-    DrawingForm,
-    connect_counting,
-    connect_reading,
-    remembered,
-)
+from .page_drawing import DrawingForm, remembered
+from .page_reading import connect_counting, connect_reading
 from .page_request import MOST_PICTURES, request_of
 from .page_words import PageWords, wording_of
 from .pictures import Pictures, previews

@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from html import escape
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import gradio as gr
 
 from ..browser.wording import ENGLISH, Wording
 from ..encoding.settings import EMPHASIS_MODES
-from ..errors import LiveLoraError
-from . import html
-from .drawing_options import FILLS, infotext_of
-from .generator import Generator
-from .infotext_reading import BegunWith, ReadInfotext, read_infotext
-from .known_inversions import with_inversions_checked
 from .latents import UPSCALERS
-from .page_words import PageWords, wording_of
+from .page_words import PageWords
 from .request import GenerationRequest, HiresFix, StartingPicture
 from .samplers import SCHEDULES
 from .sampling.sampler_list import SAMPLERS
 from .sampling.schedule_types import AUTOMATIC
+from .start_choices import FILLS, RESIZE_MODES
 
 
 class DrawingForm:
@@ -74,12 +67,19 @@ class DrawingForm:
                 )
             with gr.Row():
                 self.strength = make(gr.Slider, 0, 1, 0.75, step=0.01, label="app.strength")
-                self.blur = make(gr.Slider, 0, 64, 4, step=1, label="app.mask_blur")
+                self.resize = make(
+                    gr.Dropdown, list(RESIZE_MODES), value=RESIZE_MODES[0], label="app.resize_mode"
+                )
             with gr.Row():
+                self.blur = make(gr.Slider, 0, 64, 4, step=1, label="app.mask_blur")
                 self.fill = make(
                     gr.Dropdown, list(FILLS), value="original", label="app.masked_content"
                 )
-                self.inverted = make(gr.Checkbox, False, label="app.mask_inverted")
+            with gr.Row():
+                with gr.Column():
+                    self.inverted = make(gr.Checkbox, False, label="app.mask_inverted")
+                    self.only_masked = make(gr.Checkbox, False, label="app.only_masked")
+                self.padding = make(gr.Slider, 0, 256, 32, step=4, label="app.mask_padding")
 
     def _add_sampler(self, own: str, words: PageWords) -> None:
         others = [(name, name) for name in SAMPLERS]
@@ -99,7 +99,8 @@ class DrawingForm:
             *(self.sampler, self.schedule, self.emphasis, self.clip_skip),
             *(self.hires, self.scale, self.hires_strength, self.hires_steps, self.upscaler),
             *(self.hires_prompt, self.hires_negative, self.hires_sampler, self.hires_schedule),
-            *(self.strength, self.blur, self.fill, self.inverted, self.image, self.mask),
+            *(self.strength, self.blur, self.fill, self.inverted, self.only_masked, self.padding),
+            *(self.resize, self.image, self.mask),
         ]
 
 
@@ -131,7 +132,7 @@ def extended(request: GenerationRequest, values: Sequence[Any]) -> GenerationReq
     """The request with the values of `DrawingForm.components`."""
     (sampler, schedule, emphasis, clip_skip), values = values[:4], values[4:]
     (hires, scale, again, steps, upscaler, *words), start = values[:9], values[9:]
-    strength, blur, fill, inverted, image, mask = start
+    *begun, image, mask = start
     second = HiresFix(scale, again, int(steps) or None, upscaler, *(one or "" for one in words))
     return replace(
         request,
@@ -140,88 +141,20 @@ def extended(request: GenerationRequest, values: Sequence[Any]) -> GenerationReq
         emphasis=emphasis,
         clip_skip=int(clip_skip),
         hires=second if hires else None,
-        start=None
-        if image is None
-        else StartingPicture(image, mask, strength, blur, fill, bool(inverted)),
+        start=None if image is None else _start(image, mask, *begun),
     )
 
 
-class ReadablePage(Protocol):
-    """What of the page is needed to read settings and to count tokens."""
-
-    generator: Generator
-    prompt: gr.Textbox
-    negative: gr.Textbox
-    status: gr.HTML
-    tokens: gr.HTML
-    read: gr.Button
-    upload: gr.UploadButton
-
-    @property
-    def form(self) -> list[gr.components.Component]: ...
-
-
-def connect_reading(page: ReadablePage) -> None:
-    """The buttons that take settings from the prompt's text, or from a picture."""
-    count, guidance = len(page.form), page.generator.checkpoint.guidance
-
-    def settings_of(read: Callable[[], ReadInfotext], asked: gr.Request) -> list[Any]:
-        try:
-            found = with_inversions_checked(read(), page.generator.live.embeddings.scan())
-        except (LiveLoraError, OSError) as error:
-            return [html.failed(str(error)), *[gr.skip()] * count]
-        return [told(found, wording_of(asked)), *form_of(found, guidance)]
-
-    told_to: Any = {"outputs": [page.status, *page.form], "queue": False}
-    masks = page.generator.mask_pictures
-
-    def from_text(asked: gr.Request, text: str) -> list[Any]:
-        return settings_of(lambda: read_infotext(text, masks), asked)
-
-    def from_picture(asked: gr.Request, path: str) -> list[Any]:
-        return settings_of(lambda: infotext_of(Path(path), masks), asked)
-
-    page.read.click(from_text, [page.prompt], **told_to)
-    page.upload.upload(from_picture, [page.upload], **told_to)
-
-
-def connect_counting(page: ReadablePage) -> None:
-    """The numbers of tokens under the prompts, whenever these change."""
-    texts = [page.prompt, page.negative]
-
-    def counted(asked: gr.Request, *texts: str) -> str:
-        return html.tokens(map(page.generator.tokens, texts), wording_of(asked))
-
-    gr.on(
-        [text.change for text in texts],
-        counted,
-        texts,
-        [page.tokens],
-        queue=False,
-        show_progress="hidden",
-        trigger_mode="always_last",
-    )
-
-
-def form_of(read: ReadInfotext, guidance: float) -> list[Any]:
-    """The whole page's values for a request that was read; `guidance` is the model's own."""
-    request = read.request
-    hires, begun = request.hires, read.begun or BegunWith()
-    shown = hires or HiresFix()
-    return [
-        *(request.prompts[0], request.negative, request.steps),
-        guidance if request.guidance is None else request.guidance,
-        *(request.width or gr.skip(), request.height or gr.skip()),
-        *(-1 if request.seed is None else request.seed, 1),
-        *(request.sampler, request.schedule or "Automatic", request.emphasis, request.clip_skip),
-        *(hires is not None, shown.scale, shown.strength, shown.steps or 0, shown.upscaler),
-        *(shown.prompt, shown.negative, shown.sampler, shown.schedule),
-        *(begun.strength, begun.blur, begun.fill, begun.inverted, gr.skip(), gr.skip()),
-    ]
-
-
-def told(read: ReadInfotext, say: Wording = ENGLISH) -> str:
-    """What the status says."""
-    notes = "; ".join(read.notes)
-    said = say("app.read_notes", notes=notes) if notes else say("app.read_done")
-    return html.status(escape(said))
+def _start(
+    image: Any,
+    mask: Any,
+    strength: float,
+    blur: float,
+    fill: str,
+    inverted: bool,
+    only_masked: bool,
+    padding: float,
+    resize: str,
+) -> StartingPicture:
+    told = (strength, blur, fill, bool(inverted), bool(only_masked), int(padding), resize)
+    return StartingPicture(image, mask, *told)

@@ -11,6 +11,7 @@ from ..session.report import Report
 from .load_model import Checkpoint
 from .request import GenerationRequest
 from .samplers import name_of
+from .start_choices import RESIZE_MODES
 
 MASKS = "Live LoRA masks"
 
@@ -56,10 +57,13 @@ def _passes(request: GenerationRequest) -> Iterator[tuple[str, object]]:
     """How a picture was begun with, and hires fix."""
     if (start := request.start) is not None:
         yield "Denoising strength", f"{start.strength:g}"
+        yield "Resize mode", "" if start.resize == RESIZE_MODES[0] else start.resize
         if start.mask is not None:
             yield "Mask blur", f"{start.blur:g}" if start.blur else ""
             yield "Masked content", "" if start.fill == "original" else start.fill
             yield "Mask mode", "Inpaint not masked" if start.inverted else ""
+            yield "Inpaint area", "Only masked" if start.only_masked else ""
+            yield "Masked area padding", start.padding if start.only_masked else ""
     if (hires := request.hires) is not None:
         if request.start is None:
             yield "Denoising strength", f"{hires.strength:g}"

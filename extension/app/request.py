@@ -38,6 +38,9 @@ class StartingPicture:
 
     `blur` is the standard deviation, in pixels, of the mask's soft edge; `fill` what stands in the
     mask at first: "original", "fill" (colours around it), "latent noise" or "latent nothing".
+    `resize`, one of `start_choices.RESIZE_MODES`, brings a picture of another shape to the
+    request's size. With `only_masked` that is the size of the part around the mask, `padding`
+    pixels wider on all sides, and what is drawn is put back into the picture.
     """
 
     image: Image
@@ -46,6 +49,9 @@ class StartingPicture:
     blur: float = 4
     fill: str = "original"
     inverted: bool = False
+    only_masked: bool = False
+    padding: int = 32
+    resize: str = "Just resize"
 
 
 @dataclass(frozen=True, slots=True)

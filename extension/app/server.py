@@ -107,6 +107,7 @@ def mount_page(app: FastAPI, generator: Generator, pictures: Pictures, shelves: 
     library = router(
         lambda: generator.catalog,
         model_of=lambda: generator.checkpoint.base,
+        prefetch=generator.prefetch,
         shelves_of=lambda: shelves,
         data=data_folder(),
     )

@@ -60,6 +60,14 @@ class Live:
             run.negative = _shaped(negative, [one.text for one in negatives])
         return run
 
+    def prefetch(self, text: Text) -> None:
+        """Reads the files of a prompt to come (or of several) on a thread; returns at once.
+
+        A call that begins meanwhile goes first, and finds what was read by then.
+        """
+        if self.core is not None:
+            self.core.prefetch(tag for one in listed(text) for tag in language.parse(one).tags)
+
     def refresh(self) -> None:
         """Call it after the base weights were changed in place, or a module was replaced.
 

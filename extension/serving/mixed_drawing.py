@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -121,7 +121,8 @@ class MixedDrawer:
         report = passes.report
         for index, task in enumerate(tasks):
             if task.state is TaskState.DRAWING:
-                self.finish(tasks, index, images[index], report)
+                notes = [*report.notes, *passes.notes_of(index)]
+                self.finish(tasks, index, images[index], replace(report, notes=notes))
         pixels, work = sum(t.pixels for t in tasks), sum(t.work for t in tasks)
         self.queue.batches.memory.measured(pixels, measurement.taken)
         seconds = time.monotonic() - begin

@@ -162,7 +162,7 @@ class Report:
     problems: list[PromptDiagnostic] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
-    execution: str = ""  # how many layers were hooked, and how many folded
+    execution: str = ""  # how many layers were hooked, how many folded; of passes that differ, each
 
     def of_picture(self, picture: int) -> Report:
         """What of it is about one picture, as if that had been drawn alone."""

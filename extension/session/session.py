@@ -98,8 +98,8 @@ class Core:
     def prefetch(self, wanted: Iterable[Tag | LoraFile]) -> None:
         """Reads the files of tags to come, or whole files, on a thread of its own; never waits.
 
-        What is made from the base weights is left until it is asked for, and so is everything
-        once the cache is full.
+        A run that is opened meanwhile goes first. What is made from the base weights is left until
+        it is asked for, and so is everything once the cache is full.
         """
         self._ahead.ask(wanted)
 
@@ -140,9 +140,10 @@ class Core:
         diagnostics = [problem for one in read for problem in one.diagnostics()]
         masks = RunMasks(self.options.masks)
         uses = [use for one in read for use in _placed(one.uses(), masks, diagnostics)]
-        networks = self._networks(uses, diagnostics)
-        active = [ActiveNetwork(bound, uses) for bound, uses in networks.items()]
-        built = [one for one in active if self._built(one, diagnostics)]
+        with self._ahead.waiting():
+            networks = self._networks(uses, diagnostics)
+            active = [ActiveNetwork(bound, uses) for bound, uses in networks.items()]
+            built = [one for one in active if self._built(one, diagnostics)]
         plan = RunPlan(built, self.model, self.options.executor, self.costs_file, observers)
         if self.options.strict:
             _demand_no_errors(diagnostics)

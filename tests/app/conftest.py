@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import model_on_disk
 import pytest
 import tiny_pipeline
 from live_lora.app import diagnosis, opening
+from model_on_disk import offline as offline
 from tiny_models import ATTENTION, TEXT, random_lora, save_kohya
 
-
-@pytest.fixture(autouse=True)
-def offline(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A client of the hub that tries to reach it fails the test."""
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+model = model_on_disk.model_folder
 
 
 @pytest.fixture(autouse=True)
@@ -23,14 +21,6 @@ def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setattr(opening, "user_cache_path", lambda name: folder / name)
     monkeypatch.setattr(opening, "user_data_path", lambda name: folder / "data")
     monkeypatch.setattr(diagnosis, "user_state_path", lambda name: tmp_path / "state" / name)
-    return folder
-
-
-@pytest.fixture(scope="session")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The diffusers folder of a random model in the layout of SD 1.x."""
-    folder = tmp_path_factory.mktemp("models") / "small"
-    tiny_pipeline.pipeline().save_pretrained(folder)
     return folder
 
 

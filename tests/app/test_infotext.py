@@ -99,12 +99,27 @@ def test_what_is_not_followed_is_told(change: tuple[str, str], said: str) -> Non
 def test_a_picture_that_was_begun_with_one() -> None:
     """Its strength and its mask are read; ours is written in the same way."""
     size = (8, 8)
-    start = StartingPicture(Image.new("RGB", size), Image.new("L", size), 0.4, 8, "fill", True)
+    how = (0.4, 8, "fill", True, True, 48, "Crop and resize")
+    start = StartingPicture(Image.new("RGB", size), Image.new("L", size), *how)
     request = replace(ITS, hires=None, start=start)
     text = infotext(Named, Catalog([]), request, 0, Report(), {})  # type: ignore[arg-type]
     assert "Mask blur: 8, Masked content: fill, Mask mode: Inpaint not masked" in text
     read = read_infotext(text)
-    assert read.begun == BegunWith(0.4, 8, "fill", True)
+    assert read.begun == BegunWith(*how)
+    assert read.notes == ("it was drawn from a picture, which is not in the text",)
+
+
+# Written by a real webui 1.10.1.
+INPAINTED = """a red fox
+Steps: 4, Sampler: Euler, Schedule type: Automatic, CFG scale: 5.0, Seed: 1, Size: 64x64, \
+Model hash: 6667b9dfa2, Model: small-a, Denoising strength: 0.8, Mask mode: Inpaint not masked, \
+Mask blur: 8, Inpaint area: Only masked, Masked area padding: 12, Masked content: latent noise, \
+Version: 1.10.1"""
+
+
+def test_the_webuis_inpainting_is_followed() -> None:
+    read = read_infotext(INPAINTED)
+    assert read.begun == BegunWith(0.8, 8, "latent noise", True, True, 12)
     assert read.notes == ("it was drawn from a picture, which is not in the text",)
 
 

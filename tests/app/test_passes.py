@@ -11,11 +11,15 @@ import numpy as np
 import pytest
 import tiny_pipeline
 import torch
-from live_lora.app.drawing_options import FILLS
+from hypothesis import given
+from hypothesis import strategies as st
 from live_lora.app.generator import Generator
+from live_lora.app.inpainting import part_around
 from live_lora.app.latents import UPSCALERS
 from live_lora.app.load_model import Checkpoint
+from live_lora.app.picture_fitting import resized
 from live_lora.app.request import GenerationRequest, HiresFix, RequestError, StartingPicture
+from live_lora.app.start_choices import FILLS, RESIZE_MODES
 from live_lora.hosts.attach import open_library
 from live_lora.session.session import Options
 from PIL import Image
@@ -102,6 +106,7 @@ def test_the_command_line_says_the_same(tmp_path: Path) -> None:
         "Lanczos",
         *("--hires-prompt", "an owl", "--hires-sampler", "DPM++ SDE", "--mask-blur", "2"),
         *("--mask", str(tmp_path / "in.png"), "--masked-content", "fill", "--invert-mask"),
+        *("--only-masked", "--mask-padding", "16", "--resize-mode", "Resize and fill"),
     ]
     found = request_of(parser().parse_args(words))
     assert (found.prompts, found.steps, found.sampler, found.seed) == (("a fox",), 7, "Euler a", 3)
@@ -111,6 +116,8 @@ def test_the_command_line_says_the_same(tmp_path: Path) -> None:
     assert found.start.mask is not None
     assert (found.start.strength, found.start.blur) == (0.4, 2)
     assert (found.start.fill, found.start.inverted) == ("fill", True)
+    assert (found.start.only_masked, found.start.padding) == (True, 16)
+    assert found.start.resize == "Resize and fill"
 
 
 def test_the_second_pass_has_words_and_a_sampler_of_its_own(tmp_path: Path) -> None:
@@ -162,6 +169,72 @@ def test_a_mask_may_be_the_alpha_of_a_picture(generator: Generator) -> None:
     start = StartingPicture(noise(1), mask, 0.6, 0)
     drawn = np.asarray(generator.draw(request(start=start)).images[0])
     assert np.array_equal(drawn[:, 32:], np.asarray(noise(1))[:, 32:])
+
+
+@given(
+    *(st.integers(1, 99) for _ in range(4)),
+    st.integers(0, 40),
+    st.tuples(st.integers(8, 200), st.integers(8, 200)),
+)
+def test_the_part_around_a_mask(
+    left: int, top: int, width: int, height: int, padding: int, shape: tuple[int, int]
+) -> None:
+    """It holds the mask, lies in the picture, and has the drawing's shape where there is room."""
+    right, bottom = left + width, top + height
+    x, y, u, v = part_around((left, top, right, bottom), padding, shape, (200, 200))
+    assert 0 <= x <= left < right <= u <= 200
+    assert 0 <= y <= top < bottom <= v <= 200
+    ratio = shape[0] / shape[1]
+    if u - x < 200 and v - y < 200:
+        assert abs((u - x) - (v - y) * ratio) <= max(1, ratio)
+
+
+def test_only_the_part_around_a_mask_is_drawn(generator: Generator) -> None:
+    """In the request's size; the picture keeps its own, and what is far from the mask."""
+    mask = Image.new("L", (100, 60))
+    mask.paste(255, (60, 20, 80, 40))
+    picture = noise(1).resize((100, 60))
+    start = StartingPicture(picture, mask, 0.8, blur=2, only_masked=True, padding=4)
+    result = generator.draw(request(start=start))
+    for image in result.images:
+        assert image.size == (100, 60)
+        assert np.array_equal(np.asarray(image)[:, :50], np.asarray(picture)[:, :50])
+        assert not np.array_equal(
+            np.asarray(image)[20:40, 60:80], np.asarray(picture)[20:40, 60:80]
+        )
+    text = result.images[0].info["parameters"]
+    assert "Inpaint area: Only masked, Masked area padding: 4" in text
+
+
+def test_nothing_is_masked(generator: Generator) -> None:
+    """Then the whole picture is drawn, as in the webui, and the report says so."""
+    start = StartingPicture(noise(1), Image.new("L", (64, 64)), 0.8, only_masked=True)
+    result = generator.draw(request(start=start))
+    whole = generator.draw(request(start=StartingPicture(noise(1), None, 0.8)))
+    assert result.images[0].tobytes() == whole.images[0].tobytes()
+    assert any("the mask is black" in note for note in result.report.notes)
+
+
+@pytest.mark.parametrize("mode", RESIZE_MODES)
+def test_a_picture_of_another_shape(generator: Generator, mode: str) -> None:
+    start = StartingPicture(noise(1).resize((90, 40)), None, 0.3, resize=mode)
+    assert generator.draw(request(start=start)).images[0].size == (64, 64)
+
+
+def test_cropped_and_filled() -> None:
+    """Cropped, the middle is there; filled, everything is, with its edges drawn out."""
+    picture = Image.new("RGB", (40, 20), "red")
+    picture.paste("blue", (10, 0, 30, 20))
+    cropped = resized(picture, (20, 20), "Crop and resize")
+    assert cropped.getcolors() == [(400, (0, 0, 255))]
+    filled = resized(picture, (40, 40), "Resize and fill")
+    assert np.array_equal(np.asarray(filled)[0], np.asarray(filled)[-1])
+    assert np.array_equal(np.asarray(filled)[10:30], np.asarray(picture))
+
+
+def test_no_such_way_to_resize(generator: Generator) -> None:
+    with pytest.raises(RequestError, match="no resize mode 'fog': there are Just resize, Crop"):
+        generator.draw(request(start=StartingPicture(noise(1), None, resize="fog")))
 
 
 def test_no_such_masked_content(generator: Generator) -> None:

@@ -62,26 +62,31 @@ def main(count: int = 10_000, kills: int = 20) -> None:
             counted["faults"] += went_wrong
             if not went_wrong and handler.path.startswith("/img"):
                 counted[handler.path] += 1
+                number = int(Path(handler.path).stem) - 1 + unknown
+                counted["needless"] += paths[number].with_suffix(".preview.png").exists()
             return went_wrong
 
         site.faults.append(fault)
         began, pauses = time.monotonic(), random.Random(2)
         for _ in range(kills):
             run(site, folder, pauses.uniform(2, 6))
-        runs, said = 0, ""
-        while not said.startswith(f"{count} "):
+        runs, asked, said = 0, -1, ""
+        while asked != len(site.asked):  # until there is nothing left to ask
+            asked = len(site.asked)
             runs, said = runs + 1, run(site, folder, None)
         seconds = time.monotonic() - began
         right = [info_of(path).get("id") for path in paths] == [
             *([None] * unknown),
             *range(1, count - unknown + 1),
         ]
-        twice = [path for path, times in counted.items() if path != "faults" and times > 1]
+        twice = [path for path, times in counted.items() if path.startswith("/") and times > 1]
         pictures = sum(path.with_suffix(".preview.png").exists() for path in paths)
         left = [one.name for one in folder.iterdir() if one.name.startswith(".live-lora-")]
         print(f"{count} files, {kills} kills, {runs} further runs, {counted['faults']} faults")
         print(f"{seconds:.0f} s, {len(site.asked)} requests; said: {said.strip()}")
-        print(f"every file has its own facts: {right}; {pictures} pictures, {len(twice)} twice")
+        print(f"every file has its own facts: {right}; {pictures} pictures")
+        print(f"{counted['needless']} pictures were asked for that were here")
+        print(f"{len(twice)} came twice: the program was killed while they were on their way")
         print(f"rests: {left}")
 
 

@@ -1,10 +1,12 @@
 """How long the page takes with a large library: first cards, typing, search, order, scrolling.
 
-    python tests/benchmarks/page.py [--files 10000 50000]
+    python tests/benchmarks/page.py [--files 10000 50000] [--keep FOLDER] [--webui]
 
 The library is that of benchmarks/library.py, served by our own routes on a bare page with one
 prompt; Chromium as tests/browser finds it. Typing is the time of all input handlers of one key, in
-a prompt of 40 tags of which none leads to a file.
+a prompt of 40 tags of which none leads to a file. `--keep` leaves the libraries, and what was read
+of them, for the next run. `--webui` has a stable-diffusion-webui (WEBUI_ROOT, without ours in it)
+do the same with its own cards of the same files, in the same run.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from playwright.sync_api import sync_playwright
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import conftest  # noqa: F401  (mounts live_lora)
+import webui_cards
 from library import fill, opened
 from live_lora.browser.routes import router
 from live_lora.library.background import Background
@@ -78,11 +81,18 @@ SCROLL = """async () => {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--files", type=int, nargs="*", default=[10_000, 50_000])
-    for files in parser.parse_args().files:
-        with TemporaryDirectory() as name:
-            fill(Path(name) / "Lora", files)
-            print(f"{files:,} files")
-            run(opened(Path(name) / "Lora", Path(name) / "cache"))
+    parser.add_argument("--keep", type=Path)
+    parser.add_argument("--webui", action="store_true")
+    options = parser.parse_args()
+    with TemporaryDirectory() as name:
+        folders = [(options.keep or Path(name)) / str(files) for files in options.files]
+        for folder, files in zip(folders, options.files, strict=True):
+            if not (folder / "Lora").exists():
+                fill(folder / "Lora", files)
+            print(f"{files:,} files", flush=True)
+            run(opened(folder / "Lora", folder / "cache"))
+        if options.webui:
+            webui_cards.run(folders[0] / "Lora", Path(name))
 
 
 def run(catalog: Catalog) -> None:
@@ -118,7 +128,8 @@ def browse(address: str, catalog: Catalog) -> None:
         wait_for(page, address)
         page.wait_for_selector("[role=gridcell]")
         shown = page.evaluate("performance.now()")
-        print(f"{'first cards, while files are read':40} {shown:8.0f} ms")
+        read = page.evaluate("`${liveLora.library.read} of ${liveLora.library.files} read`")
+        print(f"{'first cards':40} {shown:8.0f} ms, {read}")
         page.wait_for_function("liveLora.library.read === liveLora.library.files", timeout=600_000)
         measure(page)
         browser.close()

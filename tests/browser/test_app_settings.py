@@ -32,6 +32,11 @@ Hires negative prompt: "ugly, bad", Hires sampler: DPM++ SDE, Hires schedule typ
 Lora hashes: "ghibli: 09f5d8a2de63", TI hashes: "old: ab12ab12ab12", Emphasis: No norm, \
 Clip skip: 2, Version: 1.10.1"""
 
+INPAINTED = """a fox
+Steps: 4, Sampler: Euler, Schedule type: Automatic, CFG scale: 5.0, Seed: 1, Size: 64x64, \
+Model hash: 6667b9dfa2, Model: small-a, Denoising strength: 0.8, Mask blur: 2, \
+Inpaint area: Only masked, Masked area padding: 12, Version: 1.10.1"""
+
 
 def box(app: Page, label: str) -> Locator:
     return app.get_by_label(label, exact=True).first
@@ -45,9 +50,21 @@ def choose(app: Page, button: Locator, file: Any) -> None:
 
 
 def look(app: Page, name: str) -> None:
-    """A screenshot, where somebody wants to look at it."""
-    if folder := os.environ.get("SCREENSHOTS"):
-        app.screenshot(path=Path(folder, f"{name}.png"), full_page=True)
+    """Screenshots in both themes and on a phone, where somebody wants to look at them."""
+    folder = os.environ.get("SCREENSHOTS")
+    if not folder:
+        return
+    usual = app.viewport_size
+    for width in (1280, 390):
+        app.set_viewport_size({"width": width, "height": 900})
+        for theme in ("light", "dark"):
+            app.evaluate(f"document.body.classList.toggle('dark', {str(theme == 'dark').lower()})")
+            app.wait_for_timeout(300)
+            path = Path(folder, f"{name}-{width}-{theme}.png")
+            app.screenshot(path=path, full_page=True)
+    app.evaluate("document.body.classList.remove('dark')")
+    assert usual
+    app.set_viewport_size(usual)
 
 
 def test_the_text_of_a_webuis_picture_becomes_the_form(app: Page) -> None:
@@ -94,3 +111,26 @@ def test_begin_with_a_picture(app: Page, tmp_path: Path) -> None:
     app.locator("#generate").click()
     expect(app.locator("#status")).to_contain_text("Done: 64×80", timeout=SLOW)
     look(app, "img2img")
+
+
+def test_only_what_is_masked_is_drawn(app: Page, tmp_path: Path) -> None:
+    """A webui's inpainting is pasted; the picture keeps its size, and what is not masked."""
+    Image.new("RGB", (96, 72), "red").save(tmp_path / "in.png")
+    mask = Image.new("L", (96, 72))
+    mask.paste(255, (8, 16, 40, 48))
+    mask.save(tmp_path / "mask.png")
+    box(app, "Prompt").fill(INPAINTED)
+    app.locator("#read").click()
+    expect(app.locator("#status")).to_contain_text("drawn from a picture")
+    app.get_by_text("Begin with a picture").click()
+    expect(app.get_by_label("Draw only the masked part")).to_be_checked()
+    expect(app.get_by_role("spinbutton", name="Padding around that part")).to_have_value("12")
+    expect(app.get_by_role("spinbutton", name="Mask blur")).to_have_value("2")
+    for place in ("start_image", "mask"):
+        file = tmp_path / f"{place.replace('start_image', 'in')}.png"
+        choose(app, app.locator(f"#{place} button").first, file)
+        expect(app.locator(f"#{place} img").first).to_be_visible()
+    app.locator("#generate").click()
+    expect(app.locator("#status")).to_contain_text("Done: 96×72", timeout=SLOW)
+    app.wait_for_function("document.querySelector('#pictures img').naturalWidth === 96")
+    look(app, "inpainting")

@@ -29,8 +29,19 @@ OURS = """async () => {
     nodes.map(({ target, any }) => `${target.join(" ")}: ${any.map((a) => a.message).join()}`),
   ]);
 }"""
+EXAMPLES = [
+    {
+        "number": 1,
+        "local": "image",
+        "prompt": "a fox",
+        "negative": "blurry",
+        "settings": "Steps: 3",
+    },
+    {"prompt": "a wolf", "address": "https://example.org/wolf.jpg"},
+]
 SHOWN = [
-    lora("neon", words="neon glow", triggers=["hat"], training_tags=[["sky", 3], ["sea", 1]]),
+    lora("neon", words="neon glow", triggers=["hat"], training_tags=[["sky", 3], ["sea", 1]])
+    | {"folder": "style/light", "preview": 1, "nsfw": "X", "examples": EXAMPLES},
     lora("broken", error="it is cut short: download it again", base="Unknown"),
     lora("other", base="SDXL", misfit="made for SDXL, this is SD1"),
 ]
@@ -62,8 +73,24 @@ def test_the_library(visit: Open, scheme: str, size: str) -> None:
     tab = library(page)
     tab.get_by_role("combobox", name="Size of the cards").select_option(label=size)
     tab.get_by_text("Filters").click()
+    tab.get_by_role("combobox", name="Sort by").select_option(label="By random")
+    tab.get_by_role("treeitem", name="style 1").click()
+    tab.get_by_role("treeitem", name="style 1").press("ArrowRight")
     tab.get_by_role("button", name="Details of neon").click()
     expect(tab.get_by_role("form", name="Your notes")).to_be_visible()
+    for summary in tab.locator(".live-lora-example summary").all():
+        summary.click()
+    assert violations(page) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_narrow_page(visit: Open, scheme: str) -> None:
+    narrow = {"width": 390, "height": 844}
+    page = visit(SHOWN, query=f"?__theme={scheme}", viewport=narrow, has_touch=True, is_mobile=True)
+    tab = library(page)
+    tab.get_by_role("button", name="Folders", exact=True).tap()
+    expect(tab.get_by_role("tree")).to_be_visible()
+    tab.get_by_text("Filters").tap()
     assert violations(page) == []
 
 

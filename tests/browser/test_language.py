@@ -20,7 +20,10 @@ MODULES = sorted(STATIC.glob("*.mjs"))
 HOLE = re.compile(r"\{(\w+)\}")
 APP = ROOT / "extension" / "app"
 PYTHON = [ROOT / "extension" / "browser" / "tab.py"]
-PYTHON += [APP / name for name in ("page.py", "page_drawing.py", "page_words.py", "html.py")]
+PYTHON += [
+    APP / name
+    for name in ("page.py", "page_drawing.py", "page_reading.py", "page_words.py", "html.py")
+]
 # Names of keys and the like, and what the program says in English, which the page takes apart.
 NO_WORDS = re.compile(
     r"""Arrow\w+ | Page(?:Up|Down) | Home | End | Enter | Escape | Tab | Delete | Backspace

@@ -50,6 +50,16 @@ def test_explains_nothing_else(client: TestClient, body: Any, status: int) -> No
     assert client.post("explain", json=body).status_code == status
 
 
+def test_what_is_being_written_is_read_ahead(connect: Connect) -> None:
+    """Files that are there, of tags that are on; nobody looks for a name that is half written."""
+    asked: list[str] = []
+    client = connect(prefetch=lambda tags: asked.extend(tag.name for tag in tags))
+    client.get("library")
+    text = "<lora:ink:0.8> <lora:in:1> <lora:ghibli:1:on=0>"
+    assert client.post("explain", json={"prompts": [{"text": text}]}).status_code == 200
+    assert asked == ["ink"]
+
+
 def test_half_a_character_in_a_prompt_is_explained(client: TestClient) -> None:
     body = '{"prompts": [{"text": "\\ud800 <lora:\\udfff:0,5>"}]}'
     found = client.post("explain", content=body, headers={"Content-Type": "application/json"})

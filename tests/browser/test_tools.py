@@ -187,7 +187,7 @@ def test_examples_and_another_preview_in_the_details(fold: Fold, root: Path) -> 
     )
     details.get_by_text("Example 1", exact=True).click()
     expect(details.get_by_text("Negative: blurry")).to_be_visible()
-    details.get_by_role("button", name="Put example 1 into the prompt").click()
+    details.get_by_role("button", name="Put into the prompt: example 1").click()
     expect(prompt(page)).to_have_value("<b>a</b> fox")
     with page.expect_file_chooser() as chooser:
         details.get_by_role("button", name="Another picture…").click()

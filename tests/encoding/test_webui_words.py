@@ -20,7 +20,6 @@ import torch
 from distances import distance
 from live_lora.app.generator import Generator
 from live_lora.app.load_model import Checkpoint
-from live_lora.app.request import GenerationRequest, HiresFix
 from live_lora.encoding.encode import WordEncoder
 from live_lora.encoding.inversions import Vocabulary, WordVectors
 from live_lora.encoding.part_conds import PartConds, encode_parts, words_of
@@ -30,6 +29,7 @@ from live_lora.hosts.attach import open_library
 from live_lora.prompt.words.parts import Part, parts_of
 from live_lora.records import Progress, Row
 from live_lora.session.session import Options
+from recorded_webui import ROUNDING, SECOND_PASSES, with_hires_fix
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -117,15 +117,16 @@ def test_tokens_are_counted_as_the_webui_counts_them(pipe: Any, family: str, rec
 def test_latents_are_the_webuis(
     pipe: Any, family: str, recorded: Any, tmp_path: Path, subtests: Any
 ) -> None:
-    """Euler, 8 steps, fp32: emphasis, BREAK, AND, schedules and tags, each and all at once."""
+    """Euler, 8 steps, fp32: emphasis, BREAK, AND, schedules and tags, each and all at once.
+
+    And an embedding of three vectors that is bundled in the tag's LoRA.
+    """
     if family == "sd2":
         pytest.skip("SD 1.x and SDXL stand for all")
-    save_file(seeded.lora("sd1"), tmp_path / "seeded.safetensors")
+    save_file(seeded.lora(family), tmp_path / "seeded.safetensors")
     requests = json.loads((seeded.DATA / "latents.json").read_text("utf-8"))
     with live_lora.attach(pipe, library=tmp_path) as live:
         for number, request in enumerate(requests):
-            if family == "sdxl":
-                request = {k: v.replace(" <lora:seeded:0.8>", "") for k, v in request.items()}
             want = recorded[1][f"latents.{number}"]
             with subtests.test(msg=str(request)):
                 got = live(
@@ -140,26 +141,19 @@ def test_latents_are_the_webuis(
                 assert distance(got, want) <= LATENTS
 
 
-def test_hires_fix_is_the_webuis(pipe: Any, family: str, recorded: Any, tmp_path: Path) -> None:
-    """The app's picture, after a second pass on latents twice as large: the same but for rounding.
+def test_hires_fix_is_the_webuis(
+    pipe: Any, family: str, recorded: Any, tmp_path: Path, subtests: Any
+) -> None:
+    """The app's picture, after a second pass on larger latents or pixels, but for rounding.
 
-    With a LoRA, whose tag acts in both passes.
+    With a LoRA, whose tag acts in both passes, and with words and a sampler of the second one.
     """
     if family != "sd1":
         pytest.skip("recorded for SD 1.x")
     save_file(seeded.lora("sd1"), tmp_path / "seeded.safetensors")
     generator = Generator(Checkpoint(pipe, "small"), open_library(tmp_path, Options()))
-    request = GenerationRequest(
-        ("a red fox <lora:seeded:0.5>",),
-        steps=8,
-        seed=1,
-        width=64,
-        height=64,
-        guidance=5.0,
-        sampler="Euler",
-        hires=HiresFix(2.0, 0.7, 5),
-    )
-    (image,) = generator.draw(request).images
-    assert image.size == (128, 128)
-    got = torch.from_numpy(np.asarray(image)[::4, ::4].astype(int))
-    assert int((got - recorded[1]["hires"].int()).abs().max()) <= 1
+    for number, options in enumerate(SECOND_PASSES):
+        with subtests.test(msg=str(options)):
+            (image,) = generator.draw(with_hires_fix(options)).images
+            got = torch.from_numpy(np.asarray(image)[::4, ::4].astype(int))
+            assert int((got - recorded[1][f"hires.{number}"].int()).abs().max()) <= ROUNDING

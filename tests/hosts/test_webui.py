@@ -190,6 +190,8 @@ def test_the_report_for_the_api(host: StandIn) -> None:
     assert [one["name"] for one in found["networks"]] == ["a", "b"]
     assert found["networks"][0]["ran"].keys() == {"unet", "text_encoder"}
     assert "nope" in found["problems"][0]["message"]
+    passes = found["execution"].split("; ")
+    assert all(re.fullmatch(r"automatic: .*\d+ layers .*", one) for one in passes), passes
 
 
 def test_a_file_is_counted_for_each_picture_that_it_really_acted_in(
@@ -618,3 +620,23 @@ class TestBundledEmbeddings:
         words["foxword"] = "mine"
         host.generate("a foxword <lora:bundle:1>")
         assert words.pop("foxword") == "mine"
+
+
+def test_the_files_are_read_from_the_first_moment_on(
+    host: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before the webui loads a checkpoint or encodes; on the model that it drew with last."""
+    host.generate("a fox <lora:a:1>")
+    order: list[Any] = []
+    init = wrapping.Job.init
+
+    def first(job: Any, *arguments: Any) -> Any:
+        order.append("init")
+        return init(job, *arguments)
+
+    monkeypatch.setattr(wrapping.Job, "init", first)
+    monkeypatch.setattr(
+        Core, "prefetch", lambda core, tags: order.append([tag.name for tag in tags])
+    )
+    host.generate(["a cat <lora:b:1>", "a fox <lora:a:1:on=0>"])
+    assert order[:2] == [["b"], "init"]

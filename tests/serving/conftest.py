@@ -7,28 +7,15 @@ from pathlib import Path
 
 import httpx
 import pytest
-import tiny_pipeline
 from live_lora.app import load_model
 from live_lora.app.generator import Generator
 from live_lora.hosts.attach import open_library
 from live_lora.serving.drawing_service import DrawingService
 from live_lora.session.session import Options
 from lora_files import write_loras
+from model_on_disk import model_folder as model_folder
+from model_on_disk import offline as offline
 from servers import served, serving
-
-
-@pytest.fixture(autouse=True)
-def offline(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A client of the hub that tries to reach it fails the test."""
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-
-
-@pytest.fixture(scope="session")
-def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The diffusers folder of a random model in the layout of SD 1.x."""
-    folder = tmp_path_factory.mktemp("models") / "small"
-    tiny_pipeline.pipeline().save_pretrained(folder)
-    return folder
 
 
 @pytest.fixture(scope="session")

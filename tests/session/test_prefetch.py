@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 import torch
 from live_lora.engine.cached_delta import OUT_OF_MEMORY, CachedDelta
 from live_lora.session.cache import BoundNetwork
-from live_lora.session.read_ahead import ReadAhead
+from live_lora.session.read_ahead import ReadAhead, Stopped
 from live_lora.session.run import STREAMED
 from test_cache import DORA, LORA, Unet, library, output
 
@@ -71,6 +72,61 @@ def test_nobody_waits_and_what_is_missing_is_no_error(live: Any) -> None:
     assert held(live) == {LORA: 1}
 
 
+def test_a_run_goes_first_and_what_was_begun_is_taken_up_again(
+    live: Any, library: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other file is put down at its next module, before the run has read its own."""
+    shutil.copy(library / f"{LORA}.safetensors", library / "mine.safetensors")
+    begun, opened, down = threading.Event(), threading.Event(), threading.Event()
+    build, check = BoundNetwork._build, ReadAhead.check
+
+    def slow(bound: BoundNetwork, sites: Any, wanted: Any, watch: Any, ahead: bool) -> None:
+        if ahead and not opened.is_set():
+            begun.set()
+            assert opened.wait(30)
+            watch(bound.file.name, 1, 2)
+        if not ahead:
+            opened.set()
+            assert down.wait(30)
+        build(bound, sites, wanted, watch, ahead)
+
+    def checked(ahead: Any, *arguments: Any) -> None:
+        try:
+            check(ahead, *arguments)
+        except Stopped:
+            down.set()
+            raise
+
+    monkeypatch.setattr(BoundNetwork, "_build", slow)
+    monkeypatch.setattr(ReadAhead, "check", checked)
+    live.prefetch(f"<lora:{LORA}:1>")
+    assert begun.wait(30)
+    with live.prompt("<lora:mine:1>"):
+        assert held(live) == {LORA: 0, "mine": 1}
+    live.core._ahead.wait()
+    assert held(live) == {LORA: 1, "mine": 1}
+
+
+def test_it_reads_while_its_caller_does_something_else(
+    live: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As encoding a text: what comes after it finds the file read."""
+    built, threads, build_one = threading.Event(), [], BoundNetwork._build_one
+
+    def build(*arguments: Any) -> None:
+        build_one(*arguments)
+        threads.append(threading.current_thread())
+        built.set()
+
+    monkeypatch.setattr(BoundNetwork, "_build_one", build)
+    live.prefetch([f"<lora:{LORA}:1>", "a fox"])
+    assert built.wait(30)  # this is what the caller does meanwhile
+    with live.prompt(f"<lora:{LORA}:0.5>"):
+        pass
+    assert len(threads) == 1
+    assert threads[0] is not threading.current_thread()
+
+
 def test_another_checkpoint_ends_the_reading_first(live: Any) -> None:
     """Else deltas of the old one would be put among those of the new."""
     begun, gate = threading.Event(), threading.Event()
@@ -114,8 +170,6 @@ def test_the_thread_ends_and_begins_again() -> None:
 
 def test_host_and_devices_have_bounds_of_their_own(library: Path) -> None:
     """Beyond the one, the device has it no more; beyond the other, nobody has."""
-    import shutil
-
     for name in ("b", "c"):
         shutil.copy(library / f"{LORA}.safetensors", library / f"{name}.safetensors")
     with live_lora.attach({"unet": Unet(1)}, library=library) as live:

@@ -11,6 +11,7 @@ What `router` is given:
 - model_of: the loaded model's base ("SD1", "SDXL", …), to mark files that do not fit.
 - report_of: what the last generation did, as JSON (`GET report`).
 - language_of: what prompts are read with: the user's own presets.
+- prefetch: is given the tags of a prompt as it is written, to read their files ahead.
 - interface_of: the language that the page itself speaks ("zh_CN", "ja"); "": the browser's.
 - guard: a dependency that raises HTTPException(401) without a login, but for static files.
 - data: the folder of the user's own data; None leaves out sets, Civitai, and bulk work.
@@ -22,7 +23,7 @@ What `router` is given:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ from ...library.catalog import Catalog
 from ...library.civitai.service import CivitaiService
 from ...library.errands import Errands
 from ...library.sets.set_store import SetStore
-from ...prompt import DEFAULT, Language
+from ...prompt import DEFAULT, Language, Tag
 from .answers import answer, static
 from .bulk import add_bulk
 from .by_hash import add_by_hash
@@ -53,6 +54,7 @@ def router(
     report_of: Callable[[], dict[str, Any] | None] = lambda: None,
     language_of: Callable[[], Language] = lambda: DEFAULT,
     interface_of: Callable[[], str] = lambda: "",
+    prefetch: Callable[[Sequence[Tag]], None] = lambda tags: None,
     shelves_of: ShelvesCallback = dict,
     guard: Callable[..., Any] | None = None,
     data: Path | None = None,
@@ -67,7 +69,7 @@ def router(
     add_files(guarded, writing, catalog_of, model_of, shelves_of)
     add_shelf(guarded, shelves_of, model_of)
     add_uploads(writing, catalog_of)
-    add_prompts(guarded, language_of)
+    add_prompts(guarded, language_of, catalog_of, prefetch)
     _add_told(guarded, report_of, interface_of)
     add_by_hash(guarded, catalog_of, model_of)
     if data is not None:

@@ -59,9 +59,12 @@ export function keepPreview(id, picture) {
   return json(`file/${encodeURIComponent(id)}/preview`, sent(picture, picture.type));
 }
 
-/** Stores a LoRA in a folder of the library; its name there. @param {File} file */
-export function sendLora(file, folder) {
-  const place = new URLSearchParams({ name: file.name, folder });
+/**
+ * Stores a LoRA; its name there.
+ * @param {File} file @param {string} folder @param {number} library which of the library's folders
+ */
+export function sendLora(file, folder, library) {
+  const place = new URLSearchParams({ name: file.name, folder, library: String(library) });
   return json(`upload?${place}`, sent(file, "application/x-safetensors"));
 }
 
@@ -88,6 +91,16 @@ export function fetchLanguage() {
 export function previewAddress({ id, preview }, full = false) {
   const query = `v=${encodeURIComponent(preview)}${full ? "&full=1" : ""}`;
   return address(`preview/${encodeURIComponent(id)}?${query}`);
+}
+
+/** The address of the video beside a file. */
+export function videoAddress({ id, video }) {
+  return address(`video/${encodeURIComponent(id)}?v=${encodeURIComponent(video)}`);
+}
+
+/** The address of an example picture that is here. */
+export function exampleAddress(id, number) {
+  return address(`example/${encodeURIComponent(id)}/${number}`);
 }
 
 /** A request's JSON. @throws {Error} with a sentence for the user */

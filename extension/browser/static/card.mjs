@@ -2,7 +2,7 @@
 
 import { h, say, set } from "./dom.mjs";
 import { t } from "./language.mjs";
-import { picture } from "./picture.mjs";
+import { moveWhilePointedAt, picture } from "./picture.mjs";
 import { named, weights } from "./tags.mjs";
 import { WeightControl } from "./weight.mjs";
 
@@ -47,6 +47,7 @@ export class Card {
       this.foot,
       this.tools,
     );
+    moveWhilePointedAt(this.element);
     set(this.element, "data-misfit", Boolean(why));
     set(this.element, "data-unusable", Boolean(row.error));
   }
@@ -56,7 +57,7 @@ export class Card {
     this.opaque = h("code", { class: "live-lora-opaque", hidden: true });
     if (row.error) return [this.opaque];
     this.weight = new WeightControl((value) => actions.weigh(row, value));
-    this.weight.limit(row.range);
+    this.weight.limit(row.range, row.step);
     this.weight.name(t("weight.name", { name: row.name }));
     this.controls.push(this.weight.range, this.weight.number);
     return [this.weight.element, this.opaque];

@@ -1,6 +1,6 @@
 /** Everything about one file, beside the cards: picture, words, facts, and what the user says. */
 
-import { previewAddress } from "./api.mjs";
+import { previewAddress, videoAddress } from "./api.mjs";
 import { Editor } from "./editor.mjs";
 import { h, say, set } from "./dom.mjs";
 import { examplesOf } from "./examples.mjs";
@@ -112,10 +112,14 @@ export class Details {
   /** The picture, large, and the button for another one. */
   picture() {
     const choice = new PreviewChoice(this.row.id, () => this.renew());
-    if (!this.found.preview) return [choice.listen(choice.element)];
-    const image = h("img", { src: previewAddress(this.found, true), alt: "", class: "live-lora-large" });
+    const { found } = this;
+    const image = found.video
+      ? h("video", { src: videoAddress(found), class: "live-lora-large", controls: true, loop: true, playsinline: true })
+      : found.preview && h("img", { src: previewAddress(found, true), alt: "", class: "live-lora-large" });
+    if (!image) return [choice.listen(choice.element)];
+    if (found.video) image.muted = true;
     image.addEventListener("error", () => image.remove());
-    set(image, "data-veiled", isVeiled(this.found.nsfw));
+    set(image, "data-veiled", isVeiled(found.preview_nsfw ?? found.nsfw));
     return [choice.listen(image), choice.element];
   }
 
@@ -126,11 +130,14 @@ export class Details {
   }
 
   examples(examples) {
-    const use = (prompt) => {
-      const box = this.targets.current;
-      if (box) box.apply(put(box.text, prompt));
+    const add = (box, text) => box && text && !has(box.text, text) && box.apply(put(box.text, text));
+    const use = (prompt, negative) => {
+      const { targets } = this;
+      const box = targets.current;
+      add(box, prompt);
+      if (box && !box.negative) add(targets.negativeOf(box), negative);
     };
-    return section(t("examples.name"), ...examplesOf(examples, use));
+    return section(t("examples.name"), ...examplesOf(this.row.id, examples, use));
   }
 
   /** Which groups of words the prompt has; a click puts one in or takes it out. */

@@ -4,7 +4,7 @@ import { keepPreview, sendLora } from "./api.mjs";
 import { set } from "./dom.mjs";
 import { t } from "./language.mjs";
 
-const PICTURES = ["image/png", "image/jpeg", "image/webp", "image/gif", "image/avif"];
+const PICTURES = ["image/png", "image/jpeg", "image/webp", "image/gif", "image/avif", "video/mp4", "video/webm"];
 const LORA = /\.safetensors$/i;
 
 /** Listens to what is dropped on the tab. @param {import("./tab.mjs").Tab} tab */
@@ -53,7 +53,7 @@ async function take(tab, files, row) {
 async function store(tab, file) {
   tab.say(t("drops.sending", { name: file.name }));
   try {
-    const { name } = await sendLora(file, tab.toolbar.query.folder);
+    const { name } = await sendLora(file, tab.toolbar.query.folder, tab.library.place(tab.toolbar.query.root));
     await tab.library.freshen();
     tab.say(t("drops.stored", { name }));
   } catch (error) {

@@ -17,6 +17,7 @@ export class Editor {
       this.field("weight", t("notes.weight"), this.number(found.weight)),
       this.field("low", t("notes.low"), this.number(found.range?.[0])),
       this.field("high", t("notes.high"), this.number(found.range?.[1])),
+      this.field("step", t("notes.step"), this.number(found.step)),
       this.field("kind", t("notes.kind"), this.kinds(found.kind)),
       this.field("words", t("notes.words"), this.text(found.words)),
       this.field("negative", t("notes.negative"), this.text(found.negative)),
@@ -35,7 +36,7 @@ export class Editor {
   number(value) {
     return h("input", {
       type: "number",
-      step: "0.05",
+      step: "any",
       class: "live-lora-number",
       value: value ?? "",
     });
@@ -63,8 +64,8 @@ export class Editor {
     const changes = {};
     for (const name of ["words", "negative", "notes", "kind"])
       if (fields[name].value !== (found[name] ?? "")) changes[name] = fields[name].value;
-    const weight = numberOf(fields.weight);
-    if (weight !== (found.weight ?? null)) changes.weight = weight;
+    for (const name of ["weight", "step"])
+      if (numberOf(fields[name]) !== (found[name] ?? null)) changes[name] = numberOf(fields[name]);
     const ends = [numberOf(fields.low), numberOf(fields.high)];
     const range = ends.includes(null) ? null : ends;
     if (String(range) !== String(found.range ?? null)) changes.range = range;

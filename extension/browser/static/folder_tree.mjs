@@ -31,9 +31,13 @@ export class FolderTree {
     this.element.addEventListener("keydown", (event) => this.key(event));
   }
 
-  /** @param {import("./query.mjs").Row[]} rows a choice that is gone falls back to all */
-  offer(rows) {
-    const found = folders(rows);
+  /**
+   * A choice that is gone falls back to all.
+   * @param {import("./query.mjs").Row[]} rows
+   * @param {[string, string, number][]} [known] as the library tells of its folders
+   */
+  offer(rows, known = []) {
+    const found = folders(rows, known.map(([label, folder]) => ({ label, folder, files: 0 })));
     const key = JSON.stringify([rows.length, found]);
     if (key === this.offered) return;
     this.offered = key;

@@ -18,6 +18,7 @@ export class Library {
     this.read = this.files = 0;
     this.near = new Nearest(() => this.tell());
     this.inSight = () => [];
+    this.folders = []; // [library folder's name, path in it, files], empty ones too
     this.replace({});
   }
 
@@ -110,6 +111,7 @@ export class Library {
   /** Takes an answer in: the whole library, or what changed; listeners hear where anything did. */
   take(answer, always = false) {
     const { all = true, loras = [], gone = [], read = 0, files = 0, since } = answer;
+    if (answer.folders) this.folders = answer.folders;
     const moved = read !== this.read || files !== this.files;
     Object.assign(this, { since, read, files });
     if (all) this.replace(answer);
@@ -140,6 +142,12 @@ export class Library {
   async learnHash(row) {
     row.hash = (await fetchHash(row.id)).hash;
     this.keepHash(row);
+  }
+
+  /** Which of the library's folders has this name, from 0. */
+  place(root) {
+    const roots = [...new Set(this.folders.map(([label]) => label))];
+    return Math.max(0, roots.indexOf(root));
   }
 
   keepHash(row) {

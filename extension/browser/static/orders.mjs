@@ -65,23 +65,24 @@ export function counts(rows, key) {
  * Every folder with the number of rows in and below it, each behind the one that it lies in. Where
  * there are several library folders, they are the first level, and the path begins with their name.
  * @param {Row[]} rows
+ * @param {{label: string, folder: string, files: 0}[]} [known] folders that may be empty
  * @returns {{path: string, root: string, folder: string, name: string, count: number, level: number}[]}
  */
-export function folders(rows) {
-  const several = new Set(rows.map(({ label }) => label)).size > 1;
+export function folders(rows, known = []) {
+  const several = new Set([...rows, ...known].map(({ label }) => label)).size > 1;
   const found = new Map();
-  const count = (path, root, folder, level) => {
-    const known = found.get(path);
-    if (known) known.count += 1;
-    else found.set(path, { path, root, folder, name: path.slice(path.lastIndexOf("/") + 1), count: 1, level });
+  const count = (path, root, folder, level, files) => {
+    const name = path.slice(path.lastIndexOf("/") + 1);
+    if (!found.has(path)) found.set(path, { path, root, folder, name, count: 0, level });
+    found.get(path).count += files;
   };
-  for (const { folder, label } of rows) {
+  for (const { folder, label, files = 1 } of [...rows, ...known]) {
     const root = several ? label : "";
-    if (root) count(root, root, "", 1);
+    if (root) count(root, root, "", 1, files);
     const parts = folder ? folder.split("/") : [];
     parts.forEach((_, at) => {
       const inner = parts.slice(0, at + 1).join("/");
-      count(root ? `${root}/${inner}` : inner, root, inner, at + (root ? 2 : 1));
+      count(root ? `${root}/${inner}` : inner, root, inner, at + (root ? 2 : 1), files);
     });
   }
   return [...found.values()].sort((a, b) => byPath(a.path, b.path));

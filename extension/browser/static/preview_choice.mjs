@@ -4,7 +4,7 @@ import { json } from "./api.mjs";
 import { h, say } from "./dom.mjs";
 import { t } from "./language.mjs";
 
-const KINDS = "image/png,image/jpeg,image/webp,image/gif,image/avif";
+const KINDS = "image/png,image/jpeg,image/webp,image/gif,image/avif,video/mp4,video/webm";
 
 export class PreviewChoice {
   /** @param {string} id of the file @param {() => void} changed */

@@ -5,6 +5,7 @@
  *   relative: string, label: string, base: string, size: number, mtime: number,
  *   weight: number | null, words: string, negative: string, triggers: string[], tags: string[],
  *   kind: string, favourite: boolean, rating: number, nsfw: string, used: number, lastUsed: number, preview: number | null,
+ *   video: number | null, range: [number, number] | null, step: number | null, shownLevel: string,
  *   misfit: string | null, error: string | null, algorithm: string, unread: boolean,
  *   what: string, haystack: string, title: string, key: string, stamp: number, dice: number}} Row
  */
@@ -25,7 +26,7 @@ const FAR = new Set(["note", "notes", "training"]);
 /** What can be asked of a file: `is:favourite`. */
 export const STATES = {
   favourite: { label: "state.favourite", short: "is.favourite", test: (row) => row.favourite },
-  picture: { label: "state.picture", short: "is.picture", test: (row) => Boolean(row.preview) },
+  picture: { label: "state.picture", short: "is.picture", test: (row) => Boolean(row.preview || row.video) },
   words: { label: "state.words", short: "is.words", test: (row) => Boolean(row.words || row.triggers.length) },
   misfit: { label: "state.misfit", short: "is.misfit", test: (row) => Boolean(row.misfit) },
   inversion: {

@@ -127,7 +127,7 @@ export class ActiveRow {
     const edited = this.opened === null ? null : this.edited(tag, chips);
     if (edited === null) this.opened = null;
     const { id } = this.editor;
-    this.weights.render(tag, this.opened, id, this.library.find(tag).row?.range);
+    this.weights.render(tag, this.opened, id, this.library.find(tag).row);
     this.chips.render(chips, this.opened, id);
     set(this.add, "aria-expanded", String(this.opened === ADD));
     this.editor.render(edited);

@@ -24,13 +24,13 @@ export class RowWeights {
   }
 
   /** A sweep without a weight has no number to show: its values are in its chip. */
-  render(tag, opened, editorId, ends = null) {
+  render(tag, opened, editorId, file = null) {
     const sweep = named(tag, "sweep");
     const found = weights(tag).filter(({ lead }) => !(sweep && lead));
     while (this.controls.length < found.length) this.add();
     while (this.controls.length > found.length) this.controls.pop().element.remove();
     found.forEach((weight, at) =>
-      this.controls[at].render(weight, tag.name, { times: sweep, opened, editorId, ends }),
+      this.controls[at].render(weight, tag.name, { times: sweep, opened, editorId, file }),
     );
   }
 
@@ -65,14 +65,14 @@ class LabelledWeight {
     this.element = h("div", { class: "live-lora-labelled" }, ...parts);
   }
 
-  render({ role, value, text }, name, { times, opened, editorId, ends }) {
+  render({ role, value, text }, name, { times, opened, editorId, file }) {
     const points = value === null ? readCurve(text) : null;
     this.role = role;
     const part = (times ? TIMES : PARTS)[role];
     say(this.part, part ? t(part) : "");
     this.part.hidden = !part;
     this.control.name(t(NAMES[role], { name }));
-    this.control.limit(ends);
+    this.control.limit(file?.range, file?.step);
     this.control.element.hidden = value === null;
     this.curve.hidden = points === null;
     this.opaque.hidden = value !== null || points !== null;

@@ -25,6 +25,7 @@ class Row {
     this.size = sent.size ?? 0;
     this.mtime = sent.mtime ?? 0;
     this.preview = sent.preview ?? null;
+    this.video = sent.video ?? null;
     this.misfit = sent.misfit ?? null;
     this.error = sent.error ?? null;
     this.said(sent);
@@ -40,6 +41,7 @@ class Row {
   said(sent) {
     this.weight = sent.weight ?? null;
     this.range = sent.range ?? null;
+    this.step = sent.step ?? null;
     this.words = sent.words ?? "";
     this.negative = sent.negative ?? "";
     this.triggers = sent.triggers ?? [];
@@ -48,6 +50,7 @@ class Row {
     this.favourite = sent.favourite ?? false;
     this.rating = sent.rating ?? 0;
     this.nsfw = sent.nsfw ?? "";
+    this.shownLevel = sent.preview_nsfw ?? this.nsfw; // of the preview, where that is known
     this.used = sent.used ?? 0; // pictures
     this.lastUsed = sent.last_used ?? 0; // seconds since 1970
   }

@@ -100,7 +100,7 @@ export class Tab {
     const first = library.state === "loading" && library.rows.length === 0;
     if (first) return this.say(t("tab.reading"));
     if (library.state === "failed") return this.fail(library.error);
-    toolbar.offer(this.shelf.beside(library.rows), library.model);
+    toolbar.offer(this.shelf.beside(library.rows), library);
     this.details.refresh();
     return this.filter({ stay: true });
   }

@@ -84,9 +84,9 @@ export class Toolbar {
   }
 
   /** Offers what the library holds; a choice that is gone falls back to all. */
-  offer(rows, model) {
+  offer(rows, { model, folders }) {
     this.rows = rows;
-    this.folders.offer(rows);
+    this.folders.offer(rows, folders);
     this.begin(rows, model);
     this.renderBases();
     this.chips.offer(rows);

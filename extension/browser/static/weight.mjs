@@ -8,8 +8,8 @@ const HIGH = 2;
 export const STEP = 0.05;
 
 /** A value on the slider's own scale: 0.1 + 0.05 is 0.15. */
-export function stepped(value) {
-  return Math.round(value / STEP) * STEP;
+export function stepped(value, step = STEP) {
+  return Math.round(value / step) * step;
 }
 
 export class WeightControl {
@@ -18,7 +18,7 @@ export class WeightControl {
    * @param {{low: number, high: number}} [range] the usual one
    */
   constructor(write, { low, high } = { low: LOW, high: HIGH }) {
-    Object.assign(this, { write, low, high });
+    Object.assign(this, { write, low, high, step: STEP });
     this.range = h("input", { type: "range", step: STEP, class: "live-lora-range" });
     this.number = h("input", {
       type: "number",
@@ -42,9 +42,14 @@ export class WeightControl {
     number.addEventListener("keydown", (event) => event.key === "Escape" && this.show(this.value));
   }
 
-  /** @param {[number, number] | null} ends that make sense for this file; null: the usual ones */
-  limit(ends) {
+  /**
+   * @param {[number, number] | null} ends that make sense for this file; null: the usual ones
+   * @param {number | null} [step] likewise
+   */
+  limit(ends, step) {
     [this.low, this.high] = ends ?? [LOW, HIGH];
+    this.step = step || STEP;
+    for (const control of [this.range, this.number]) set(control, "step", this.step);
   }
 
   /** @param {string} label what the weight belongs to, for those who cannot see it */
@@ -66,7 +71,7 @@ export class WeightControl {
 
   /** One step up or down, as the keys + and − do. */
   nudge(steps) {
-    this.write(stepped(this.value + steps * STEP));
+    this.write(stepped(this.value + steps * this.step, this.step));
   }
 
   mirror(from, to) {

@@ -17,7 +17,8 @@ alone (wrapping.py) and leads to the method of its name in job.py; by the *netwo
 `lora` (extra_network.py); or by a *callback*, one of those below.
 
     before_process (script)
-        puts the wrappers on p; takes over the prompts of an API request (job_options.py)
+        puts the wrappers on p; takes over the prompts of an API request (job_options.py); begins to
+        read the first files
     init (wrapper)
         after all scripts' `process`, the last word on prompts and seeds: `sd_lora`, sweeps
         (job_options.py)

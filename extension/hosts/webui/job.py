@@ -45,6 +45,12 @@ class Job:
         self._bound: Any = None
         self._drawn = False  # whether the present batch came to its end
 
+    def read_ahead(self) -> None:
+        """Begins to read the first batch's files, while the program may load a checkpoint."""
+        prompt = getattr(self.p, "prompt", "")
+        texts = [prompt] if isinstance(prompt, str) else list(prompt)[: self.p.batch_size]
+        LIVE.prefetch(_loras(texts))
+
     # --- what the webui calls on p ---------------------------------------------------------
 
     def init(self, host: Callable[..., Any], *_: Any, **__: Any) -> Any:
@@ -165,8 +171,7 @@ class Job:
         """Those of the next batch: their files can be read while this one is drawn."""
         p = self.p
         start = (getattr(p, "iteration", 0) + 1) * p.batch_size
-        for text in dict.fromkeys(list(p.all_prompts or ())[start : start + p.batch_size]):
-            yield from (tag for tag in LIVE.parse(text).tags if tag.kind == "lora" and tag.on)
+        return _loras(list(p.all_prompts or ())[start : start + p.batch_size])
 
     def make_room(self) -> None:
         """Before a pass: the program plans the device's memory, and knows nothing of our deltas."""
@@ -237,3 +242,9 @@ class Job:
         infotext.write_lost(self.p, parts)
         if options.get("live_lora_report"):
             notices.results(self.p, parts)
+
+
+def _loras(texts: Sequence[str]) -> Iterator[Tag]:
+    """Of prompts, with the tags that are on."""
+    for text in dict.fromkeys(texts):
+        yield from (tag for tag in LIVE.parse(text).tags if tag.kind == "lora" and tag.on)

@@ -69,6 +69,7 @@ def joined(parts: Sequence[Pass]) -> Report:
         problems=list(_each(reports)),
         notes=list(dict.fromkeys(notes)),
         lost=list(dict.fromkeys(note for report in reports for note in report.lost)),
+        execution="; ".join(dict.fromkeys(filter(None, (one.execution for one in reports)))),
     )
 
 

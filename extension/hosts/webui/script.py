@@ -39,6 +39,7 @@ class LiveLoraScript(scripts.Script):  # type: ignore[misc]
             job.asked = job_options.ask(p, job_options.prompts_of(prompts))
         except job_options.BadRequest as error:
             job.refuse(error)
+        job.read_ahead()
 
     def process_before_every_sampling(self, p: Any, *_: Any, **__: Any) -> None:
         """Once a pass; Forge calls it twice before the hires pass, the first time too early."""

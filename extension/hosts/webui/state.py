@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from ...library.bulk.moves import recover
 from ...library.catalog import Catalog
 from ...library.errands import Errands
 from ...network.glance import glance
-from ...prompt import Prompt
+from ...prompt import Prompt, Tag
 from ...session.host_model import HostModel
 from ...session.report import Report
 from ...session.session import Core, base_name
@@ -131,6 +132,11 @@ class LiveLora:
             masks=options.mask_folders(),
         )
         return self._core
+
+    def prefetch(self, tags: Iterable[Tag]) -> None:
+        """Reads their files for the model that was drawn with last; waits for nothing."""
+        if self._core is not None and not self._core.released:
+            self._core.prefetch(tags)
 
     def release(self) -> None:
         """After a job: lets go of modules that the program replaces with the next checkpoint."""

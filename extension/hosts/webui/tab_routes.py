@@ -30,6 +30,7 @@ def mount(app: Any) -> None:
         model_of=LIVE.base,
         report_of=report,
         language_of=lambda: LIVE.language,
+        prefetch=LIVE.prefetch,
         interface_of=options.interface,
         shelves_of=LIVE.shelves,
         guard=guard,

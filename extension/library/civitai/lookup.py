@@ -17,10 +17,11 @@ from ...errors import FileError, LiveLoraError, OnlineError
 from ..catalog import Catalog
 from ..hashes import Hashes
 from ..lora_file import LoraFile
+from ..rests import clear
 from . import archive
 from .client import MOST_HASHES, CivitaiClient
 from .reply import NOTHING, files_with, positive
-from .storing import info_of, store, store_picture
+from .storing import NO_PICTURE, PictureOutcome, is_done, store, store_picture
 from .transport import Stopping
 
 SIZES_AGREE = 500_000  # bytes: twelve digits of a hash are a hint, metadata may differ
@@ -98,7 +99,8 @@ class Lookup:
 
     def run(self, entries: Sequence[LoraFile]) -> Looked:
         """Asks for all of them. Ends early when it is stopped, or when the site is not well."""
-        waiting = [entry for entry in entries if self.again or not is_known(entry)]
+        clear({entry.folder.path for entry in entries})
+        waiting = [entry for entry in entries if self.again or not is_done(entry.path)]
         known = len(entries) - len(waiting)
         self._say(total=len(entries), done=known, found=known)
         try:
@@ -136,22 +138,22 @@ class Lookup:
                 self.missing.add(hashes.file)
                 self._say(done=self.state.done + 1, missing=self.state.missing + 1)
                 continue
-            level = self._picture(entry, version) if self.level else None
+            picture = self._picture(entry, version) if self.level else NO_PICTURE
             try:
                 model = models.get(model_id(version, source) or 0)
-                store(entry.path, version, model, self.catalog.folders, source, level)
+                store(entry.path, version, model, self.catalog.folders, source, picture)
                 self._say(found=self.state.found + 1)
             except FileError as error:
                 self._problem(entry, error)
             self._say(done=self.state.done + 1)
 
-    def _picture(self, entry: LoraFile, version: dict[str, Any]) -> int | None:
-        """Before the facts, so that a run that ends in between goes on with it; its level."""
+    def _picture(self, entry: LoraFile, version: dict[str, Any]) -> PictureOutcome:
+        """Before the facts, so that a run that ends in between goes on with it."""
         try:
-            return store_picture(entry, version, self.client, self.level)
+            return PictureOutcome(store_picture(entry, version, self.client, self.level))
         except LiveLoraError as error:
             self._problem(entry, error)
-            return None
+            return PictureOutcome(failed=isinstance(error, OnlineError))
 
     def _hashes(self, entry: LoraFile) -> Hashes | None:
         """None for a file that cannot be read, or that no site knew a short time ago."""
@@ -191,11 +193,6 @@ class Lookup:
     def _say(self, **changes: Any) -> None:
         self.state = replace(self.state, **changes)
         self.tell(self.state)
-
-
-def is_known(entry: LoraFile) -> bool:
-    """Whether a site's facts of the file stand beside it."""
-    return positive(info_of(entry.path).get("id")) is not None
 
 
 def model_id(version: dict[str, Any] | None, source: str) -> int | None:

@@ -10,6 +10,7 @@ from ...errors import FileError, OnlineError
 from ..bulk.file_names import demand_folder
 from ..catalog import Catalog
 from ..lora_file import LoraFile
+from ..rests import clear
 from ..walk import is_within
 from . import updates
 from .access import Access, read_access
@@ -87,6 +88,7 @@ class CivitaiService:
         OnlineError, FileError; Stopping.
         """
         folder = self._folder(root, relative)
+        clear([folder])
         client = self._client(stopped)
         version = client.version(version_id)
         if version is None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from .client import CivitaiClient
 from .reply import dictionaries, dictionary, pictures, plain, positive, text, words
 
 INFO = ".civitai.info"
+TRIES = "preview_tries"  # under our key: how often the picture did not come
+MOST_TRIES = 5
 MOST = 2 << 20  # bytes of a `.civitai.info`: readers take up to twice as much
 OF_MODEL = (  # what only the model tells, and its version's answer leaves out
     *("name", "type", "nsfw", "poi", "minor", "tags", "description", "allowNoCredit"),
@@ -42,18 +45,29 @@ SUFFIXES = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class PictureOutcome:
+    """The NSFW level of a picture that was kept just now; whether one did not come."""
+
+    level: int | None = None
+    failed: bool = False
+
+
+NO_PICTURE = PictureOutcome()
+
+
 def store(
     path: Path,
     version: Mapping[str, Any],
     model: Mapping[str, Any] | None,
     roots: Sequence[Path],
     source: str,
-    preview_level: int | None = None,
+    picture: PictureOutcome = NO_PICTURE,
 ) -> None:
     """Writes the facts of a version beside the file at `path`. FileError.
 
-    `.civitai.info` comes last: where it is, the file is done with. `preview_level` is the NSFW
-    level of a picture that was kept just now.
+    `.civitai.info` comes last: where it is, the file is done with, but for a picture that did not
+    come: that is asked for again by the next runs (is_done).
     """
     written = sidecar.read(path, roots)
     found: dict[str, str | float | None] = {}
@@ -70,9 +84,23 @@ def store(
         sidecar.write(path, found)
     before = dictionary(info_of(path).get(sidecar.OURS))
     ours = {**before, "source": source, "asked": int(time.time())}
-    if preview_level is not None:
-        ours["preview_nsfw"] = nsfw_level(preview_level)
+    if picture.level is not None:
+        ours["preview_nsfw"] = nsfw_level(picture.level)
+    tries = tries_of(before) + 1 if picture.failed else 0
+    ours = {**ours, TRIES: tries} if tries else {k: v for k, v in ours.items() if k != TRIES}
     keep(path, merged(version, model) | {sidecar.OURS: ours}, roots)
+
+
+def is_done(path: Path) -> bool:
+    """Whether a site's facts stand beside the file, and no picture is worth another try."""
+    info = info_of(path)
+    waits = 0 < tries_of(dictionary(info.get(sidecar.OURS))) < MOST_TRIES
+    return positive(info.get("id")) is not None and not waits
+
+
+def tries_of(ours: Mapping[str, Any]) -> int:
+    """How often its picture did not come."""
+    return positive(ours.get(TRIES)) or 0
 
 
 def merged(version: Mapping[str, Any], model: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -153,6 +181,7 @@ def store_picture(
         if kind := SUFFIXES.get(preview.media_type(content) or ""):
             _keep_picture(sidecar.beside(entry.path, f".preview{kind}"), content)
             return own_level
+        problem = OnlineError("nonsense", "what came as an example picture is none")
     if problem:
         raise problem
     return None

@@ -13,6 +13,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import ClassVar
 
 from lark import Token, Transformer
 
@@ -21,6 +22,7 @@ from ..diagnostics import closest, did_you_mean
 from ..grammar import Grammar, Unreadable
 from ..numbers import NUMBER, finite_number, what_was_found, with_point
 from ..position import POSITIONS, Position, read_position, varies_by
+from .base import WrittenArgument
 
 WEIGHTS = "a number (0.8) or a curve (0@0;1@0.5)"
 GRAMMAR = rf"""
@@ -195,6 +197,17 @@ def read_weight(text: str) -> Value:
         raise _percentage(text)
     read: Value = _READER.read(text)
     return read
+
+
+class WeightArguments:
+    """Of features whose values are weights: how they are read, and that the tag hangs on them."""
+
+    is_weight: ClassVar[bool] = True
+
+    @classmethod
+    def read(cls, written: WrittenArgument) -> Value:
+        """A number, or a curve. Raises Unreadable."""
+        return read_weight(written.text)
 
 
 def _percentage(text: str) -> Unreadable:

@@ -7,8 +7,8 @@ from typing import ClassVar
 
 from ...records import Progress, Row, Target
 from ..factor import Factor
-from .base import Draft, Feature, Remark, WrittenArgument
-from .curve import Curve, Value, read_weight, value_words
+from .base import Draft, Feature, Remark
+from .curve import Curve, Value, WeightArguments, value_words
 from .weight import Weight, fixed_in_text_encoder
 
 
@@ -24,16 +24,11 @@ class Passes(Factor):
         return (self.hires if progress.hires else self.first)(target, row, progress)
 
 
-class Hires(Feature):
+class Hires(WeightArguments, Feature):
     """hrte and hrunet are what hr is; hr is what te and unet are. As in loractl."""
 
     names: ClassVar[tuple[str, ...]] = ("hr", "hrte", "hrunet")
     order: ClassVar[int] = 2  # around the first pass's weight, whatever that is made of
-    is_weight: ClassVar[bool] = True
-
-    @classmethod
-    def read(cls, written: WrittenArgument) -> Value:
-        return read_weight(written.text)
 
     @classmethod
     def words(cls, name: str, value: Value) -> str:

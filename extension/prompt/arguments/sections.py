@@ -11,8 +11,8 @@ from typing import ClassVar
 from ...model.blocks import block_of
 from ...records import Progress, Row, Target
 from ..factor import Factor
-from .base import Draft, Feature, WrittenArgument
-from .curve import Curve, Value, read_weight, value_words
+from .base import Draft, Feature
+from .curve import Curve, Value, WeightArguments, value_words
 
 SECTIONS = {"IN": "in", "M0": "mid", "OU": "out"}  # by how the names of its blocks begin
 WORDS = {"in": "blocks on the way in", "mid": "middle block", "out": "blocks on the way out"}
@@ -36,15 +36,10 @@ class SectionWeight(Factor):
         return section_of(target), self.otherwise.group(target)
 
 
-class Sections(Feature):
+class Sections(WeightArguments, Feature):
     """in, mid and out."""
 
     names: ClassVar[tuple[str, ...]] = ("in", "mid", "out")
-    is_weight: ClassVar[bool] = True
-
-    @classmethod
-    def read(cls, written: WrittenArgument) -> Value:
-        return read_weight(written.text)
 
     @classmethod
     def words(cls, name: str, value: Value) -> str:

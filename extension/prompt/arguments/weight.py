@@ -11,8 +11,8 @@ from typing import ClassVar
 from ...records import Progress, Row, Target
 from ..factor import Factor
 from ..position import BEGINNING
-from .base import Draft, Feature, Remark, WrittenArgument
-from .curve import Curve, Value, read_weight, value_words
+from .base import Draft, Feature, Remark
+from .curve import Curve, Value, WeightArguments, value_words
 
 
 class Weight(Factor):
@@ -30,18 +30,13 @@ class Weight(Factor):
         return self.unet.at(progress) if isinstance(self.unet, Curve) else self.unet
 
 
-class Weights(Feature):
+class Weights(WeightArguments, Feature):
     """te and unet."""
 
     names: ClassVar[tuple[str, ...]] = ("te", "unet")
     positions: ClassVar[Mapping[int, str]] = {1: "te", 2: "unet"}
     order: ClassVar[int] = 0
-    is_weight: ClassVar[bool] = True
     always: ClassVar[bool] = True
-
-    @classmethod
-    def read(cls, written: WrittenArgument) -> Value:
-        return read_weight(written.text)
 
     @classmethod
     def words(cls, name: str, value: Value) -> str:  # noqa: ARG003

@@ -22,7 +22,10 @@ from library.files import lora
 
 CHANGING = {"open", "os.mkdir", "os.link", "os.symlink", "os.rename", "os.remove", "os.rmdir"}
 CHANGING |= {"os.chmod", "os.utime", "os.truncate", "os.listxattr", "os.setxattr"}
-ENDINGS = (".json", ".civitai.info", ".preview.png", ".metadata.json")
+ENDINGS = (
+    *(".json", ".civitai.info", ".preview.png", ".preview.mp4", ".example-1.jpg"),
+    ".metadata.json",
+)
 KILLED = 9
 
 
@@ -58,14 +61,14 @@ def is_whole(path: Path, model: bytes) -> bool:
     beside = all(
         path.with_suffix(ending).is_file()
         and path.with_suffix(ending).read_text() == f"{ending} of x"
-        for ending in ENDINGS[:3]
+        for ending in ENDINGS[:-1]
     )
     return beside and path.is_file() and path.read_bytes() == model
 
 
 def rests(path: Path) -> list[str]:
     """What of it stands at this path."""
-    return [e for e in (".safetensors", *ENDINGS[:3]) if path.with_suffix(e).exists()]
+    return [e for e in (".safetensors", *ENDINGS[:-1]) if path.with_suffix(e).exists()]
 
 
 SCENARIOS: dict[str, tuple[str, Callable[[Path, Path], object]]] = {

@@ -243,15 +243,56 @@ def test_nothing_is_lost_or_twice_in_bad_weather_and_after_a_kill(site: Site, fo
     site.faults.append(Weather(1))
     assert killed_after(site, folder, 100) == -9
     for _ in range(30):
+        site.asked.clear()
         result = lookup(site, folder)
-        if not result.ended and result.found + result.missing == len(paths):
+        if not site.asked:
             break
     assert (result.found, result.missing) == (count, unknown)
     assert [info_of(path)["id"] for path in paths[:count]] == list(range(1, count + 1))
+    assert all(path.with_suffix(".preview.png").read_bytes() == PNG for path in paths[:count])
     assert not [path for path in folder.iterdir() if path.name.startswith(".live-lora-")]
+    assert site.asked == []
+
+
+def test_a_picture_that_does_not_come_is_asked_for_again_some_times(
+    site: Site, folder: Path
+) -> None:
+    (path,) = loras(folder, 1)
+    site.add(path, 7)
+
+    def gone(handler: Handler) -> bool:
+        if wrong := handler.path.startswith("/img"):
+            handler.say(200, b"<html>")
+        return wrong
+
+    site.faults.append(gone)
+    for _ in range(2):
+        result = lookup(site, folder)
+        assert (result.found, len(result.problems)) == (1, 1)
+    site.faults.clear()
+    assert lookup(site, folder).problems == ()
+    assert path.with_suffix(".preview.png").read_bytes() == PNG
     site.asked.clear()
     lookup(site, folder)
     assert site.asked == []
+    path.with_suffix(".preview.png").unlink()
+    path.with_suffix(".civitai.info").unlink()
+    site.faults.append(gone)
+    for _ in range(9):
+        lookup(site, folder)
+    assert sum("/img" in one for one in site.asked) == 5
+
+
+def test_what_a_killed_run_has_left_is_cleared_when_it_is_old(site: Site, folder: Path) -> None:
+    loras(folder, 1)
+    old, new = folder / ".live-lora-abcd1234", folder / ".live-lora-efgh5678"
+    for path in (old, new):
+        path.write_text("half")
+    (folder / ".live-lora-bin").mkdir()
+    os.utime(old, (1, 1))
+    os.utime(folder / ".live-lora-bin", (1, 1))
+    lookup(site, folder)
+    assert [old.exists(), new.exists(), (folder / ".live-lora-bin").exists()] == [False, True, True]
 
 
 HOSTILE: dict[str, Any] = {
