@@ -42,6 +42,10 @@ def pytest_configure(config: pytest.Config) -> None:
     for kind in ("DeprecationWarning", "PendingDeprecationWarning", "FutureWarning"):
         ours = rf"error::{kind}:(live_lora|tools|install|{tests})(\.|$)"
         config.addinivalue_line("filterwarnings", ours)
+    if "LIVE_LORA_DEVICE" in os.environ:
+        from on_device import OnDevice
+
+        config.pluginmanager.register(OnDevice())
 
 
 def module(path: Path) -> str:

@@ -45,7 +45,8 @@ def tensor(key: str, shape: Sequence[int]) -> Tensor:
         return BETAS.float()
     if key == "alphas_cumprod":
         return torch.cumprod(1 - BETAS, 0).float()
-    noise = torch.randn(tuple(shape), generator=torch.Generator().manual_seed(_seed(key)))
+    seed = torch.Generator().manual_seed(_seed(key))
+    noise = torch.randn(tuple(shape), generator=seed, device="cpu")
     if ".quant_conv." in key and not key.startswith("model."):
         # The webui draws latents from what the autoencoder finds likely, with whatever noise is
         # next: here there is no doubt.

@@ -25,7 +25,8 @@ class Draw:
         self.generator = torch.Generator().manual_seed(seed)
 
     def __call__(self, *shape: int) -> Tensor:
-        return torch.randn(*shape, generator=self.generator, dtype=torch.float64) * 0.3
+        made = torch.randn(*shape, generator=self.generator, dtype=torch.float64, device="cpu")
+        return made.to(torch.get_default_device()) * 0.3
 
 
 def alpha() -> Tensor:

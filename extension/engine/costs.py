@@ -103,7 +103,7 @@ def measured(device: torch.device, dtype: torch.dtype) -> Costs:
         own = torch.Generator().manual_seed(0)
 
         def some(rows: int) -> torch.Tensor:
-            return torch.randn(rows, WIDTH, generator=own).to(device, dtype)
+            return torch.randn(rows, WIDTH, generator=own, device="cpu").to(device, dtype)
 
         x, down, up_t = some(TOKENS), some(RANK), some(RANK)
         out, weight = torch.zeros_like(x), x[:WIDTH]

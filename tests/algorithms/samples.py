@@ -28,7 +28,8 @@ class Draw:
 
     def __call__(self, *shape: int) -> Tensor:
         """Normal numbers in float64."""
-        return torch.randn(*shape, generator=self.generator, dtype=torch.float64)
+        made = torch.randn(*shape, generator=self.generator, dtype=torch.float64, device="cpu")
+        return made.to(torch.get_default_device())
 
     @property
     def outputs(self) -> int:

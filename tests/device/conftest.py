@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import asked_device
 import pytest
-import torch
+from on_device import full_precision
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -21,9 +21,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(autouse=True)
-def full_precision() -> Iterator[None]:
-    """32 bits are 32 bits: on a GPU, convolutions may have 10 bits of mantissa otherwise."""
-    before = torch.backends.cudnn.allow_tf32
-    torch.backends.cudnn.allow_tf32 = False
-    yield
-    torch.backends.cudnn.allow_tf32 = before
+def in_full_precision() -> Iterator[None]:
+    """As of every test on a device."""
+    with full_precision():
+        yield

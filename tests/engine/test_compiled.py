@@ -10,6 +10,7 @@ import pytest
 import torch
 from algorithms.samples import SAMPLES, algorithm, batch, site_of, tensors
 from algorithms.samples import module as sample_module
+from asked_device import seeded
 from delta_formulas import deltas
 from engine_run import Applied, Deltas, Weight, applied, patches_of, run, varying
 from live_lora.deltas import LowRank
@@ -53,7 +54,7 @@ def nets() -> tuple[Net, Net]:
 
 
 def image() -> Tensor:
-    return torch.randn(2, 3, 4, 4, generator=torch.Generator().manual_seed(1))
+    return seeded(2, 3, 4, 4)
 
 
 def loras(count: int, rank: int, seed: int) -> dict[str, list[LowRank]]:

@@ -21,6 +21,14 @@ def device() -> torch.device:
         raise RuntimeError(f"LIVE_LORA_DEVICE={name}: {reason}") from error
 
 
+def seeded(*shape: int, seed: int = 1, dtype: torch.dtype | None = None) -> torch.Tensor:
+    """The same normal numbers on every device, where tensors are made that name none."""
+    drawn = torch.Generator().manual_seed(seed)
+    return torch.randn(shape, generator=drawn, dtype=dtype, device="cpu").to(
+        torch.get_default_device()
+    )
+
+
 def dtypes() -> list[torch.dtype]:
     """All; where no device is named only one that the other tests leave out."""
     return list(TOLERANCE) if "LIVE_LORA_DEVICE" in os.environ else [torch.bfloat16]
