@@ -144,6 +144,7 @@ class Webui:
         settings |= self.options
         (self.data / "config.json").write_text(json.dumps(settings))
         (self.data / "ui-config.json").write_text(json.dumps(UI))
+        (self.data / "tmp").mkdir(exist_ok=True)  # Forge Neo's page saves there, and makes it late
 
     @property
     def memory(self) -> int:

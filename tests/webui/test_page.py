@@ -106,8 +106,10 @@ def test_a_card_its_slider_and_the_report(webui: Webui, page: Any) -> None:
     assert "a: added to" in page.inner_text("#html_log_txt2img", timeout=WAIT)
 
 
-def own_tab(page: Any) -> Any:
+def own_tab(webui: Webui, page: Any) -> Any:
     """The tab of the program's own LoRA cards, beside the prompt; opened."""
+    if not webui.builtin:
+        pytest.skip("without the builtin Lora there is no page of its cards")
     tabs = page.locator("#txt2img_extra_tabs")
     tabs.get_by_role("button", name="Lora", exact=True).or_(
         tabs.get_by_role("tab", name="Lora", exact=True)
@@ -117,7 +119,7 @@ def own_tab(page: Any) -> Any:
 
 def test_the_library_stands_in_the_place_of_the_programs_cards(webui: Webui, page: Any) -> None:
     """Under the program's own tab: the same cards, which write into the same prompt."""
-    tabs = own_tab(page)
+    tabs = own_tab(webui, page)
     card = tabs.get_by_role("gridcell").get_by_role("button", name="b", exact=True)
     card.click(timeout=WAIT)
     assert "<lora:b:" in page.locator("#txt2img_prompt textarea").input_value()
@@ -127,6 +129,7 @@ def test_the_library_stands_in_the_place_of_the_programs_cards(webui: Webui, pag
 
 
 def test_the_programs_own_cards_come_back_by_a_setting(webui: Webui, page: Any) -> None:
+    own_tab(webui, page)
     starts = webui.printed().count("Startup time:")
     webui.settings(live_lora_page=False)
     try:
@@ -134,7 +137,7 @@ def test_the_programs_own_cards_come_back_by_a_setting(webui: Webui, page: Any) 
         webui.wait_for_start(starts)
         page.reload(timeout=WAIT)
         page.wait_for_selector("#txt2img_prompt textarea", timeout=WAIT)
-        own_tab(page)
+        own_tab(webui, page)
         page.wait_for_selector("#txt2img_lora_cards .card", timeout=WAIT)
         assert page.locator("#txt2img_extra_tabs .live-lora-place").count() == 0
     finally:
