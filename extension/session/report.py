@@ -182,12 +182,12 @@ class Report:
     def drawn_with(self) -> list[LoraFile]:
         """The files that really acted, each once for every picture that it acted in."""
         acted = {
-            (one.file, picture): one.entry
+            (one.entry.id, picture): one.entry
             for one in self.networks
             for picture, share in one.pictures.items()
-            if any(share.ran.values())
+            if one.entry is not None and any(share.ran.values())
         }
-        return [entry for entry in acted.values() if entry is not None]
+        return list(acted.values())
 
     @property
     def ok(self) -> bool:

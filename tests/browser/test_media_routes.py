@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
+from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.testclient import TestClient
 from library.files import lora
 
-from .route_client import picture, rows
+from .route_client import Connect, picture, rows
 
 MP4 = b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom" + bytes(range(256)) * 40
 WEBM = b"\x1a\x45\xdf\xa3\x9f\x42\x82\x84webm" + bytes(range(256)) * 3
@@ -62,6 +64,16 @@ def test_parts(client: TestClient, asked: str) -> None:
     assert (answer.status_code, answer.content) == (206, MP4[start:end])
     assert answer.headers["content-range"] == f"bytes {start}-{end - 1}/{len(MP4)}"
     assert answer.headers["content-length"] == str(end - start)
+
+
+def test_a_host_that_compresses_its_answers_leaves_parts_alone(connect: Connect) -> None:
+    client = connect()
+    assert isinstance(client.app, FastAPI)
+    client.app.add_middleware(GZipMiddleware, minimum_size=1)
+    headers = {"range": "bytes=4-11", "accept-encoding": "gzip"}
+    answer = client.get(f"video/{rows(client)['x']['id']}", headers=headers)
+    assert answer.headers["content-encoding"] == "identity"
+    assert (answer.status_code, answer.content) == (206, MP4[4:12])
 
 
 @pytest.mark.parametrize("asked", [f"bytes={len(MP4)}-", "bytes=5-4", "bytes=-0"])
