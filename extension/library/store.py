@@ -68,7 +68,8 @@ class Store:
         path, size, mtime = identity
         with self._lock:
             self._waiting.append((kind, os.fsencode(path), size, mtime, json.dumps(value)))
-        if len(self._waiting) >= BATCH:
+            full = len(self._waiting) % BATCH == 0  # not at each one while they cannot be written
+        if full:
             self.flush()
 
     def put_texts(self, path: str, stamp: str, columns: Mapping[str, str]) -> None:
@@ -95,10 +96,18 @@ class Store:
 
         if rows or said:
             self._run(write)
-            if self.problem and len(self._waiting) < MOST_WAITING:  # another program is writing
-                with self._lock:
-                    self._waiting[:0] = rows
-                    self._texts = {**said, **self._texts}
+            if self.problem and len(rows) < MOST_WAITING:  # another program is writing
+                self._wait_with(rows, said)
+
+    def _wait_with(
+        self, rows: list[StoredRow], said: dict[tuple[str, str], dict[str, str]]
+    ) -> None:
+        """Back to what waits; what came meanwhile is newer."""
+        with self._lock:
+            self._waiting[:0] = rows
+            for key, columns in self._texts.items():
+                said.setdefault(key, {}).update(columns)
+            self._texts = said
 
     def _run(self, work: Work) -> Sequence[StoredRow]:
         """One transaction; what goes wrong is noted in `problem`, not raised."""

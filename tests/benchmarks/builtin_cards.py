@@ -55,7 +55,15 @@ def builtin(models: Path, data: Path) -> dict[str, Any]:
     """What it measured of itself."""
     flags = ["--skip-load-model-at-start"]
     began = time.monotonic()
-    with Webui(models, data, builtin=True, ours=False, flags=flags, neighbours=[CARDS]) as webui:
+    options = {"lora_show_all": True}  # it would look for a model to compare with
+    with Webui(
+        *(models, data),
+        builtin=True,
+        ours=False,
+        flags=flags,
+        neighbours=[CARDS],
+        options=options,
+    ) as webui:
         print(f"its start took {time.monotonic() - began:.0f} s")
         found: dict[str, Any] = webui.get("/cards")
         return found

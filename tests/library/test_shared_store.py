@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from live_lora.library.catalog import Catalog
-from live_lora.library.store import Store
+from live_lora.library.store import BATCH, Store
 
 from .files import lora
 
@@ -77,6 +77,8 @@ def test_what_could_not_be_written_waits(tmp_path: Path, monkeypatch: pytest.Mon
     store.put("summary", ("b", 1, 1), {"base": "SD2"})
     store.put_texts("b", "s", {"notes": "waits"})
     store.flush()
+    store.put_texts("b", "s", {"words": "longer"})
+    store.flush()
     assert store.problem
     assert "locked" in store.problem
     other.execute("ROLLBACK")
@@ -84,7 +86,27 @@ def test_what_could_not_be_written_waits(tmp_path: Path, monkeypatch: pytest.Mon
     store.flush()
     assert store.problem is None
     assert len(dict(store.load("summary"))) == 2
-    assert store.search("waits") == [("b", "s")]
+    assert store.search("note:waits word:longer") == [("b", "s")]
+
+
+def test_a_file_that_cannot_be_written_is_not_tried_at_each_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A try can take seconds, and what waits takes memory."""
+    tries = 0
+
+    def connect(*_: object, **__: object) -> None:
+        nonlocal tries
+        tries += 1
+        raise sqlite3.OperationalError("database is locked")
+
+    monkeypatch.setattr("live_lora.library.store.sqlite3.connect", connect)
+    monkeypatch.setattr("live_lora.library.store.MOST_WAITING", 1000)
+    store = Store(tmp_path / "library.sqlite")
+    for n in range(3000):
+        store.put("summary", (str(n), n, n), {})
+    assert tries == 3000 / BATCH
+    assert len(store._waiting) <= 1000
 
 
 def test_an_index_that_is_damaged_while_it_is_used_is_made_anew(tmp_path: Path) -> None:
