@@ -14,6 +14,7 @@ from torch import Tensor
 from .. import prompt as language
 from ..prompt import sweeps
 from ..session.report import PromptDiagnostic, Report, StrictError
+from ..session.sliders import Sliders
 from . import latents
 from .beginning import Beginnings
 from .pass_reports import merged, of_one_picture
@@ -61,6 +62,7 @@ class DrawingPasses:
     request: GenerationRequest
     step_end: StepEnd
     stopped: Callable[[], bool]
+    sliders: Sliders | None = None
     lost: list[PromptDiagnostic] = field(default_factory=list)
     reports: list[Report] = field(default_factory=list)
     _begun: Beginnings | None = None
@@ -197,6 +199,7 @@ class DrawingPasses:
             "emphasis": request.emphasis,
             "clip_skip": request.clip_skip - 1 if skips else None,
             "output_type": "latent",
+            "sliders": self.sliders,
             **given,
         }
         try:

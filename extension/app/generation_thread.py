@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from queue import SimpleQueue
+from secrets import token_urlsafe
 from threading import Event, Thread
 
+from ..session.sliders import Sliders
 from .generator import Generator
 from .request import GenerationRequest, GenerationResult, StepPreview
 
@@ -19,6 +21,9 @@ class GenerationThread:
     def __init__(
         self, generator: Generator, request: GenerationRequest, stop: Event | None = None
     ) -> None:
+        """The drawing is live where a page wants to move weights; `job` is then its name."""
+        self.job = token_urlsafe(16)
+        self.sliders = Sliders() if generator.moving.wanted else None
         self.generator = generator
         self.request = request
         self.stop = stop or Event()
@@ -28,7 +33,9 @@ class GenerationThread:
 
     def _draw(self) -> None:
         try:
-            self._result = self.generator.draw(self.request, self._previews.put, self.stop)
+            self._result = self.generator.draw(
+                self.request, self._previews.put, self.stop, self.sliders, self.job
+            )
         except Exception as error:  # it belongs to the thread that waits
             self._result = error
         finally:

@@ -15,9 +15,12 @@ from ..library.catalog import Catalog
 from ..library.mask_pictures import MaskPictures
 from ..prompt import Tag, sweeps
 from ..prompt.words.word_lines import most_tokens, word_lines
+from ..session.moving_jobs import MovingJobs
 from ..session.report import Report, StrictError
+from ..session.sliders import Sliders
 from .drawing_passes import DrawingPasses
 from .load_model import Checkpoint
+from .moved_request import as_moved
 from .odd_sizes import fit_after_convolving
 from .png_parameters import infotext
 from .preview_decoder import PreviewDecoder
@@ -49,6 +52,7 @@ class Generator:
         fit_after_convolving(checkpoint.pipeline.unet)
         self.live = attach(checkpoint.pipeline, library=catalog, **options)
         self.live.counts_use = False  # a picture may take several passes: it is counted here
+        self.moving = MovingJobs()
         # Who draws in place of this one's own `draw`: a server's queue, which several draw by.
         self.through: Through | None = None
         self._one_at_a_time = Lock()
@@ -59,22 +63,27 @@ class Generator:
         request: GenerationRequest,
         watch: Callable[[StepPreview], None] | None = None,
         stop: Event | None = None,
+        sliders: Sliders | None = None,
+        job: str | None = None,
     ) -> GenerationResult:
         """Draws the pictures; `stop`, once it is set, ends the drawing after its present step.
 
+        What is moved of `sliders` meanwhile acts, and stands in the result's prompts; `job` is by
+        what name `moving` knows the drawing.
         Raises LiveLoraError where the request cannot be followed. In strict mode it is StrictError;
         where only the drawing has shown what was lost, its `result` is the GenerationResult.
         """
         stop = stop or Event()
         if self.through is not None:
             return self.through(request, watch, stop)
-        with self._one_at_a_time:
+        with self._one_at_a_time, self.moving.drawing(job, sliders):
             request = self.settled(request)
             step_end = self._follow(watch, stop)
             passes = DrawingPasses(
-                self.live, self.checkpoint.pipeline, request, step_end, stop.is_set
+                self.live, self.checkpoint.pipeline, request, step_end, stop.is_set, sliders
             )
             images, report = passes.images(), passes.report
+            request = request if sliders is None else as_moved(request, sliders)
             for index, image in enumerate(images):
                 image.info["parameters"] = self.infotext_of(request, index, report)
             self.catalog.drawn(report.drawn_with)

@@ -34,14 +34,15 @@ def ready(say: Wording = ENGLISH) -> str:
     return status(escape(say("app.ready"), quote=False))
 
 
-def working(text: str) -> str:
-    return status(escape(text) + "<progress></progress>")
+def working(text: str, job: str = "") -> str:
+    return status(escape(text) + "<progress></progress>", job)
 
 
-def progress(step: int, steps: int, say: Wording = ENGLISH) -> str:
-    """A bar that screen readers know."""
+def progress(step: int, steps: int, say: Wording = ENGLISH, job: str = "") -> str:
+    """A bar that screen readers know; `job` is what the page calls the drawing by."""
     label = say("app.step", step=step, count=steps)
-    return status(f'{label}<progress aria-label="{label}" value="{step}" max="{steps}"></progress>')
+    bar = f'<progress aria-label="{label}" value="{step}" max="{steps}"></progress>'
+    return status(label + bar, job)
 
 
 def done(result: GenerationResult, problem: str | None = None, say: Wording = ENGLISH) -> str:
@@ -94,8 +95,9 @@ def failed(text: str) -> str:
     return f'<div role="alert" class="live-lora-problem">{escape(text)}</div>'
 
 
-def status(inner: str) -> str:
-    return f'<div role="status" class="live-lora-status">{inner}</div>'
+def status(inner: str, job: str = "") -> str:
+    named = f' data-live-lora-job="{escape(job)}"' if job else ""
+    return f'<div role="status" class="live-lora-status"{named}>{inner}</div>'
 
 
 def report(ran: Report, say: Wording = ENGLISH) -> str:

@@ -36,7 +36,8 @@ def open_generator(options: Namespace, **settings: Any) -> Generator:
     settings["executor"] = options.executor
     used = {**described(model), "folders": [str(one.absolute()) for one in folders], **settings}
     settings["embeddings"] = named_folders("--embedding-dir", options.embedding_dir, EMBEDDINGS)
-    settings["masks"] = named_folders("--mask-dir", options.mask_dir, MASKS)
+    masks = named_folders("--mask-dir", options.mask_dir, MASKS)
+    settings["masks"] = masks or [user_data_path("live-lora") / "masks"]  # drawn on the page
     drawn = partial(diagnosis.remember, settings=used)
     generator = Generator(model, catalog, drawn, **settings)
     if options.compile:

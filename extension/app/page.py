@@ -182,19 +182,19 @@ class Page:
                 taken_back = html.status(say("app.taken_back"))
                 yield taken_back, gr.skip(), gr.skip(), gr.skip()
                 return
-            yield html.working(say("app.reading")), gr.skip(), "", gr.skip()
             with GenerationThread(self.generator, request_of(*form), stop) as drawing:
+                yield html.working(say("app.reading"), drawing.job), gr.skip(), "", gr.skip()
                 for step in drawing:
-                    yield self.step(step, say)
+                    yield self.step(step, say, drawing.job)
                 yield self.result(drawing, form, say)
         except RequestError as error:
             yield html.failed(str(error)), gr.skip(), "", gr.skip()
         finally:
             self.orders.end(page.session_hash or "", stop)
 
-    def step(self, step: StepPreview, say: Wording) -> tuple[Any, Any, Any, Any]:
+    def step(self, step: StepPreview, say: Wording, job: str = "") -> tuple[Any, Any, Any, Any]:
         look = html.gallery(previews(step.preview), say) if step.preview else gr.skip()
-        return html.progress(step.step, step.steps, say), look, gr.skip(), gr.skip()
+        return html.progress(step.step, step.steps, say, job), look, gr.skip(), gr.skip()
 
     def result(
         self, drawing: GenerationThread, form: Sequence[Any], say: Wording

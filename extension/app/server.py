@@ -110,6 +110,8 @@ def mount_page(app: FastAPI, generator: Generator, pictures: Pictures, shelves: 
         prefetch=generator.prefetch,
         shelves_of=lambda: shelves,
         data=data_folder(),
+        moving=generator.moving,
+        masks_of=lambda: generator.mask_pictures,
     )
     app.include_router(pictures_router(pictures), prefix=f"/{html.PICTURES}")
     app.include_router(library, prefix="/live-lora")

@@ -24,6 +24,7 @@ from ..prompt.words.chunks import BACKTRACK, Chunking
 from ..records import COMPONENTS, Component, Progress, Row
 from ..session.run import Run, Text
 from ..session.session import Options
+from ..session.sliders import Sliders
 from .modules import Live, listed, negatives_of
 from .pipeline_sweeps import spread_over_pictures
 from .pipeline_words import PipelineTexts, PipelineWords, embeds_of
@@ -78,6 +79,7 @@ class PipelineLive(Live):
         calls: int | None = None,
         first_calls: int | None = None,
         observe: Sequence[Observer] = (),
+        sliders: Sliders | None = None,
         **options: Any,
     ) -> Any:
         """The pipeline's output for prompts with tags; `report` says afterwards what ran.
@@ -94,6 +96,7 @@ class PipelineLive(Live):
             calls: UNet calls that schedules count with; else those of `num_inference_steps`.
             first_calls: in a second, "hires" pass: how many UNet calls the first one had.
             observe: what is told of every call of a layer (`engine/observing.py`).
+            sliders: what the weights follow; any thread may move them.
             options: the pipeline's own (`negative_prompt`, `num_images_per_prompt`, …).
         Raises:
             StrictError: in strict mode, where a tag cannot be used; where only the run has shown
@@ -102,10 +105,8 @@ class PipelineLive(Live):
         settings = WordSettings(emphasis, clip_skip=options.pop("clip_skip", None))
         written = [f"{one}{lora}" for one in _prompts(prompt, options)]
         texts, options = _texts(*spread_over_pictures(written, options))
-        run = self._open(texts.joined("cond"), texts.joined("uncond"), observe)
-        calls = calls or self._usual_calls(options)
-        hires = first_calls is not None
-        moment = Progress(steps=calls, calls=calls, hires=hires, first_calls=first_calls)
+        run = self._open(texts.joined("cond"), texts.joined("uncond"), observe, sliders)
+        moment = _beginning(calls or self._usual_calls(options), first_calls)
         with run:
             self._draw(run, self._words(run, texts, moment, options, settings))
         return self._counted(run, options)
@@ -184,12 +185,18 @@ class PipelineLive(Live):
         def announce(rows: Sequence[Row], timestep: Any) -> int:
             now = Progress(**clock.read(timestep), calls=calls, hires=hires, first_calls=first)
             if rows:
-                run.weights.move(now, rows)
+                run.reach(now, rows)
             return now.call or 0
 
         if _is_plain(positive, negative):
             return UnetCalls(self.pipeline.unet, images, announce)
         return UnetCalls(self.pipeline.unet, images, announce, positive, negative)
+
+
+def _beginning(calls: int, first_calls: int | None) -> Progress:
+    """What texts are encoded for: all steps of a pass with so many calls of the UNet."""
+    hires = first_calls is not None
+    return Progress(steps=calls, calls=calls, hires=hires, first_calls=first_calls)
 
 
 def _prompts(prompt: Text | None, options: Mapping[str, Any]) -> list[str]:

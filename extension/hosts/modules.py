@@ -16,6 +16,7 @@ from ..records import COMPONENTS, Component
 from ..session.report import Report
 from ..session.run import Run, Text
 from ..session.session import Core, Options
+from ..session.sliders import Sliders
 
 
 class Live:
@@ -38,7 +39,12 @@ class Live:
         return cast("Mapping[Component, nn.Module]", model)
 
     def prompt(
-        self, text: Text, negative: Text | None = None, *, observe: Sequence[Observer] = ()
+        self,
+        text: Text,
+        negative: Text | None = None,
+        *,
+        observe: Sequence[Observer] = (),
+        sliders: Sliders | None = None,
     ) -> Run:
         """Reads prompts and prepares their LoRAs; hooks are on inside the `with` of the result.
 
@@ -46,6 +52,7 @@ class Live:
             text: one prompt, or one per picture of the batch.
             negative: one negative prompt for all pictures, or one per picture.
             observe: what is told of every call of a layer (`engine/observing.py`).
+            sliders: what the weights follow while the run goes on (`run.reweigh`).
         Raises:
             StateError: after `detach`, or while another run is open.
             ValueError: as many negatives as prompts are needed, or one.
@@ -53,7 +60,7 @@ class Live:
         """
         prompts = [language.parse(one) for one in listed(text)]
         negatives = negatives_of(negative, len(prompts))
-        run = self._open(prompts, negatives, observe)
+        run = self._open(prompts, negatives, observe, sliders)
         run.text = _shaped(text, [one.text for one in prompts])
         run.negative = None
         if negative is not None:
@@ -83,8 +90,9 @@ class Live:
         prompts: Sequence[Prompt],
         negatives: Sequence[Prompt],
         observers: Sequence[Observer] = (),
+        sliders: Sliders | None = None,
     ) -> Run:
-        self._last = self._idle_core().open(prompts, negatives, observers)
+        self._last = self._idle_core().open(prompts, negatives, observers, sliders)
         return self._last
 
     def _idle_core(self) -> Core:
@@ -93,6 +101,11 @@ class Live:
         if self.core.running is not None:
             raise StateError("a run is open on this model already: leave its `with` first")
         return self.core
+
+    @property
+    def running(self) -> Run | None:
+        """The run whose hooks are on: in a callback of the pipeline's, its own."""
+        return None if self.core is None else self.core.running
 
     @property
     def report(self) -> Report | None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import FileError, LiveLoraError, UnknownName
+from . import atomic
+from .bulk.file_names import free, safe_stem
 
 SUFFIXES = (".png", ".webp", ".jpg", ".jpeg", ".bmp")
 LARGEST = 64_000_000  # pixels that are decoded
@@ -59,6 +62,31 @@ class MaskPictures:
         except OSError as error:
             raise FileError("unreadable", path, error.strerror or str(error)) from error
         return known[2]
+
+    def keep(self, name: str, content: bytes) -> str:
+        """Stores a picture in the first folder, never in place of another; what it is called.
+
+        FileError where there is no folder, or this is no picture.
+        """
+        if not self.folders:
+            raise FileError("place", name, "no folder for mask pictures is set")
+        stem = safe_stem(name, "mask")
+        path = self.folders[0] / f"{stem}.png"
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if path.exists() and path.read_bytes() == content:
+                return stem
+            path = free(path)
+            with tempfile.TemporaryDirectory(prefix=".live-lora-", dir=path.parent) as spare:
+                sent = Path(spare, path.name)
+                sent.write_bytes(content)
+                read(sent)
+            atomic.replace(path, content)
+        except OSError as error:
+            raise FileError(
+                "place", path, f"cannot be stored: {error.strerror or error}"
+            ) from error
+        return path.stem
 
     def differences(self, hashes: Mapping[str, str]) -> list[str]:
         """What of the pictures with these hashes, by name, is not here, or another one by now."""

@@ -10,12 +10,12 @@ from typing import Any
 from ..errors import StateError
 from ..library.lora_file import LoraFile
 from ..network import Network
-from ..network.misfit import by_modules
 from ..prompt import Tag
 from ..records import Component, Diagnostic, Progress, Row, Side
-from .picture_shares import ran_on, share_of
-from .report import NetworkReport, PromptDiagnostic, Report, StrictError, misplaced
-from .run_plan import ActiveNetwork, RunPlan
+from .network_report import network_report
+from .report import PromptDiagnostic, Report, StrictError, misplaced
+from .run_plan import RunPlan
+from .sliders import Sliders
 
 STREAMED = (
     "there was no room left on the device for the LoRAs: they were copied there at each call, "
@@ -55,9 +55,11 @@ class Run:
         base: str | None = None,
         strict: bool = False,
         masks: Mapping[str, str] | None = None,
+        sliders: Sliders | None = None,
     ) -> None:
         """`masks` are the hashes of the mask pictures, by the names in the tags."""
         self.masks: Mapping[str, str] = masks or {}
+        self.sliders = sliders
         self.pictures = pictures
         self.strict = strict
         self.plan = plan
@@ -120,7 +122,33 @@ class Run:
         first_calls: int | None = None,
     ) -> None:
         """Where the sampling pass stands: step i, from 0, of the `steps` really run in it."""
-        self.weights.move(Progress(step, steps, sigma, hires, call, calls, first_calls))
+        self.reach(Progress(step, steps, sigma, hires, call, calls, first_calls))
+
+    def reach(self, progress: Progress, rows: Sequence[Row] | None = None) -> None:
+        """A call of the UNet begins: where it stands, and what its batch holds."""
+        if self.sliders is not None:
+            self.sliders.reach(progress)
+        self.weights.move(progress, rows)
+
+    def reweigh(self, tag: Tag | str, value: float | None) -> None:
+        """Moves the UNet's weight of a tag from the next step on; None is what the tag says.
+
+        Args:
+            tag: one of `files`, or the name in it, for all tags of that name.
+            value: in the place of the tag's number or curve; windows and schedules still count.
+        Raises:
+            StateError: the run is not live: it was opened without `sliders`.
+            ValueError: no tag of this run is meant, or the value is no weight.
+        """
+        if self.sliders is None:
+            raise StateError("this run is not live: open it with sliders=Sliders()")
+        meant = tag if isinstance(tag, str) else tag.source
+        uses = [use for one in self.plan.active for use in one.uses]
+        named = [use for use in uses if meant in (use.tag.name, use.tag.source)]
+        keys = [use.slider for use in named if use.slider is not None]
+        if not keys:
+            raise ValueError(f"no tag of this run is {meant!r}")
+        self.sliders.move(dict.fromkeys(keys, value))
 
     def regions(
         self,
@@ -164,7 +192,7 @@ class Run:
     @property
     def report(self) -> Report:
         """What ran until now."""
-        networks = [self._network(one) for one in self.plan.active]
+        networks = [network_report(one, self.plan, self._base) for one in self.plan.active]
         return Report(
             networks, list(self._diagnostics), self._notes(), self._lost(), str(self.plan.choice)
         )
@@ -183,30 +211,6 @@ class Run:
     def networks(self) -> list[tuple[LoraFile, Network]]:
         """The same files as they were read."""
         return [(one.bound.file, one.bound.network) for one in self.plan.active]
-
-    def _network(self, one: ActiveNetwork) -> NetworkReport:
-        bound, network = one.bound, one.bound.network
-        return NetworkReport(
-            name=bound.file.name,
-            file=bound.file.relative,
-            tags=tuple(dict.fromkeys(use.tag.source for use in one.uses)),
-            base=network.base.name,
-            formats=network.formats,
-            algorithms=network.algorithms,
-            matched=len(bound.match.matched),
-            ran=ran_on(one, one.terms),
-            unmatched=(*bound.match.unmatched, *bound.failed.values()),
-            unused=network.unused,
-            bypassed=tuple(self.plan.bypassed(one)),
-            misfit=by_modules(
-                network.base, self._base, len(bound.match.unmatched), len(network.modules)
-            ),
-            pictures={
-                picture: share_of(self.plan, one, picture, targets)
-                for picture, targets in one.pictures.items()
-            },
-            entry=bound.file,
-        )
 
     def _lost(self) -> list[str]:
         """What sampling could not do as written, since nobody knows whose rows a call had."""

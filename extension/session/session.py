@@ -28,6 +28,7 @@ from .read_ahead import ReadAhead
 from .report import PromptDiagnostic, StrictError
 from .run import Run, Turn
 from .run_plan import ActiveNetwork, RunPlan
+from .sliders import Sliders
 from .tag_use import TagUse, placed
 
 LOG = logging.getLogger(__name__)
@@ -130,21 +131,26 @@ class Core:
         prompts: Sequence[Prompt],
         negatives: Sequence[Prompt | None] = (),
         observers: Sequence[Observer] = (),
+        sliders: Sliders | None = None,
     ) -> Run:
         """The run of one generation; picture i has prompts[i] and negatives[i].
 
         A tag that cannot be used is left out and stands in the run's report; in strict mode
-        StrictError is raised. `observers` are told of every layer's call; all is hooked then.
+        StrictError is raised. `observers` are told of every layer's call; all is hooked then, and
+        likewise with `sliders`, whose weights may be moved while the run goes on.
         """
         read = placed(prompts, negatives)
         diagnostics = [problem for one in read for problem in one.diagnostics()]
         masks = RunMasks(self.options.masks)
-        uses = [use for one in read for use in _placed(one.uses(), masks, diagnostics)]
+        written = [use for one in read for use in one.uses(off=sliders is not None)]
+        live = written if sliders is None else sliders.made_live(written)
+        uses = list(_placed(live, masks, diagnostics))
         with self._ahead.waiting():
             networks = self._networks(uses, diagnostics)
             active = [ActiveNetwork(bound, uses) for bound, uses in networks.items()]
             built = [one for one in active if self._built(one, diagnostics)]
-        plan = RunPlan(built, self.model, self.options.executor, self.costs_file, observers)
+        executor = self.options.executor if sliders is None else "hooked"
+        plan = RunPlan(built, self.model, executor, self.costs_file, observers)
         if self.options.strict:
             _demand_no_errors(diagnostics)
         self.cache.trim(keep=networks.keys())
@@ -157,6 +163,7 @@ class Core:
             base=self.model.base,
             strict=self.options.strict,
             masks=masks.used,
+            sliders=sliders,
         )
 
     def _networks(

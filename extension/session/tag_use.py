@@ -9,6 +9,7 @@ from typing import Literal
 from ..engine.mask import Mask
 from ..errors import LiveLoraError, ResolveError
 from ..prompt import Prompt, Tag
+from ..prompt.moved_weight import SliderKey
 from ..records import Diagnostic, Progress, Row, Side, Target
 from .report import PromptDiagnostic
 
@@ -18,7 +19,8 @@ class TagUse:
     """A tag in the positive or negative prompt of one picture; `source` is that prompt.
 
     A tag of the positive prompt acts on both sides, as in every other program; one of the negative
-    prompt on the uncond rows only. `mask` is where in the picture it acts on the UNet.
+    prompt on the uncond rows only. `mask` is where in the picture it acts on the UNet; in a live
+    run `slider` is what moves its weight.
     """
 
     tag: Tag
@@ -26,6 +28,7 @@ class TagUse:
     side: Side
     source: str = ""
     mask: Mask | None = None
+    slider: SliderKey | None = None
 
     def weight(self, target: Target, row: Row, progress: Progress) -> float:
         """The tag's weight for this row; 0 for other pictures' rows."""
@@ -57,10 +60,10 @@ class PlacedPrompt:
     picture: int
     side: Side
 
-    def uses(self) -> Iterator[TagUse]:
-        """Its LoRA tags, but for those that are switched off (`on=0`)."""
+    def uses(self, *, off: bool = False) -> Iterator[TagUse]:
+        """Its LoRA tags; those that are switched off (`on=0`) where it is asked for."""
         for tag in self.prompt.tags:
-            if tag.kind == "lora" and tag.on:
+            if tag.kind == "lora" and (tag.on or off):
                 yield TagUse(tag, self.picture, self.side, self.prompt.source)
 
     def diagnostics(self) -> Iterator[PromptDiagnostic]:

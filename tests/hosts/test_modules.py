@@ -9,7 +9,9 @@ import live_lora
 import pytest
 import tiny_models as tiny
 import torch
+from distances import distance
 from live_lora.errors import StateError
+from live_lora.session.sliders import Sliders
 from torch import Tensor
 
 
@@ -206,3 +208,46 @@ def test_observers_are_told_of_each_layer_and_the_picture_is_the_same(pipe: Any,
     assert len({target for target, *_ in seen}) == len(seen) == 128
     assert all(step == 3 and shares == ((0, True), (1, True)) for _, step, shares in seen)
     assert run.report.execution == "hooked: 128 layers hooked"
+
+
+def test_a_live_run_is_reweighed_from_its_next_step_on(pipe: Any, live: Any) -> None:
+    base = encode(pipe, ["a fox"])
+    sliders = Sliders()
+
+    def at(step: int) -> Tensor:
+        run.progress(step=step, steps=20)
+        return denoise(pipe, base)
+
+    with live.prompt("a fox <lora:fox:0.8>", sliders=sliders) as run:
+        before = at(3)
+        run.reweigh("fox", 0.3)
+        assert torch.equal(at(3), before)
+        after = at(4)
+        run.reweigh(run.files[0][1][0], None)
+        assert torch.equal(at(5), before)
+        with pytest.raises(ValueError, match="no tag of this run is 'owl'"):
+            run.reweigh("owl", 1)
+        assert "folded" not in run.report.execution
+    with live.prompt("a fox <lora:fox:0.8:0.3>") as run:
+        assert distance(at(4), after) < 1e-5
+        with pytest.raises(StateError, match="not live"):
+            run.reweigh("fox", 1)
+
+
+def test_a_tile_of_a_known_place_is_what_the_mask_is_there(pipe: Any, live: Any) -> None:
+    """Of four tiles, those on the left have all of the LoRA, those on the right none."""
+    base = encode(pipe, ["a fox"])
+    bare = denoise(pipe, base)
+    with live.prompt("a fox <lora:fox:0.8>"):
+        whole = denoise(pipe, base)
+    with live.prompt("a fox <lora:fox:0.8:mask=left>") as run:
+        for box, wanted in {
+            (0.0, 0.0, 0.5, 0.5): whole,
+            (0.0, 0.5, 0.5, 1.0): whole,
+            (0.5, 0.0, 1.0, 0.5): bare,
+        }.items():
+            run.regions(size=(16, 16), box=box)
+            assert distance(denoise(pipe, base), wanted) < 1e-5, box
+        run.regions(size=(32, 32))  # and this call is a tile of nobody knows which place
+        denoise(pipe, base)
+        assert "masks could not be placed" in " ".join(run.report.lines())

@@ -8,8 +8,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from forge_model import ForgeCheckpoint
 from live_lora.hosts.webui import paste, sampling_pass
 from live_lora.library.mask_pictures import MaskPictures
+from model import Checkpoint
 from PIL import Image
 from standin_host import StandIn, changed
 from webui_rules import difference
@@ -17,9 +19,9 @@ from webui_rules import difference
 Save = Callable[..., Path]
 
 
-@pytest.fixture
-def host(fresh_webui: Path) -> StandIn:
-    return StandIn(fresh_webui)
+@pytest.fixture(params=[Checkpoint, ForgeCheckpoint])
+def host(request: pytest.FixtureRequest, fresh_webui: Path) -> StandIn:
+    return StandIn(fresh_webui, request.param)
 
 
 @pytest.fixture

@@ -18,6 +18,13 @@ from .loras import LORAS
 
 GAP = 2
 WEIGHTS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0, 1.2)
+REGIONS = {
+    "no LoRA": "",
+    "neon left": "<lora:neon:1:mask=left>",
+    "lineart right": "<lora:lineart:1:mask=right>",
+    "both": "<lora:neon:1:mask=left> <lora:lineart:1:mask=right>",
+    "the other way round": "<lora:neon:1:mask=right> <lora:lineart:1:mask=left>",
+}
 
 
 def load(folder: Path) -> StableDiffusionPipeline:
@@ -67,3 +74,11 @@ def weight_row(live: Any, prompt: str, name: str, seed: int) -> Image.Image:
     prompts = [f"{prompt} <lora:{name}:{weight}>" for weight in WEIGHTS]
     pictures = answer(live, prompts, [seed] * len(WEIGHTS))
     return grid(pictures, len(WEIGHTS), captions=[str(weight) for weight in WEIGHTS])
+
+
+def regions_row(live: Any, prompt: str, seed: int) -> Image.Image:
+    """One prompt and seed with LoRAs in its halves."""
+    pictures = answer(
+        live, [f"{prompt} {tags}" for tags in REGIONS.values()], [seed] * len(REGIONS)
+    )
+    return grid(pictures, len(REGIONS), captions=[*REGIONS])

@@ -18,6 +18,8 @@ What `router` is given:
 - closed_of: why nothing may be changed here, where strangers may reach the page.
 - stranger_of: why a request with such headers is refused, where another site has sent it.
 - errands: what is under way, where that lives longer than the router.
+- masks_of: the mask pictures that prompts can name.
+- moving: the drawing whose sliders can be moved.
 - shelves_of: catalogs of textual inversions and checkpoints that are shown, too, by kind.
 """
 
@@ -34,12 +36,15 @@ from ...library.civitai.service import CivitaiService
 from ...library.errands import Errands
 from ...library.sets.set_store import SetStore
 from ...prompt import DEFAULT, Language, Tag
+from ...session.moving_jobs import MovingJobs
 from .answers import answer, static
 from .bulk import add_bulk
 from .by_hash import add_by_hash
 from .civitai import add_civitai
+from .drawn_masks import MasksCallback, add_masks
 from .files import add_files
 from .index import add_index
+from .moving import add_moving
 from .prompts import add_prompts
 from .sets import add_sets
 from .shelves import ShelvesCallback, add_shelf
@@ -61,6 +66,8 @@ def router(
     closed_of: ClosedCallback = lambda: None,
     stranger_of: StrangerCallback = lambda headers: None,
     errands: Errands | None = None,
+    moving: MovingJobs | None = None,
+    masks_of: MasksCallback | None = None,
 ) -> APIRouter:
     """The routes under `live-lora/`; the arguments are described above."""
     guarded = _guarded(demand_own_page(stranger_of), guard)
@@ -72,6 +79,10 @@ def router(
     add_prompts(guarded, language_of, catalog_of, prefetch)
     _add_told(guarded, report_of, interface_of)
     add_by_hash(guarded, catalog_of, model_of)
+    if masks_of is not None:
+        add_masks(guarded, writing, masks_of)
+    if moving is not None:
+        add_moving(guarded, moving)
     if data is not None:
         civitai = CivitaiService(catalog_of, data)
         add_civitai(guarded, writing, catalog_of, civitai, errands or Errands(), closed_of)

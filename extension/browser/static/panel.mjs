@@ -4,6 +4,7 @@ import { h, say, set } from "./dom.mjs";
 import { join, scaleWeights, setOn } from "./edits.mjs";
 import { FaultRow } from "./fault_row.mjs";
 import { t } from "./language.mjs";
+import { LiveSwitch } from "./live_switch.mjs";
 import { Readings } from "./reading.mjs";
 import { ActiveRow } from "./row.mjs";
 import { isOn } from "./tags.mjs";
@@ -36,7 +37,10 @@ export class ActivePanel {
     this.list = h("div", { role: "list", class: "live-lora-rows" });
     this.broken = h("div", { role: "list", class: "live-lora-faults" });
     const label = t("panel.label", { prompt: this.box.label });
-    const head = h("div", { class: "live-lora-head" }, this.count, this.all, this.less);
+    // One for each prompt: the drawer shows the same rows again.
+    this.live = this.find ? null : new LiveSwitch(this.box, () => this.rows);
+    const heads = [this.count, this.all, this.less, ...(this.live ? [this.live.element] : [])];
+    const head = h("div", { class: "live-lora-head" }, ...heads);
     this.element = h(
       "div",
       { role: "group", "aria-label": label, class: "live-lora live-lora-panel" },
@@ -51,6 +55,7 @@ export class ActivePanel {
   /** The prompt is gone: so is the panel. */
   end() {
     for (const unwatch of this.watches) unwatch();
+    this.live?.end();
     this.element.remove();
   }
 
@@ -75,6 +80,7 @@ export class ActivePanel {
     say(this.all, tags.some(isOn) ? t("panel.all_off") : t("panel.all_on"));
     set(this.all, "hidden", tags.length < 2);
     set(this.less, "hidden", tags.length < 2);
+    this.live?.render();
   }
 
   /** True where the focus went with one of them. */

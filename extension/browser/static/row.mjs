@@ -67,12 +67,19 @@ export class ActiveRow {
       base: () => this.library.model?.base ?? this.file?.base ?? "",
     });
     const line = [this.switch, this.picture, this.name, this.weights.element, this.add, this.out];
-    const below = [this.chips.element, this.trouble.element, this.editor.element];
+    this.acted = h("span", { class: "live-lora-acted", hidden: true });
+    const below = [this.chips.element, this.acted, this.trouble.element, this.editor.element];
     this.element = h("div", { role: "listitem", class: "live-lora-row" }, ...line, ...below);
   }
 
   get tag() {
     return this.box.tags[this.ordinal];
+  }
+
+  /** From which step of the drawing on its weight acts. */
+  showActed(text) {
+    say(this.acted, text);
+    this.acted.hidden = !text;
   }
 
   get reading() {

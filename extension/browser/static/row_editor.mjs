@@ -7,6 +7,7 @@ import { h, say, set } from "./dom.mjs";
 import { FieldEditor } from "./field_editor.mjs";
 import { additions } from "./fields.mjs";
 import { t } from "./language.mjs";
+import { MaskEditor } from "./mask_editor.mjs";
 
 const STEPS = 20; // where the page has no such setting
 let made = 0;
@@ -90,6 +91,7 @@ export class RowEditor {
     if (edited.name === "") return new AddMenu((name) => row.add(name));
     if (readCurve(edited.value)) return new CurveEditor(row.write, () => stepsOf(this.element));
     if (edited.name === "lbw") return new BlockEditor(row.write, row.base);
+    if (edited.name === "mask") return new MaskEditor(row.write);
     return new FieldEditor(edited.name, row.write);
   }
 

@@ -11,12 +11,14 @@ from contextlib import contextmanager
 from typing import Any
 
 from ...prompt import Tag
+from ...session.sliders import Sliders
 from . import (
     batch_tags,
     handover,
     infotext,
     job_options,
     models,
+    moved_sliders,
     notices,
     options,
     refiner_names,
@@ -44,12 +46,13 @@ class Job:
         self._refusal: Exception | None = None
         self._bound: Any = None
         self._drawn = False  # whether the present batch came to its end
+        self._sliders: Sliders | None = None  # where the page may move weights
 
     def read_ahead(self) -> None:
         """Begins to read the first batch's files, while the program may load a checkpoint."""
         prompt = getattr(self.p, "prompt", "")
         texts = [prompt] if isinstance(prompt, str) else list(prompt)[: self.p.batch_size]
-        LIVE.prefetch(_loras(texts))
+        LIVE.prefetch(job_options.loras_in(texts))
 
     # --- what the webui calls on p ---------------------------------------------------------
 
@@ -95,7 +98,7 @@ class Job:
         """Samples; `announce` switches to the hires pass where its time comes."""
         self.follow_checkpoint()
         try:
-            with self.acting(self.first):
+            with self.acting(self.first), moved_sliders.movable(self._sliders):
                 latents = host(*args, **kwargs)
                 self._sampled()
                 self._drawn = True
@@ -130,8 +133,9 @@ class Job:
     def read(self, first: tuple[Any, Any], hires: tuple[Any, Any] | None) -> None:
         """Starts a batch: prompts and negatives of its passes, with tags. Raises StrictError."""
         regions = regional_prompter.regions_of(self.p)
-        self.first = Pass(*first, regions)
-        self.hires = Pass(*hires, regions) if hires else None
+        self._sliders = moved_sliders.of_batch(self._sliders)
+        self.first = Pass(*first, regions, self._sliders)
+        self.hires = Pass(*hires, regions, self._sliders) if hires else None
         self._bound, self._drawn = None, False
         self._local.forget()
         if not self.p.disable_extra_networks:
@@ -171,7 +175,7 @@ class Job:
         """Those of the next batch: their files can be read while this one is drawn."""
         p = self.p
         start = (getattr(p, "iteration", 0) + 1) * p.batch_size
-        return _loras(list(p.all_prompts or ())[start : start + p.batch_size])
+        return job_options.loras_in(list(p.all_prompts or ())[start : start + p.batch_size])
 
     def make_room(self) -> None:
         """Before a pass: the program plans the device's memory, and knows nothing of our deltas."""
@@ -240,11 +244,7 @@ class Job:
             notices.problems(self.p, self._local.passes)
             infotext.write(self.p, parts)
         infotext.write_lost(self.p, parts)
+        if self._sliders is not None:
+            moved_sliders.record(self.p, self._sliders)
         if options.get("live_lora_report"):
             notices.results(self.p, parts)
-
-
-def _loras(texts: Sequence[str]) -> Iterator[Tag]:
-    """Of prompts, with the tags that are on."""
-    for text in dict.fromkeys(texts):
-        yield from (tag for tag in LIVE.parse(text).tags if tag.kind == "lora" and tag.on)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from modules import shared
 
 from ...errors import LiveLoraError
-from ...prompt import sweeps
+from ...prompt import Tag, sweeps
 from . import options
 from .state import LIVE
 
@@ -99,3 +99,9 @@ def with_default(prompt: str) -> str:
     if any(tag.name == name for tag in LIVE.parse(prompt).tags):
         return prompt
     return f"{prompt}<lora:{name}:{shared.opts.extra_networks_default_multiplier}>"
+
+
+def loras_in(texts: Sequence[str]) -> Iterator[Tag]:
+    """Of prompts, with the tags that are on."""
+    for text in dict.fromkeys(texts):
+        yield from (tag for tag in LIVE.parse(text).tags if tag.kind == "lora" and tag.on)

@@ -24,6 +24,7 @@ class LocalPass(Pass):
         super().__init__(
             [tags + one.source for one in around.prompts],
             [one.source for one in around.negatives],
+            sliders=around.sliders,
         )
         self._length = len(tags)
         self._local = {tag.source for tag in LIVE.parse(tags).tags}

@@ -15,6 +15,7 @@ from ...records import Row
 from ...session.report import Report
 from ...session.run import Run
 from ...session.session import Core
+from ...session.sliders import Sliders
 from . import bundled, refiner_names
 from .backends.base import Backend, RowSource
 from .batch_rows import progress_of
@@ -26,9 +27,13 @@ class Pass:
     """The pictures of one batch in one pass; entered around encoding and around sampling."""
 
     def __init__(
-        self, prompts: Sequence[str], negatives: Sequence[str], regions: Regions | None = None
+        self,
+        prompts: Sequence[str],
+        negatives: Sequence[str],
+        regions: Regions | None = None,
+        sliders: Sliders | None = None,
     ) -> None:
-        self.regions = regions
+        self.regions, self.sliders = regions, sliders
         read = [LIVE.parse(one) for one in prompts]
         self.prompts = read if regions is None else [regions.scoped(one) for one in read]
         self.negatives = [LIVE.parse(one, negative=True) for one in negatives]
@@ -59,7 +64,7 @@ class Pass:
             if self.refining:
                 prompts = [refiner_names.renamed(one) for one in prompts]
                 negatives = [refiner_names.renamed(one) for one in negatives]
-            self.run = core.open(prompts, negatives)
+            self.run = core.open(prompts, negatives, sliders=self.sliders)
             self._unet, self.rows = backend.unet(sd_model), backend.rows(self._identity)
             self.run.strict = False  # from here on the pictures are kept, and the infotext tells
             self.run.weights.by_call = True
@@ -95,7 +100,7 @@ class Pass:
         progress = progress_of(
             params.denoiser, params.sigma, wants_sigma="sigma" in self.run.varies
         )
-        self.run.weights.move(progress, self.rows.announce(params))
+        self.run.reach(progress, self.rows.announce(params))
         if self.run.plan.masks:
             height, width = params.x.shape[-2:]
             self.run.regions((height, width), shown_part(params.denoiser.p))

@@ -18,6 +18,7 @@ from ...library.errands import Errands
 from ...network.glance import glance
 from ...prompt import Prompt, Tag
 from ...session.host_model import HostModel
+from ...session.moving_jobs import MovingJobs
 from ...session.report import Report
 from ...session.session import Core, base_name
 from . import models, options
@@ -33,6 +34,7 @@ class LiveLora:
         self.language = prompt.DEFAULT
         self.report: Report | None = None
         self.errands = Errands()
+        self.moving = MovingJobs()
         self._catalog: Catalog | None = None
         self._core: Core | None = None
         self._background: Background | None = None

@@ -9,6 +9,7 @@ from typing import Any
 from modules import paths, shared
 
 from ...browser import routes
+from ...library.mask_pictures import MaskPictures
 from . import options, other_sites
 from .state import DATA, LIVE
 
@@ -38,6 +39,8 @@ def mount(app: Any) -> None:
         closed_of=lambda: None if has_login(app) else open_to_strangers(),
         stranger_of=other_sites.refusal,
         errands=LIVE.errands,
+        moving=LIVE.moving,
+        masks_of=lambda: MaskPictures(options.mask_folders()),
     )
     app.include_router(router, prefix=PREFIX)
 
