@@ -47,9 +47,9 @@ def no_links(*_: object, **__: object) -> None:
     raise OSError(errno.EPERM, "Operation not permitted")
 
 
-def make(root: Path) -> Path:
-    """A LoRA with its sidecars, and a neighbour that nobody may touch."""
-    path = lora(root / "a/x.safetensors", data=b"tensors of x")
+def make(root: Path, place: str) -> Path:
+    """A LoRA with its sidecars at this place, and a neighbour in `a` that nobody may touch."""
+    path = lora(root / place, data=b"tensors of x")
     for ending in ENDINGS:
         path.with_suffix(ending).write_text(f"{ending} of x")
     lora(root / "a/x.metadata.safetensors").with_suffix(".txt").write_text("a neighbour's")
@@ -71,21 +71,28 @@ def rests(path: Path) -> list[str]:
     return [e for e in (".safetensors", *ENDINGS[:-1]) if path.with_suffix(e).exists()]
 
 
-SCENARIOS: dict[str, tuple[str, Callable[[Path, Path], object]]] = {
-    "move": ("b/c/x.safetensors", lambda path, root: move(path, root / "b/c" / path.name, root)),
-    "rename": ("a/y.safetensors", lambda path, root: move(path, root / "a/y.safetensors", root)),
-    "delete": (
-        f"{BIN}/20260101-000000-00000000/a/x.safetensors",
-        lambda path, root: bins.delete(path, root, "20260101-000000-00000000"),
+ID = "20260101-000000-00000000"
+HOME, BINNED = "a/x.safetensors", f"{BIN}/{ID}/a/x.safetensors"
+# From where, to where, and how.
+SCENARIOS: dict[str, tuple[str, str, Callable[[Path, Path], object]]] = {
+    "move": (
+        *(HOME, "b/c/x.safetensors"),
+        lambda path, root: move(path, root / "b/c" / path.name, root),
     ),
+    "rename": (
+        *(HOME, "a/y.safetensors"),
+        lambda path, root: move(path, root / "a/y.safetensors", root),
+    ),
+    "delete": (HOME, BINNED, lambda path, root: bins.delete(path, root, ID)),
+    "restore": (BINNED, HOME, lambda path, root: bins.restore(root, ID)),
 }
 
 
 def attempt(root: Path, number: int, scenario: str, links: bool) -> bool:
     """One run that is stopped; whether it came to its end before."""
-    path = make(root)
+    start, place, work = SCENARIOS[scenario]
+    path = make(root, start)
     model = path.read_bytes()
-    place, work = SCENARIOS[scenario]
     child = os.fork()
     if child == 0:
         if not links:

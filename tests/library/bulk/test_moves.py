@@ -140,7 +140,8 @@ def test_one_program_at_a_time(root: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="it forks")
 @pytest.mark.parametrize(
-    ("scenario", "links"), [("move", "copies"), ("rename", "links"), ("delete", "links")]
+    ("scenario", "links"),
+    [("move", "copies"), ("rename", "links"), ("delete", "links"), ("restore", "links")],
 )
 def test_a_power_cut_between_any_two_calls(tmp_path: Path, scenario: str, links: str) -> None:
     done = subprocess.run(
