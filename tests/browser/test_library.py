@@ -162,6 +162,20 @@ def test_the_drawer_stands_beside_the_prompt(page: Page) -> None:
     expect(card(library(page), "neon")).to_be_visible()  # the same element, back in its tab
 
 
+def test_cards_beside_a_prompt_act_on_that_prompt(page: Page) -> None:
+    """As in a webui, where the library stands in txt2img's own tab and in img2img's."""
+    for name in ("txt2img", "img2img"):
+        open_tab(page, name)
+        place = (
+            "place => place.insertAdjacentHTML('beforeend', '<div class=live-lora-place></div>')"
+        )
+        page.locator(f"#tab_{name}").evaluate(place)
+        page.locator(f"#{name}_seen").click()
+        shown = page.locator(f"#tab_{name} .live-lora-place")
+        card(shown, "neon").click()
+        expect(prompt(page, f"{name}_prompt")).to_have_value("neon glow <lora:neon:1>")
+
+
 def test_changes_are_seen_without_a_reload(visit: Open) -> None:
     page = visit([dict(row) for row in LORAS])
     tab = library(page)

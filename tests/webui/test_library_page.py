@@ -137,7 +137,7 @@ def test_chips_and_what_is_wrong_in_a_row(opened: Any) -> None:
     panel = rows(opened)
     panel.get_by_role("button", name="Write 0.4 instead", exact=True).click()
     expect(area(opened)).to_have_value("a fox <lora:a:0.8:stop=0.4> <lora:nowhere:1>")
-    expect(panel.get_by_text("No such LoRA")).to_be_visible()
+    expect(panel.get_by_text("No LoRA has this name.")).to_be_visible()
 
 
 def test_the_setting_gives_the_builtins_page_back(webui: Webui, browser: Any) -> None:

@@ -94,7 +94,10 @@ export class Drawer {
   settle() {
     const place = this.open ? this.body : placeInSight();
     const { element } = this.tab;
-    if (place && element.parentElement !== place) place.replaceChildren(element);
+    if (place && element.parentElement !== place) {
+      place.replaceChildren(element);
+      this.targets.chooseSeen();
+    }
     for (const button of this.buttons.values()) {
       // Where the library stands beside the prompt already, nothing needs to be opened.
       const beside = !this.open && place && isInSight(place) && !narrow.matches;

@@ -37,10 +37,10 @@ export class FolderTree {
    * @param {[string, string, number][]} [known] as the library tells of its folders
    */
   offer(rows, known = []) {
+    const told = JSON.stringify(known);
+    if (rows === this.rows && told === this.told) return;
+    Object.assign(this, { rows, told });
     const found = folders(rows, known.map(([label, folder]) => ({ label, folder, files: 0 })));
-    const key = JSON.stringify([rows.length, found]);
-    if (key === this.offered) return;
-    this.offered = key;
     const all = { path: "", root: "", folder: "", name: t("toolbar.all_folders"), count: rows.length, level: 1 };
     this.nodes = [all, ...found];
     if (!this.nodes.some((node) => this.isChosen(node))) this.take(all);

@@ -79,6 +79,12 @@ export class Targets {
     this.tell();
   }
 
+  /** In img2img's own tab its prompt is meant; where none is in sight, the one chosen before. */
+  chooseSeen() {
+    const seen = this.boxes.find(({ visible, negative }) => visible && !negative);
+    if (seen && !this.current.visible) this.choose(seen);
+  }
+
   /** Who last wrote in img2img means img2img; a negative prompt is only ever chosen by hand. */
   follow(box) {
     if (box !== this.current && !box.negative) this.choose(box);
