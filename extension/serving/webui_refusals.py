@@ -65,12 +65,10 @@ HIRES: dict[str, tuple[Holds, str]] = {
     "hr_checkpoint_name": (among(None, "", "Use same checkpoint"), "there is one model"),
 }
 PICTURE: dict[str, tuple[Holds, str]] = {
-    "resize_mode": (among(None, 0), "a picture is resized as a whole (0)"),
     "initial_noise_multiplier": (among(None, 1), "noise is as the sampler has it"),
     "latent_mask": (nothing, "send the picture's mask"),
 }
 MASK: dict[str, tuple[Holds, str]] = {
-    "inpaint_full_res": (nothing, "the whole picture is drawn: send false"),
     "mask_round": (among(None, True), "a place is drawn anew or kept"),
 }
 # Which samplers `eta` and `s_noise` mean something for, and what they have then.

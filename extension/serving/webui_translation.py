@@ -15,6 +15,7 @@ from ..app.generator import GRID
 from ..app.latents import UPSCALERS
 from ..app.request import GenerationRequest, HiresFix, RequestError, StartingPicture
 from ..app.samplers import sampler_named
+from ..app.start_choices import FILLS, RESIZE_MODES
 from ..encoding.settings import EMPHASIS_MODES, EmphasisMode
 from .webui_refusals import UnsupportedField, demand_supported
 from .webui_requests import WebuiImg2Img, WebuiRequest, WebuiTxt2Img
@@ -22,7 +23,6 @@ from .webui_requests import WebuiImg2Img, WebuiRequest, WebuiTxt2Img
 MOST = 1000  # of anything that is counted
 MOST_PIXELS = 4096 * 4096  # of a picture that is sent
 SAME_SAMPLER, SAME_SCHEDULER = "Use same sampler", "Use same scheduler"
-FILLS = ("fill", "original", "latent noise", "latent nothing")
 CLIP_SKIP, EMPHASIS, CHECKPOINT = "CLIP_stop_at_last_layers", "emphasis", "sd_model_checkpoint"
 
 
@@ -159,7 +159,11 @@ def _start(asked: WebuiImg2Img) -> StartingPicture:
         raise UnsupportedField("init_images", f"{len(images)} pictures", "send one a request")
     image = picture_of("init_images", images[0])
     strength = 0.75 if asked.denoising_strength is None else asked.denoising_strength
-    start = StartingPicture(image, None, _share("denoising_strength", strength))
+    mode = asked.resize_mode or 0
+    if mode not in range(len(RESIZE_MODES)):
+        raise UnsupportedField("resize_mode", mode, f"0 to {len(RESIZE_MODES) - 1}")
+    strength = _share("denoising_strength", strength)
+    start = StartingPicture(image, None, strength, resize=RESIZE_MODES[mode])
     if not asked.mask:
         return start
     fill = asked.inpainting_fill or 0
@@ -177,7 +181,16 @@ def _start(asked: WebuiImg2Img) -> StartingPicture:
         blur=across,
         fill=FILLS[fill],
         inverted=bool(asked.inpainting_mask_invert),
+        only_masked=bool(asked.inpaint_full_res),
+        padding=_padding(asked.inpaint_full_res_padding),
     )
+
+
+def _padding(pixels: int | None) -> int:
+    """Around what is masked, where only that is drawn."""
+    if not 0 <= (pixels or 0) <= MOST:
+        raise UnsupportedField("inpaint_full_res_padding", pixels, f"from 0 to {MOST}")
+    return pixels or 0
 
 
 def _is_shaped(mask: Image.Image) -> bool:

@@ -19,13 +19,20 @@ def halves(sideways: bool) -> Image.Image:
 
 STARTS = {
     "pictures": [
-        StartingPicture(Image.new("RGB", (64, 64), colour), None, 0.6)
-        for colour in ("red", "blue", "teal")
-    ],
+        StartingPicture(Image.new("RGB", (64, 64), colour), None, 0.6) for colour in ("red", "blue")
+    ]
+    + [StartingPicture(Image.new("RGB", (96, 64), "teal"), None, 0.6, resize="Crop and resize")],
     "masks": [
         StartingPicture(Image.new("RGB", (64, 64), "red"), halves(True), 0.6, 0),
         StartingPicture(Image.new("RGB", (80, 64), "blue"), halves(False), 0.6, 6, "fill"),
         StartingPicture(Image.new("RGB", (64, 64), "teal"), halves(True), 0.6, 2, "latent noise"),
+        StartingPicture(
+            Image.new("RGB", (128, 128), "green"),
+            halves(True).resize((128, 128)),
+            *(0.6, 0, "original"),
+            only_masked=True,
+            padding=8,
+        ),
         StartingPicture(
             Image.new("RGB", (64, 64), "gold"), halves(False), 0.6, 4, "latent nothing", True
         ),
@@ -40,7 +47,7 @@ def test_pictures_to_begin_with_are_mixed(service: DrawingService, kind: str, sa
     requests = [
         wish(f"a fox <lora:{name}:0.7>", seed=40 + i, start=start, sampler=sampler)
         for i, (start, name) in enumerate(
-            zip(starts, ("owl", "ghibli", "ink", "owl"), strict=False)
+            zip(starts, ("owl", "ghibli", "ink", "owl", "owl"), strict=False)
         )
     ]
     mixed = at_once(service, requests)

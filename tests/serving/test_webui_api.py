@@ -127,15 +127,23 @@ def test_img2img_and_masks(ask: httpx.Client) -> None:
     )
     assert again.json()["images"] == answer["images"]
     masked = {**asked, "mask": encoded(mask), "mask_blur": 0, "inpainting_fill": 1}
-    assert webui(ask, "img2img", masked).status_code == 422, "only masked is its default"
+    part = webui(ask, "img2img", {**masked, "inpaint_full_res_padding": 4}).json()  # its default
+    pixels = np.asarray(decoded(part["images"][0]), int)
+    assert np.abs(pixels[:, 33:] - np.asarray(image, int)[:, 33:]).max() == 0
+    assert pixels.shape == (64, 64, 3)
     drawn = webui(ask, "img2img", {**masked, "inpaint_full_res": False}).json()
     pixels = np.asarray(decoded(drawn["images"][0]), int)
     assert np.abs(pixels[:, 33:] - np.asarray(image, int)[:, 33:]).max() == 0
+    stripes = Image.new("RGB", (96, 64), "teal")
+    stripes.paste("red", (0, 0, 32, 64))
+    wide = {"init_images": [encoded(stripes)]}
+    shapes = [webui(ask, "img2img", {**asked, **wide, "resize_mode": one}) for one in range(4)]
+    assert len({one.json()["images"][0] for one in shapes}) >= 2
     for wrong in (
         {"init_images": ["http://127.0.0.1:1/x.png"]},
         {"init_images": ["@@@"]},
         {"init_images": [encoded(image)] * 2},
-        {"resize_mode": 1},
+        {"resize_mode": 4},
     ):
         assert webui(ask, "img2img", {**asked, **wrong}).status_code == 422, wrong
 
