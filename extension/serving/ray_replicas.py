@@ -53,7 +53,7 @@ class RayReplicas:
     async def ask_all(self, what: str) -> list[Any]:
         """Of those that answer."""
         response = self.handle.broadcast("ask", what)
-        found = await response.results_async(raise_on_error=False)
+        found = await response.results_async(return_exceptions=True)
         return [one for one in found if not isinstance(one, BaseException)]
 
 

@@ -22,7 +22,7 @@ ray = pytest.importorskip("ray")
 from live_lora.serving.command import opened  # noqa: E402
 from live_lora.serving.gatekeeper import AccessRules  # noqa: E402
 from live_lora.serving.http_server import ServerState, application  # noqa: E402
-from live_lora.serving.ray_app import build, options_of, words_of  # noqa: E402
+from live_lora.serving.ray_app import options_of  # noqa: E402
 from live_lora.serving.service_options import options_in_force  # noqa: E402
 from servers import running  # noqa: E402
 
@@ -137,14 +137,3 @@ def test_fifty_requests_and_one_kill(ask: httpx.Client, address: tuple[str, Any]
     assert wrong == []
     assert statuses.count(200) == REQUESTS, "one death costs nobody anything"
     until(lambda: replica_processes(ask).keys() - processes.keys(), 60)
-
-
-def test_settings_of_a_cluster(words: list[str]) -> None:
-    settings = {"model": "x.safetensors", "lora_dir": ["a", "b"], "compile": True, "batch": 4}
-    assert words_of(settings) == [
-        *("--model", "x.safetensors", "--lora-dir", "a", "--lora-dir", "b"),
-        *("--compile", "--batch", "4"),
-    ]
-    assert words_of({"compile": False, "device": None}) == []
-    app = build({**settings, "replicas": 1, "max_replicas": 4, "gpus": 1})
-    assert app is not None
