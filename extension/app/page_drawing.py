@@ -18,6 +18,8 @@ from .sampling.sampler_list import SAMPLERS
 from .sampling.schedule_types import AUTOMATIC
 from .start_choices import FILLS, RESIZE_MODES
 
+PICTURE_HEIGHT = 240  # pixels; of its own accord gradio's box is lower than a picture
+
 
 class DrawingForm:
     """The components, and what a request says with them; `components` is their order."""
@@ -61,9 +63,10 @@ class DrawingForm:
         make = words.make
         with make(gr.Accordion, label="app.start", open=False, elem_id="start"):
             with gr.Row():
-                self.image = make(gr.Image, type="pil", label="app.picture", elem_id="start_image")
+                shown = {"type": "pil", "height": PICTURE_HEIGHT}
+                self.image = make(gr.Image, label="app.picture", elem_id="start_image", **shown)
                 self.mask = make(
-                    gr.Image, type="pil", image_mode=None, label="app.mask", elem_id="mask"
+                    gr.Image, image_mode=None, label="app.mask", elem_id="mask", **shown
                 )
             with gr.Row():
                 self.strength = make(gr.Slider, 0, 1, 0.75, step=0.01, label="app.strength")

@@ -124,7 +124,7 @@ def test_only_what_is_masked_is_drawn(app: Page, tmp_path: Path) -> None:
     expect(app.locator("#status")).to_contain_text("drawn from a picture")
     app.get_by_text("Begin with a picture").click()
     expect(app.get_by_label("Draw only the masked part")).to_be_checked()
-    expect(app.get_by_role("spinbutton", name="Padding around that part")).to_have_value("12")
+    expect(app.get_by_role("spinbutton", name="Mask padding")).to_have_value("12")
     expect(app.get_by_role("spinbutton", name="Mask blur")).to_have_value("2")
     for place in ("start_image", "mask"):
         file = tmp_path / f"{place.replace('start_image', 'in')}.png"
