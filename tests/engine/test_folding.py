@@ -22,7 +22,7 @@ from engine_run import applied, run, varying
 from live_lora.algorithms import Settings
 from live_lora.deltas import Delta, Layer, LowRank
 from live_lora.engine import choice as choosing
-from live_lora.engine import folding, spare_memory
+from live_lora.engine import folding
 from live_lora.engine.costs import Costs
 from live_lora.engine.layers import find_sites
 from live_lora.records import Progress
@@ -208,9 +208,9 @@ def test_where_rows_come_to_differ_the_layer_is_hooked_and_then_folded_again() -
             assert (spares(net, originals) > 0) == (step == 0)
 
 
-@pytest.mark.parametrize("kind", ["channels last", "large", "16 bits"])
+@pytest.mark.parametrize("kind", ["blocks", "channels last", "16 bits"])
 def test_every_layout_and_size_is_folded(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In blocks of rows, the last one smaller; in memory of huge pages; in the layer's layout."""
+    """In blocks of rows, the last one smaller; in the layer's layout."""
     monkeypatch.setattr(folding, "BLOCK", 1000)
     torch.manual_seed(0)
     net, low = nn.Linear(70, 50), LowRank(torch.randn(3, 70), torch.randn(50, 3))
@@ -218,8 +218,6 @@ def test_every_layout_and_size_is_folded(kind: str, monkeypatch: pytest.MonkeyPa
     if kind == "channels last":
         net, x = nn.Conv2d(8, 6, 3).to(memory_format=torch.channels_last), torch.randn(2, 8, 9, 9)
         low = LowRank(torch.randn(3, 8, 3, 3), torch.randn(6, 3))
-    if kind == "large":
-        monkeypatch.setattr(spare_memory, "HUGE_PAGE", 4096)
     if kind == "16 bits":
         net, x = net.half(), x.half()
     want = (
