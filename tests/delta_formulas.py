@@ -84,7 +84,7 @@ def expected(
         changed = copy.deepcopy(module).double().requires_grad_(False)
         weight = changed.weight.data.clone()
         for delta, per_row in zip(found, weights, strict=True):
-            wide = delta.to(torch.device("cpu"), torch.float64)
+            wide = delta.to(weight.device, torch.float64)
             changed.weight.data += per_row[row] * (merged(wide, weight) - weight)
             if wide.bias is not None:
                 start = torch.zeros_like(wide.bias) if changed.bias is None else changed.bias.data

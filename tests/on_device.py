@@ -25,18 +25,35 @@ MOVED = (
     "test_oracles.py",
     "test_attach_oracles.py",
 )
+# Where the CPU itself is what is tested, or stands in for a device.
+STAYING = ("test_cached_delta.py", "test_costs.py", "test_mask.py", "test_quantised.py")
 
 
 class OnDevice:
     """A plugin of pytest."""
 
     @pytest.hookimpl(wrapper=True)
+    def pytest_make_collect_report(self, collector: pytest.Collector) -> Iterator[None]:
+        """Around the import of a file: some layers are made there."""
+        with moved(collector.path):
+            return (yield)
+
+    @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
         """Around set-up, call and tear-down of each test."""
-        if any(item.path.is_relative_to(TESTS / one) for one in MOVED):
-            with device(), full_precision():
-                return (yield)
-        return (yield)
+        with moved(item.path):
+            return (yield)
+
+
+@contextmanager
+def moved(path: Path) -> Iterator[None]:
+    """What is made inside is made on the device, where the tests of this file are to be there."""
+    named = any(path.is_relative_to(TESTS / one) for one in MOVED)
+    if named and path.name not in STAYING:
+        with device(), full_precision():
+            yield
+    else:
+        yield
 
 
 @contextmanager

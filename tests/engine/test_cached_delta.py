@@ -67,6 +67,34 @@ def test_a_common_a_is_kept_once_wherever_it_is() -> None:
     assert len({id(cached.delta.down) for cached in each}) == 1
 
 
+def test_host_memory_is_pinned_and_copies_from_it_are_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With stand-ins for CUDA: the CPU is the device, and meta the host's memory."""
+    seen: list[Tensor] = []
+    waited: list[bool] = []
+    to = Tensor.to
+
+    def moved(tensor: Tensor, *where: Any, non_blocking: bool = False) -> Tensor:
+        waited.append(not non_blocking)
+        return to(tensor, *where, non_blocking=non_blocking)
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(Tensor, "pin_memory", lambda tensor: seen.append(tensor) or tensor)
+    monkeypatch.setattr(Tensor, "to", moved)
+    with monkeypatch.context() as patched:
+        patched.setattr(cached_delta, "HOST", "meta")
+        cached = CachedDelta(low(), CPU, torch.float32)
+        cached.leave()
+    assert [tensor.device for tensor in seen] == [ELSEWHERE] * 2
+    assert waited == [True, True]  # a copy to the host is complete before it is read
+    waited.clear()
+    placed = CachedDelta(low(), CPU, torch.float32)
+    placed.on(ELSEWHERE, torch.float32)
+    assert waited == [False, False]
+    assert len(seen) == 2
+
+
 class FullDevice:
     """Stands in for a device with room for so many bytes of deltas: more raise, as CUDA does.
 

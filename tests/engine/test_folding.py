@@ -339,8 +339,9 @@ def offloaded_in_groups(net: nn.Module) -> Callable[[], None]:
 def test_what_is_offloaded_is_hooked_whatever_was_asked_for(
     offload: Callable[[nn.Module], Callable[[], None]], executor: Any
 ) -> None:
-    net, fresh, x = model(), model(), image()
-    found = all_deltas(net)
+    with torch.device("cpu"):  # both places of these offloads
+        net, fresh, x = model(), model(), image()
+        found = all_deltas(net)
     want = run(fresh, found, 0.5, x)
     back = offload(net)
     with torch.no_grad(), applied(net, found, 0.5, executor=executor) as on:

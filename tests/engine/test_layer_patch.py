@@ -172,7 +172,7 @@ class Elsewhere(nn.Linear):
         self.dtype = dtype
 
     def forward(self, x: Tensor) -> Tensor:
-        with torch.autocast("cpu", enabled=False):
+        with torch.autocast(torch.get_default_device().type, enabled=False):
             return super().forward(x.float()).to(self.dtype)
 
 
@@ -184,7 +184,7 @@ def test_an_output_keeps_its_dtype(form: str, dtype: torch.dtype, autocast: bool
     plain.load_state_dict(module.state_dict())
     found = [deltas(module.weight.data)[form]]
     want = expected(plain, found, [[0.5] * 4], x)
-    with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+    with torch.autocast(torch.get_default_device().type, torch.bfloat16, enabled=autocast):
         got = run(module, found, 0.5, x)
     assert got.dtype == dtype
     bound = 2e-6 if dtype == torch.float32 and not autocast else 3e-2
@@ -252,14 +252,18 @@ def test_tiles_have_the_weights_of_their_pictures(
 def test_the_delta_follows_the_outputs_dtype_under_autocast() -> None:
     module = nn.Linear(8, 8)
     delta = LowRank(torch.randn(2, 8), torch.randn(8, 2))
-    with torch.autocast("cpu", torch.bfloat16):
+    with torch.autocast(torch.get_default_device().type, torch.bfloat16):
         got = run(module, [delta], 1.0, torch.randn(2, 8))
     assert got.dtype == torch.bfloat16
 
 
 def test_an_input_map_stays_in_the_layers_dtype_under_autocast() -> None:
     module, found = nn.Linear(6, 5), [ScaleInput(torch.randn(6))]
-    with torch.autocast("cpu", torch.bfloat16), torch.no_grad(), applied(module, found) as on:
+    with (
+        torch.autocast(torch.get_default_device().type, torch.bfloat16),
+        torch.no_grad(),
+        applied(module, found) as on,
+    ):
         module(torch.randn(2, 6))
         (term,) = on.patches[""].terms
         moved = term.cached.delta

@@ -58,7 +58,7 @@ def test_it_is_within_one_rounding_of_the_sum(kind: str, moving: int, dtype: tor
             numbers = [curve[step] if i == moving else 0.3 for i in range(len(found))]
             want = exact.weight.clone()
             for delta, m in zip(found, numbers, strict=True):
-                wide = delta.to(torch.device("cpu"), torch.float64)
+                wide = delta.to(want.device, torch.float64)
                 want += m * wide.delta_weight(on.patches[""].fold._plain(exact.weight))
             # half a unit in the last place each, of this spare and of the one it was made of; the
             # sum itself is one of 32 bits

@@ -126,7 +126,10 @@ def test_embeddings_of_the_callers_are_used_as_they_are(
     given = {}
     for prefix, text in (("", "a fox"), ("negative_", "blurry")):
         encoded = pipe.encode_prompt(
-            text, device="cpu", num_images_per_prompt=1, do_classifier_free_guidance=False
+            text,
+            device=torch.get_default_device(),
+            num_images_per_prompt=1,
+            do_classifier_free_guidance=False,
         )
         names = ("prompt_embeds", "pooled_prompt_embeds")
         given |= {prefix + n: e for n, e in zip(names, encoded[::2], strict=False)}

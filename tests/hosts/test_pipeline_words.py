@@ -153,7 +153,10 @@ def test_embeddings_of_the_callers_with_tags(live: Any, pipe: Any) -> None:
     given = {}
     for prefix, text in (("", "a fox"), ("negative_", "ugly")):
         encoded = pipe.encode_prompt(
-            text, device="cpu", num_images_per_prompt=1, do_classifier_free_guidance=False
+            text,
+            device=torch.get_default_device(),
+            num_images_per_prompt=1,
+            do_classifier_free_guidance=False,
         )
         names = ("prompt_embeds", "pooled_prompt_embeds")
         given |= {prefix + n: e for n, e in zip(names, encoded[::2], strict=False)}
