@@ -15,7 +15,7 @@ from .. import __version__
 from ..errors import FileError, LiveLoraError
 from ..model.base_targets import base_named
 from .drawing_options import add_drawing
-from .library_options import add_civitai, add_library
+from .library_options import add_civitai, add_library, add_word_folders
 from .serve_options import add_serving
 from .single_file import Prediction
 
@@ -114,6 +114,11 @@ def add_generate(commands: Any) -> None:
     generate.add_argument("--size", type=size, metavar="WxH", help="default: the model's own")
     generate.add_argument("--guidance", type=float, help="default: the model's own")
     generate.add_argument("--strict", action="store_true", help="stop at a tag that cannot be used")
+    generate.add_argument(
+        "--measure",
+        action="store_true",
+        help="how strongly each LoRA acted, as a heatmap and as JSON beside the picture",
+    )
     add_drawing(generate)
     add_model(generate)
     generate.set_defaults(module="generate")
@@ -141,7 +146,10 @@ def add_model(command: ArgumentParser) -> None:
         metavar="FOLDER",
         help="can be given several times; default: models/Lora, or the LoRAs of the included model",
     )
-    add_folders(command)
+    add_word_folders(command)
+    command.add_argument(
+        "--cap", default="", help="how strongly LoRAs may act together, such as 0.8; default: any"
+    )
     command.add_argument("--device", help="cuda, mps or cpu; default: the best there is")
     command.add_argument(
         "--executor",
@@ -157,24 +165,6 @@ def add_model(command: ArgumentParser) -> None:
     )
 
 
-def add_folders(command: ArgumentParser) -> None:
-    """What prompts can name besides LoRAs."""
-    command.add_argument(
-        "--embedding-dir",
-        type=Path,
-        action="append",
-        metavar="FOLDER",
-        help="textual inversions; can be given several times; default: embeddings, if it is there",
-    )
-    command.add_argument(
-        "--mask-dir",
-        type=Path,
-        action="append",
-        metavar="FOLDER",
-        help="pictures for mask=; can be given several times; default: masks, if it is there",
-    )
-
-
 def add_inspect(commands: Any) -> None:
     """`live-lora inspect`."""
     inspect = commands.add_parser(
@@ -185,6 +175,12 @@ def add_inspect(commands: Any) -> None:
     inspect.add_argument("file", type=Path)
     inspect.add_argument(
         "--base", type=base, help="match it to this model: sd15, sd21, sdxl, sdxl-refiner, …"
+    )
+    inspect.add_argument(
+        "--model", type=Path, help="compare it with this model's weights, block by block"
+    )
+    inspect.add_argument(
+        "--overlap", type=Path, metavar="FILE", help="with --model: how much it does the same"
     )
     inspect.add_argument("--json", action="store_true", help="for programs")
     inspect.set_defaults(module="inspecting")

@@ -17,6 +17,7 @@ from ..session.report import PromptDiagnostic, Report, StrictError
 from ..session.sliders import Sliders
 from . import latents
 from .beginning import Beginnings
+from .pass_records import PassRecords
 from .pass_reports import merged, of_one_picture
 from .request import GenerationRequest, HiresFix
 from .samplers import own_name, sampler_named
@@ -65,6 +66,7 @@ class DrawingPasses:
     sliders: Sliders | None = None
     lost: list[PromptDiagnostic] = field(default_factory=list)
     reports: list[Report] = field(default_factory=list)
+    records: PassRecords = field(default_factory=PassRecords)
     _begun: Beginnings | None = None
 
     def images(self) -> Sequence[Image.Image]:
@@ -200,6 +202,7 @@ class DrawingPasses:
             "clip_skip": request.clip_skip - 1 if skips else None,
             "output_type": "latent",
             "sliders": self.sliders,
+            "measure": request.measure,
             **given,
         }
         try:
@@ -211,6 +214,7 @@ class DrawingPasses:
             self.lost += error.problems
         report = self.live.report
         self.reports.append(report if one.alone is None else of_one_picture(report, one.alone))
+        self.records.keep(self.live, one.alone)
         return output.images
 
     @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from argparse import Namespace
 from dataclasses import replace
@@ -13,6 +14,7 @@ from ..library.mask_pictures import MaskPictures
 from ..prompt import sweeps
 from ..session.report import Report, StrictError
 from .drawing_options import followed, infotext_of
+from .heatmap import heatmap
 from .infotext_reading import ReadInfotext
 from .opening import MASKS, named_folders, open_generator
 from .pictures import png
@@ -45,6 +47,13 @@ def save(result: GenerationResult, output: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(png(image))
         print(path)
+    for path, passes in zip(paths(output, len(result.images)), result.measured, strict=False):
+        facts = path.with_suffix(".measured.json")
+        facts.write_text(json.dumps({"passes": passes}), "utf-8")
+        print(facts)
+        map_of_it = path.with_suffix(".measured.png")
+        map_of_it.write_bytes(png(heatmap(passes)))
+        print(map_of_it)
 
 
 def request_of(options: Namespace) -> GenerationRequest:
@@ -61,7 +70,8 @@ def request_of(options: Namespace) -> GenerationRequest:
         for prompt in written
         for _ in range(options.count or sweeps.picture_count(language.parse(prompt)))
     ]
-    return followed(replace(request, prompts=tuple(prompts)), options, read.begun)
+    request = replace(request, prompts=tuple(prompts), measure=options.measure)
+    return followed(request, options, read.begun)
 
 
 def paths(output: Path, count: int) -> list[Path]:

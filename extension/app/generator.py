@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from threading import Event, Lock
 from typing import Any
 
 from .. import prompt as language
+from ..browser.measured_shelf import MeasuredShelf
 from ..errors import LiveLoraError
 from ..hosts.attach import attach
 from ..library.catalog import Catalog
+from ..library.lora_file import LoraFile
 from ..library.mask_pictures import MaskPictures
 from ..prompt import Tag, sweeps
 from ..prompt.words.word_lines import most_tokens, word_lines
 from ..session.moving_jobs import MovingJobs
 from ..session.report import Report, StrictError
 from ..session.sliders import Sliders
+from ..session.static_effect import static_effect
 from .drawing_passes import DrawingPasses
 from .load_model import Checkpoint
 from .moved_request import as_moved
@@ -55,6 +58,7 @@ class Generator:
         self.moving = MovingJobs()
         # Who draws in place of this one's own `draw`: a server's queue, which several draw by.
         self.through: Through | None = None
+        self.measured = MeasuredShelf()
         self._one_at_a_time = Lock()
         self._chunking = self.live.chunking()
 
@@ -83,11 +87,13 @@ class Generator:
                 self.live, self.checkpoint.pipeline, request, step_end, stop.is_set, sliders
             )
             images, report = passes.images(), passes.report
+            request = passes.records.capped(request)
             request = request if sliders is None else as_moved(request, sliders)
             for index, image in enumerate(images):
                 image.info["parameters"] = self.infotext_of(request, index, report)
             self.catalog.drawn(report.drawn_with)
-            result = GenerationResult(tuple(images), request, report, stop.is_set())
+            measured = passes.records.measured if request.measure else ()
+            result = GenerationResult(tuple(images), request, report, stop.is_set(), measured)
             self.drawn(result)
             if passes.lost:
                 raise StrictError(passes.lost, result)
@@ -118,6 +124,16 @@ class Generator:
         """Those that `mask=` can name."""
         core = self.live.core
         return MaskPictures(core.options.masks if core else ())
+
+    def effect_of(self, files: Sequence[LoraFile]) -> dict[str, Any] | None:
+        """Their ΔW against the model's W, block by block; None while a picture is drawn."""
+        core = self.live.core
+        if core is None or not self._one_at_a_time.acquire(blocking=False):
+            return None
+        try:
+            return static_effect(core, files)
+        finally:
+            self._one_at_a_time.release()
 
     def is_drawing(self) -> bool:
         """At this moment."""

@@ -114,6 +114,11 @@ def report(ran: Report, say: Wording = ENGLISH) -> str:
     return "".join(parts) or "<p>" + say("app.no_lora") + "</p>"
 
 
+def measured(name: str) -> str:
+    """Where the page shows a map of what was measured."""
+    return f'<div class="live-lora-measured" data-measured="{escape(name)}"></div>'
+
+
 def each_once(problems: Iterable[PromptDiagnostic]) -> list[PromptDiagnostic]:
     """The pictures of a sweep have prompts of their own, and the same mistakes in them."""
     found: dict[tuple[str, str], PromptDiagnostic] = {}

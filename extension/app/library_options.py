@@ -112,3 +112,21 @@ def version_id(text: str) -> int:
         reason = "is no version: give its number, or an address with modelVersionId="
         raise ArgumentTypeError(f"{text!r} {reason}")
     return int(found)
+
+
+def add_word_folders(command: ArgumentParser) -> None:
+    """What prompts can name besides LoRAs."""
+    command.add_argument(
+        "--embedding-dir",
+        type=Path,
+        action="append",
+        metavar="FOLDER",
+        help="textual inversions; can be given several times; default: embeddings, if it is there",
+    )
+    command.add_argument(
+        "--mask-dir",
+        type=Path,
+        action="append",
+        metavar="FOLDER",
+        help="pictures for mask=; can be given several times; default: masks, if it is there",
+    )

@@ -13,6 +13,7 @@ from platformdirs import user_cache_path, user_data_path
 
 from ..errors import LiveLoraError
 from ..hosts.attach import open_library
+from ..prompt.bound import bound_of
 from ..session.session import Options
 from . import diagnosis, load_model
 from .cli import PREDICTIONS
@@ -34,6 +35,7 @@ def open_generator(options: Namespace, **settings: Any) -> Generator:
     for line in (f"{model.name} on {model.pipeline.device}", *model.notes):
         print(line, file=sys.stderr)
     settings["executor"] = options.executor
+    settings["cap"] = demand_bound(options.cap)
     used = {**described(model), "folders": [str(one.absolute()) for one in folders], **settings}
     settings["embeddings"] = named_folders("--embedding-dir", options.embedding_dir, EMBEDDINGS)
     masks = named_folders("--mask-dir", options.mask_dir, MASKS)
@@ -43,6 +45,15 @@ def open_generator(options: Namespace, **settings: Any) -> Generator:
     if options.compile:
         generator.live.compile()
     return generator
+
+
+def demand_bound(cap: str) -> str:
+    """What `--cap` says. LiveLoraError for what is no bound."""
+    try:
+        bound_of(cap)
+    except ValueError as error:
+        raise LiveLoraError(f"--{error}") from error
+    return cap
 
 
 def named_folders(option: str, named: Sequence[Path] | None, usual: Path) -> list[Path]:

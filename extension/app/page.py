@@ -20,7 +20,7 @@ from .page_reading import connect_counting, connect_reading
 from .page_request import MOST_PICTURES, request_of
 from .page_words import PageWords, wording_of
 from .pictures import Pictures, previews
-from .request import RequestError, StepPreview
+from .request import GenerationResult, RequestError, StepPreview
 from .samplers import name_of
 
 LOG = logging.getLogger(__name__)
@@ -211,9 +211,14 @@ class Page:
         return (
             html.done(result, problem, say),
             html.gallery(shown, say),
-            html.report(result.report, say),
+            html.report(result.report, say) + self.measured(result),
             memory,
         )
+
+    def measured(self, result: GenerationResult) -> str:
+        """Where the page finds how strongly each LoRA acted; nothing where nobody asked."""
+        found = result.measured
+        return html.measured(self.generator.measured.keep(found)) if found else ""
 
     def restore(self, memory: Any) -> list[Any]:
         """The form and the pictures as they were before a reload; as they are, where none were."""

@@ -34,6 +34,7 @@ class DrawingForm:
             )
         self._add_hires(words)
         self._add_start(words)
+        self._add_measuring(words)
         with make(gr.Accordion, label="app.words", open=False, elem_id="words"), gr.Row():
             modes = list(EMPHASIS_MODES)
             self.emphasis = make(gr.Dropdown, modes, value="Original", label="app.emphasis")
@@ -84,6 +85,9 @@ class DrawingForm:
                     self.only_masked = make(gr.Checkbox, False, label="app.only_masked")
                 self.padding = make(gr.Slider, 0, 256, 32, step=4, label="app.mask_padding")
 
+    def _add_measuring(self, words: PageWords) -> None:
+        self.measure = words.make(gr.Checkbox, False, label="app.measure", elem_id="measure")
+
     def _add_sampler(self, own: str, words: PageWords) -> None:
         others = [(name, name) for name in SAMPLERS]
 
@@ -103,7 +107,7 @@ class DrawingForm:
             *(self.hires, self.scale, self.hires_strength, self.hires_steps, self.upscaler),
             *(self.hires_prompt, self.hires_negative, self.hires_sampler, self.hires_schedule),
             *(self.strength, self.blur, self.fill, self.inverted, self.only_masked, self.padding),
-            *(self.resize, self.image, self.mask),
+            *(self.resize, self.image, self.mask, self.measure),
         ]
 
 
@@ -135,10 +139,11 @@ def extended(request: GenerationRequest, values: Sequence[Any]) -> GenerationReq
     """The request with the values of `DrawingForm.components`."""
     (sampler, schedule, emphasis, clip_skip), values = values[:4], values[4:]
     (hires, scale, again, steps, upscaler, *words), start = values[:9], values[9:]
-    *begun, image, mask = start
+    *begun, image, mask, measure = start
     second = HiresFix(scale, again, int(steps) or None, upscaler, *(one or "" for one in words))
     return replace(
         request,
+        measure=bool(measure),
         sampler=sampler or "",
         schedule=schedule if sampler else "",
         emphasis=emphasis,

@@ -91,7 +91,7 @@ def form_of(read: ReadInfotext, guidance: float) -> list[Any]:
         *(hires is not None, shown.scale, shown.strength, shown.steps or 0, shown.upscaler),
         *(shown.prompt, shown.negative, shown.sampler, shown.schedule),
         *(begun.strength, begun.blur, begun.fill, begun.inverted),
-        *(begun.only_masked, begun.padding, begun.resize, gr.skip(), gr.skip()),
+        *(begun.only_masked, begun.padding, begun.resize, gr.skip(), gr.skip(), gr.skip()),
     ]
 
 

@@ -8,6 +8,7 @@ from PIL.Image import Image
 
 from ..encoding.settings import EmphasisMode
 from ..errors import LiveLoraError
+from ..session.measured import MeasuredFacts
 from ..session.report import Report
 
 
@@ -60,7 +61,8 @@ class GenerationRequest:
 
     `own_seeds`, `own_negatives` and `own_starts`, one for each prompt, come before that seed,
     `negative` and `start`: so several people's pictures are drawn at once. All of `own_starts`
-    have one strength, and either all or none a mask.
+    have one strength, and either all or none a mask. `measure`: the result says how strongly each
+    LoRA acted.
 
     Width and height are pixels; without them, and without guidance, the model's own. `sampler` and
     `schedule` have the webui's names; without a sampler the model's own. `clip_skip` counts as the
@@ -86,6 +88,7 @@ class GenerationRequest:
     own_seeds: tuple[int, ...] = ()
     own_negatives: tuple[str, ...] = ()
     own_starts: tuple[StartingPicture, ...] = ()
+    measure: bool = False
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -145,3 +148,4 @@ class GenerationResult:
     request: GenerationRequest
     report: Report
     stopped: bool = False
+    measured: tuple[tuple[MeasuredFacts, ...], ...] = ()  # picture by picture, of each pass

@@ -112,6 +112,8 @@ def mount_page(app: FastAPI, generator: Generator, pictures: Pictures, shelves: 
         data=data_folder(),
         moving=generator.moving,
         masks_of=lambda: generator.mask_pictures,
+        measured=generator.measured,
+        effect_of=generator.effect_of,
     )
     app.include_router(pictures_router(pictures), prefix=f"/{html.PICTURES}")
     app.include_router(library, prefix="/live-lora")

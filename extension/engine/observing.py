@@ -75,6 +75,11 @@ class LayerCall:
         wx = layer.base(self.x)  # `out` is W of a changed input
         return wx * layer.along(layer.weight, wx).to(wx) if layer.kind == "norm" else wx
 
+    @property
+    def product(self) -> tuple[Tensor, Tensor | None]:
+        """A tensor like `out`, and the bias (o,) that is still in it: W x is their difference."""
+        return (self.wx, None) if self._patch.changes_input else (self.out, self._patch.site.bias)
+
     @cached_property
     def shares(self) -> tuple[Share, ...]:
         """Of each term that acts on any row; computed when first asked for."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -103,6 +103,11 @@ class WeightTable:
             constants = rows != self.rows
             self.progress, self.rows = moments, rows
             self._fill(constants)
+
+    def vary(self, columns: Iterable[int]) -> None:
+        """The weights of these columns change with the progress from now on."""
+        for index in columns:
+            self._columns[index] = replace(self._columns[index], constant=False)
 
     def _fill(self, constants: bool) -> None:
         pairs = list(self.moments())

@@ -14,6 +14,7 @@ from ..discovery import import_all
 from ..engine.choice import Executor
 from ..library.catalog import Catalog
 from ..network.glance import glance
+from ..prompt.bound import bound_of
 from ..session.cache import ProgressCallback
 from ..session.session import Options, base_name
 from .diffusers import PipelineLive
@@ -35,6 +36,7 @@ def attach(
     executor: Executor = ...,
     embeddings: str | Path | Sequence[str | Path] = ...,
     masks: str | Path | Sequence[str | Path] = ...,
+    cap: str = ...,
 ) -> Live: ...
 
 
@@ -50,6 +52,7 @@ def attach(
     executor: Executor = ...,
     embeddings: str | Path | Sequence[str | Path] = ...,
     masks: str | Path | Sequence[str | Path] = ...,
+    cap: str = ...,
 ) -> PipelineLive: ...
 
 
@@ -64,6 +67,7 @@ def attach(
     executor: Executor = DEFAULTS.executor,
     embeddings: str | Path | Sequence[str | Path] = (),
     masks: str | Path | Sequence[str | Path] = (),
+    cap: str = "",
 ) -> Live:
     """Makes LoRAs of `library` available to a model; nothing of the model changes until a run.
 
@@ -75,14 +79,14 @@ def attach(
         cache_bytes: bytes of deltas kept for networks that are not in use.
         watch: called with (file, modules done, modules in all) while a file is made ready.
         executor: "hooked" (added to each layer's output), "folded" (the changed weight in memory of
-            our own, in the layer's place while a run goes on; the model's is never written), or
-            "automatic": for each layer what costs less.
+            our own in the layer's place during a run), or "automatic": what costs less.
         embeddings: the folder, or folders, of textual inversions, for the words of a pipeline.
         masks: the folder, or folders, of the pictures that `mask=` names.
+        cap: a bound for all LoRAs of a picture together, as `cap=` has it ("0.8"). ValueError.
     Raises:
         TypeError: `model` is neither.
     """
-    options = Options(strict, allow_pickle, cache_bytes, watch, executor)
+    options = Options(strict, allow_pickle, cache_bytes, watch, executor, cap=bound_of(cap))
     options = replace(options, embeddings=_listed(embeddings), masks=_listed(masks))
     catalog = library if isinstance(library, Catalog) else open_library(library, options)
     for host in every_host():

@@ -80,6 +80,7 @@ class PipelineLive(Live):
         first_calls: int | None = None,
         observe: Sequence[Observer] = (),
         sliders: Sliders | None = None,
+        measure: bool = False,
         **options: Any,
     ) -> Any:
         """The pipeline's output for prompts with tags; `report` says afterwards what ran.
@@ -88,24 +89,23 @@ class PipelineLive(Live):
         negative prompts count as well. A sweep's values are laid over all pictures of the call.
 
         Args:
-            prompt: one, or one per picture. Without it, embeddings of the caller's
-                (`prompt_embeds`, `negative_prompt_embeds`, the pooled ones) are used as they are:
-                LoRAs then act on the UNet alone.
+            prompt: one, or one per picture. Without it, embeddings of the caller's (`prompt_embeds`
+                and its like) are used as they are: LoRAs then act on the UNet alone.
             lora: tags for all pictures, such as those of a call with `prompt_embeds`.
             emphasis: how `(word:1.2)` weighs: "Original", "No norm", "Ignore" or "None".
             calls: UNet calls that schedules count with; else those of `num_inference_steps`.
             first_calls: in a second, "hires" pass: how many UNet calls the first one had.
             observe: what is told of every call of a layer (`engine/observing.py`).
             sliders: what the weights follow; any thread may move them.
+            measure: whether `measured` says afterwards how strongly each LoRA acted.
             options: the pipeline's own (`negative_prompt`, `num_images_per_prompt`, …).
         Raises:
-            StrictError: in strict mode, where a tag cannot be used; where only the run has shown
-                it, `result` is the output.
+            StrictError: in strict mode; where only the run has shown why, `result` is the output.
         """
         settings = WordSettings(emphasis, clip_skip=options.pop("clip_skip", None))
         written = [f"{one}{lora}" for one in _prompts(prompt, options)]
         texts, options = _texts(*spread_over_pictures(written, options))
-        run = self._open(texts.joined("cond"), texts.joined("uncond"), observe, sliders)
+        run = self._open(texts.joined("cond"), texts.joined("uncond"), observe, sliders, measure)
         moment = _beginning(calls or self._usual_calls(options), first_calls)
         with run:
             self._draw(run, self._words(run, texts, moment, options, settings))

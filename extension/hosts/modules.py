@@ -13,6 +13,7 @@ from ..errors import StateError
 from ..library.catalog import Catalog
 from ..prompt import Prompt
 from ..records import COMPONENTS, Component
+from ..session.measured import Measured
 from ..session.report import Report
 from ..session.run import Run, Text
 from ..session.session import Core, Options
@@ -45,6 +46,7 @@ class Live:
         *,
         observe: Sequence[Observer] = (),
         sliders: Sliders | None = None,
+        measure: bool = False,
     ) -> Run:
         """Reads prompts and prepares their LoRAs; hooks are on inside the `with` of the result.
 
@@ -53,6 +55,7 @@ class Live:
             negative: one negative prompt for all pictures, or one per picture.
             observe: what is told of every call of a layer (`engine/observing.py`).
             sliders: what the weights follow while the run goes on (`run.reweigh`).
+            measure: whether `Run.measured` is to say how strongly each LoRA acted.
         Raises:
             StateError: after `detach`, or while another run is open.
             ValueError: as many negatives as prompts are needed, or one.
@@ -60,7 +63,7 @@ class Live:
         """
         prompts = [language.parse(one) for one in listed(text)]
         negatives = negatives_of(negative, len(prompts))
-        run = self._open(prompts, negatives, observe, sliders)
+        run = self._open(prompts, negatives, observe, sliders, measure)
         run.text = _shaped(text, [one.text for one in prompts])
         run.negative = None
         if negative is not None:
@@ -91,8 +94,10 @@ class Live:
         negatives: Sequence[Prompt],
         observers: Sequence[Observer] = (),
         sliders: Sliders | None = None,
+        measure: bool = False,
     ) -> Run:
-        self._last = self._idle_core().open(prompts, negatives, observers, sliders)
+        core = self._idle_core()
+        self._last = core.open(prompts, negatives, observers, sliders, measure=measure)
         return self._last
 
     def _idle_core(self) -> Core:
@@ -111,6 +116,16 @@ class Live:
     def report(self) -> Report | None:
         """What ran in the last run; None before the first."""
         return None if self._last is None else self._last.report
+
+    @property
+    def last(self) -> Run | None:
+        """The last run; None before the first."""
+        return self._last
+
+    @property
+    def measured(self) -> Measured | None:
+        """How strongly the LoRAs of the last run acted, where that was asked for."""
+        return None if self._last is None else self._last.measured
 
     @property
     def masks(self) -> Mapping[str, str]:

@@ -9,6 +9,7 @@ from typing import Any
 from ..records import Diagnostic, Progress, Row, Span, Target
 from . import edits
 from .argument import Argument as Argument
+from .bound import Bound
 from .factor import Factor
 from .region import Region
 from .render import substituted, tag_text
@@ -60,6 +61,17 @@ class Tag:
         return None if region is None else replace(region, soft=self.values.get("soft", 0.0))
 
     @property
+    def cap(self) -> Bound | None:
+        """`cap=`, where the factors it leads to are not recorded (`capped=`, `hrcapped=`)."""
+        bound: Bound | None = self.values.get("cap")
+        return None if self.is_capped else bound
+
+    @property
+    def is_capped(self) -> bool:
+        """Whether factors of a cap are recorded."""
+        return bool(self.values.keys() & {"capped", "hrcapped"})
+
+    @property
     def on(self) -> bool:
         """False with `on=0`."""
         return bool(self.values.get("on", True))
@@ -68,6 +80,12 @@ class Tag:
     def sweep(self) -> tuple[float, ...] | None:
         """`sweep=0;0.5;1`: the weights that are laid over the pictures of a job."""
         return self.values.get("sweep")
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """`without=none;IN04;OUT03`: the blocks that pictures are drawn without; () for one."""
+        blocks: tuple[str, ...] = self.values.get("without", ())
+        return blocks if len(blocks) > 1 else ()
 
     @property
     def same_seed(self) -> bool:

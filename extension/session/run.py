@@ -12,6 +12,7 @@ from ..library.lora_file import LoraFile
 from ..network import Network
 from ..prompt import Tag
 from ..records import Component, Diagnostic, Progress, Row, Side
+from .measured import Measured
 from .network_report import network_report
 from .report import PromptDiagnostic, Report, StrictError, misplaced
 from .run_plan import RunPlan
@@ -87,6 +88,8 @@ class Run:
 
     def __exit__(self, *failure: object) -> None:
         self._stack.close()
+        if self.plan.measuring is not None:
+            self.plan.measuring.let_go()
         if self.strict and not any(failure):
             self._demand_all()
 
@@ -128,6 +131,7 @@ class Run:
         """A call of the UNet begins: where it stands, and what its batch holds."""
         if self.sliders is not None:
             self.sliders.reach(progress)
+        self.plan.reach(progress)
         self.weights.move(progress, rows)
 
     def reweigh(self, tag: Tag | str, value: float | None) -> None:
@@ -196,6 +200,11 @@ class Run:
         return Report(
             networks, list(self._diagnostics), self._notes(), self._lost(), str(self.plan.choice)
         )
+
+    @property
+    def measured(self) -> Measured | None:
+        """How strongly each network has acted until now; None where nobody asked to measure."""
+        return self.plan.measured(self.pictures)
 
     @property
     def varies(self) -> frozenset[str]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..engine.cached_delta import Streaming
@@ -13,7 +12,7 @@ from ..engine.cross_attention import WordsPatch, divided
 from ..engine.hooks import hooked
 from ..engine.layer_patch import LayerPatch
 from ..engine.layers import Patch
-from ..engine.mask import Mask
+from ..engine.measuring import Measuring
 from ..engine.observing import ObservedPatch, Observer
 from ..engine.places import Places
 from ..engine.root_calls import RootCalls
@@ -21,50 +20,13 @@ from ..engine.shared_input import find_siblings
 from ..engine.terms import Term
 from ..engine.weight_table import Column, WeightTable
 from ..network import Unused
-from ..records import Progress, Row, Target, TargetKey
+from ..records import Progress, TargetKey
 from .cache import BoundNetwork
+from .caps import Caps
 from .host_model import HostModel
+from .measured import Measured, measured, unique
 from .tag_use import TagUse
-
-
-@dataclass(slots=True)
-class TargetGroup:
-    """Targets on which all tags of one network (under one mask) always have the same weight."""
-
-    sample: Target
-    uses: Sequence[TagUse]
-    targets: list[TargetKey] = field(default_factory=list)
-    mask: Mask | None = None
-
-    def weight(self, row: Row, progress: Progress) -> float:
-        """Σ of the tags' weights on this row: the same LoRA given twice adds up."""
-        return sum(use.weight(self.sample, row, progress) for use in self.uses)
-
-    @property
-    def constant(self) -> bool:
-        """Whether no tag's weight ever changes with the progress."""
-        return all("progress" not in use.tag.varies for use in self.uses)
-
-    @property
-    def may_act(self) -> bool:
-        """False where every tag is constant and 0: then there is nothing to build or to hook."""
-        return any(
-            use.tag.varies & {"row", "progress"} or use.tag.weight(self.sample, Row(), Progress())
-            for use in self.uses
-        )
-
-
-def groups_of(uses: Sequence[TagUse], targets: Iterable[Target]) -> list[TargetGroup]:
-    """The targets sorted by what the tags make of them."""
-    choosy = list(
-        {use.tag.arguments: use.tag for use in uses if "target" in use.tag.varies}.values()
-    )
-    groups: dict[Hashable, TargetGroup] = {}
-    for target in targets:
-        key = (target.component, *(tag.group(target) for tag in choosy))
-        group = groups.setdefault(key, TargetGroup(target, uses))
-        group.targets.append((target.component, target.key))
-    return list(groups.values())
+from .target_groups import HeldGroup, TargetGroup, groups_by_mask, held_groups
 
 
 class ActiveNetwork:
@@ -74,7 +36,7 @@ class ActiveNetwork:
         self.bound = bound
         self.uses = uses
         targets = [target for target, _ in bound.match.matched]
-        self.groups = [group for group in _groups_by_mask(uses, targets) if group.may_act]
+        self.groups = [group for group in groups_by_mask(uses, targets) if group.may_act]
         self.terms: dict[TargetKey, list[Term]] = {}
 
     @property
@@ -92,18 +54,6 @@ class ActiveNetwork:
                 if TargetGroup(group.sample, uses).may_act:
                     found.setdefault(picture, set()).update(group.targets)
         return found
-
-
-def _groups_by_mask(uses: Sequence[TagUse], targets: Sequence[Target]) -> Iterator[TargetGroup]:
-    """Text encoders know no places: there all tags are without their masks."""
-    yield from groups_of(uses, (target for target in targets if target.is_text))
-    by_mask: dict[Mask | None, list[TagUse]] = {}
-    for use in uses:
-        by_mask.setdefault(use.mask, []).append(use)
-    for mask, some in by_mask.items():
-        for group in groups_of(some, (target for target in targets if not target.is_text)):
-            group.mask = mask
-            yield group
 
 
 NO_PLACE = (
@@ -124,26 +74,30 @@ class RunPlan:
         executor: Executor = "automatic",
         costs_file: Path | None = None,
         observers: Sequence[Observer] = (),
+        measuring: Measuring | None = None,
+        caps: Caps | None = None,
     ) -> None:
         """The deltas of `active` are built already; targets whose delta failed are left out.
 
-        With `observers` all is hooked: what is folded is not there to be seen apart.
+        With `observers`, or `measuring`, all is hooked: what is folded is not there to be seen
+        apart.
         """
         self.active = list(active)
-        self.observers = tuple(observers)
+        self.targets, self.measuring = model.targets, measuring
+        self.observers = (*observers, *([measuring] if measuring else []))
+        self.caps = caps
+        self.held: list[int] = []  # columns under a cap
         columns: list[Column] = []
         terms: dict[TargetKey, list[Term]] = {}
         for number, one in enumerate(self.active):
-            for group in one.groups:
+            for group in one.groups if caps is None else held_groups(one.groups, number, caps):
+                if isinstance(group, HeldGroup):
+                    self.held.append(len(columns))
+                _add_terms(one, group, number, len(columns), terms)
                 columns.append(Column(group.weight, group.constant))
-                for key in group.targets:
-                    if (delta := one.bound.deltas.get(key)) is not None:
-                        term = Term(delta, len(columns) - 1, network=number, mask=group.mask)
-                        one.terms.setdefault(key, []).append(term)
-                        terms.setdefault(key, []).append(term)
         self.weights, self.places = WeightTable(columns), Places()
         modules = list(model.components.values())
-        how: Executor = "hooked" if observers else executor
+        how: Executor = "hooked" if self.observers else executor
         self.choice = Choice(how, self.weights, modules, costs_file)
         deltas = [term.cached for found in terms.values() for term in found]
         self.streaming = Streaming(deltas)
@@ -192,6 +146,11 @@ class RunPlan:
         for root in self.roots.values():
             root.install(stack)
 
+    def reach(self, progress: Progress) -> None:
+        """A call of the UNet begins there: caps look at the step before."""
+        if self.caps is not None and self.caps.reached(progress):
+            self.weights.vary(self.held)
+
     def send_ahead(self) -> None:
         """What is in host memory is on its way to the devices while the text encoder works."""
         for patch in self.patches.values():
@@ -208,6 +167,13 @@ class RunPlan:
     def unseen(self) -> list[str]:
         """The components in whose layers observers cannot look, as they are compiled."""
         return sorted({key[0] for key in self.patches} & {*self.compiled}) if self.observers else []
+
+    def measured(self, pictures: int) -> Measured | None:
+        """What the calls until now have shown of so many pictures; None where none was kept."""
+        if self.measuring is None:
+            return None
+        names = unique([one.bound.file.name for one in self.active])
+        return measured(self.measuring.calls, names, self.targets.values(), pictures)
 
     @property
     def masks(self) -> bool:
@@ -234,6 +200,21 @@ class RunPlan:
                 yield Unused(patch.site.path, "compiled", NO_MASK)
             elif acted and not patch.called:
                 yield Unused(patch.site.path, *root.why_not(patch.site.path))
+
+
+def _add_terms(
+    one: ActiveNetwork,
+    group: TargetGroup,
+    number: int,
+    column: int,
+    terms: dict[TargetKey, list[Term]],
+) -> None:
+    """Those of a group, with the weights of a column."""
+    for key in group.targets:
+        if (delta := one.bound.deltas.get(key)) is not None:
+            term = Term(delta, column, network=number, mask=group.mask)
+            one.terms.setdefault(key, []).append(term)
+            terms.setdefault(key, []).append(term)
 
 
 def _reads_masked_words(key: TargetKey, terms: Sequence[Term]) -> bool:

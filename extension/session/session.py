@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from torch import nn
 
 from ..engine.choice import Executor
+from ..engine.measuring import Measuring
 from ..engine.observing import Observer
 from ..errors import InternalError, LiveLoraError
 from ..library.catalog import Catalog
@@ -20,10 +21,12 @@ from ..library.header import Header
 from ..library.lora_file import LoraFile
 from ..network import load
 from ..prompt import Prompt, Tag
+from ..prompt.bound import Bound
 from ..records import Component
 from .cache import BoundNetwork, NetworkCache, ProgressCallback
+from .caps import Caps, bounds_of
 from .host_model import HostModel
-from .masks import RunMasks
+from .masks import RunMasks, with_masks
 from .read_ahead import ReadAhead
 from .report import PromptDiagnostic, StrictError
 from .run import Run, Turn
@@ -49,7 +52,8 @@ class Options:
     `device_bytes` those kept on a device; `watch` is
     called with (file, modules done, modules in all) while deltas are built. `executor` is
     "automatic", or "hooked" or "folded" for all layers that can be. `embeddings` are folders of
-    textual inversions, `masks` folders of mask pictures.
+    textual inversions, `masks` folders of mask pictures. `cap` is for all LoRAs of a picture
+    together what `cap=` is for a tag.
     """
 
     strict: bool = False
@@ -60,6 +64,7 @@ class Options:
     embeddings: Sequence[str | Path] = ()
     device_bytes: int = GIB // 2
     masks: Sequence[str | Path] = ()
+    cap: Bound | None = None
 
 
 class Core:
@@ -132,29 +137,30 @@ class Core:
         negatives: Sequence[Prompt | None] = (),
         observers: Sequence[Observer] = (),
         sliders: Sliders | None = None,
+        *,
+        measure: bool = False,
     ) -> Run:
         """The run of one generation; picture i has prompts[i] and negatives[i].
 
-        A tag that cannot be used is left out and stands in the run's report; in strict mode
-        StrictError is raised. `observers` are told of every layer's call; all is hooked then, and
-        likewise with `sliders`, whose weights may be moved while the run goes on.
+        A tag that cannot be used is left out and stands in the run's report (strict: StrictError).
+        All is hooked where `observers` are told of every layer's call, `sliders` move weights
+        meanwhile, or with `measure` the run says how strongly each network acted.
         """
         read = placed(prompts, negatives)
         diagnostics = [problem for one in read for problem in one.diagnostics()]
         masks = RunMasks(self.options.masks)
         written = [use for one in read for use in one.uses(off=sliders is not None)]
         live = written if sliders is None else sliders.made_live(written)
-        uses = list(_placed(live, masks, diagnostics))
+        uses = list(with_masks(live, masks, diagnostics))
         with self._ahead.waiting():
             networks = self._networks(uses, diagnostics)
             active = [ActiveNetwork(bound, uses) for bound, uses in networks.items()]
             built = [one for one in active if self._built(one, diagnostics)]
-        executor = self.options.executor if sliders is None else "hooked"
-        plan = RunPlan(built, self.model, executor, self.costs_file, observers)
-        if self.options.strict:
-            _demand_no_errors(diagnostics)
-        self.cache.trim(keep=networks.keys())
         pictures = max(1, len(prompts))
+        executor = self.options.executor if sliders is None else "hooked"
+        plan = self._planned(built, executor, observers, pictures, measure)
+        _demand_no_errors(diagnostics if self.options.strict else ())
+        self.cache.trim(keep=networks.keys())
         return Run(
             plan,
             diagnostics,
@@ -165,6 +171,20 @@ class Core:
             masks=masks.used,
             sliders=sliders,
         )
+
+    def _planned(
+        self,
+        built: Sequence[ActiveNetwork],
+        executor: Executor,
+        observers: Sequence[Observer],
+        pictures: int,
+        measure: bool,
+    ) -> RunPlan:
+        """With what measures it, where that is wanted or needed for a cap."""
+        bounds = bounds_of([one.uses for one in built], pictures, self.options.cap)
+        measuring = Measuring() if measure or bounds else None
+        caps = Caps(bounds, measuring) if measuring and bounds else None
+        return RunPlan(built, self.model, executor, self.costs_file, observers, measuring, caps)
 
     def _networks(
         self, uses: Sequence[TagUse], diagnostics: list[PromptDiagnostic]
@@ -192,26 +212,6 @@ class Core:
             diagnostics += [use.failed(refusal) for use in one.uses]
             return False
         return True
-
-
-def _placed(
-    uses: Iterable[TagUse], masks: RunMasks, diagnostics: list[PromptDiagnostic]
-) -> Iterator[TagUse]:
-    """The tags with their masks; one whose mask cannot be had is left out, never on everywhere."""
-    for use in uses:
-        if (region := use.tag.region) is None:
-            yield use
-            continue
-        try:
-            mask = masks.of(region)
-        except LiveLoraError as error:
-            diagnostics.append(use.failed(error))
-            continue
-        if mask.is_nowhere:
-            text = f"the mask {region.name} is black everywhere: this tag is off"
-            diagnostics.append(use.diagnostic(text))
-        else:
-            yield use if mask.is_everywhere else replace(use, mask=mask)
 
 
 def expected(error: Exception) -> LiveLoraError:

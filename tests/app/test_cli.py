@@ -189,3 +189,28 @@ def test_light_commands_start_without_diffusers(command: str) -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.stdout == "[]\n", done.stderr
+
+
+def test_measure(model: Path, loras: Path, tmp_path: Path) -> None:
+    path = tmp_path / "out.png"
+    prompt = "a fox <lora:ghibli:1>"
+    assert generate(model, loras, prompt, "-o", str(path), "--seed", "3", "--measure") == 0
+    (facts,) = json.loads((tmp_path / "out.measured.json").read_text("utf-8"))["passes"]
+    assert facts["networks"] == ["ghibli"]
+    assert len(facts["moments"]) == 2
+    assert facts["pooled"]["ghibli"][1] > 0
+    shown = opened(tmp_path / "out.measured.png")
+    assert shown.height > 14 * len(facts["blocks"])
+    assert len(np.unique(np.asarray(shown.convert("RGB")).reshape(-1, 3), axis=0)) > 10  # shades
+    assert generate(model, loras, prompt, "-o", str(path), "--cap", "much") == 1
+
+
+def test_inspect_with_a_model(model: Path, loras: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = str(loras / "ghibli.safetensors")
+    cli.main(["inspect", file, "--model", str(model), "--overlap", file, "--json"])
+    effect = json.loads(capsys.readouterr().out)["effect"]
+    assert effect["whole"]["ghibli"] > 0
+    assert effect["overlap"]["whole"] == pytest.approx(1.0)
+    cli.main(["inspect", file, "--model", str(model)])
+    assert "|dW| / |W| over all layers: ghibli 0." in capsys.readouterr().out
+    assert cli.main(["inspect", file, "--overlap", file]) == 1

@@ -100,3 +100,19 @@ test("all weights are scaled, point by point, and nothing else", () => {
   ])
     assert.equal(scale(before), after);
 });
+
+test("a block's weight is its last pair, and nothing else of the tag changes", () => {
+  const block = (text, name, weight) => applyEdit(text, edits.setBlock(text, scan(text)[0], name, weight));
+  assert.equal(block("a <lora:x:0.8> b", "OUT03", 0.5), "a <lora:x:0.8:lbw=OUT03@0.5;REST@1> b");
+  assert.equal(block("<lora:x:1:lbw=OUT03@0.5;REST@1>", "OUT03", 0), "<lora:x:1:lbw=OUT03@0;REST@1>");
+  assert.equal(block("<lora:x:1:lbw=OUTALL>", "IN04", 0.3), "<lora:x:1:lbw=OUTALL;IN04@0.3>");
+  assert.equal(block("<lora:x:1:lbw=OUTALL;IN04@0.3>", "IN04", 1), "<lora:x:1:lbw=OUTALL;IN04@1>");
+});
+
+test("blocks that are left out are one argument, with one seed", () => {
+  const leave = (text, blocks) => applyEdit(text, edits.setLeftOut(text, scan(text)[0], blocks));
+  const first = leave("a <lora:x:0.8>", "none;IN01");
+  assert.equal(first, "a <lora:x:0.8:without=none;IN01:seed=same>");
+  assert.equal(leave(first, "none;M00"), "a <lora:x:0.8:without=none;M00:seed=same>");
+  assert.equal(leave("<lora:x:1:without=M00>", "none;M00"), "<lora:x:1:without=none;M00:seed=same>");
+});

@@ -125,6 +125,7 @@ ARGUMENTS = """
     1e100 -1e100 0@0;1@1 1@s3;-2@s1 te=3@5;0@7 hr=1e99 start=0.3 stop=s2 on=0 x=-1e9
     lbw=OUTD lbw=ALL;q@1e100 only=part only=uncond sweep=1e100;0
     mask=left mask=0,0,.5,1 mask=face soft=0.2 in=0@0;1@1 mid=-1e9 out=0
+    cap=0.8 cap=1e-9 capped=1@0;0@1 hrcapped=0.5 without=OUT03 without=none;BASE
 """
 values = st.sampled_from(ARGUMENTS.split())
 tags = st.lists(values, max_size=5).map(lambda found: ":".join(["<lora:a", *found]) + ">")

@@ -47,6 +47,14 @@ WORDS = {
     "in=0.5": "blocks on the way in: 0.5",
     "mid=0": "middle block: 0",
     "out=0@0;1@1": "blocks on the way out: 0 at the start → 1 at the end",
+    "cap=0.8": "at most 0.8 times what the UNet answers, over all layers",
+    "cap=0.4 each": "at most 0.4 times what the UNet answers, in each layer",
+    "capped=1@0 hold;0.5@8 hold": (
+        "times 1 at the start (hold) → 0.5 after 8 steps (hold), as a cap has led to"
+    ),
+    "hrcapped=0.5": "hires pass: times 0.5, as a cap has led to",
+    "without=OUT03": "not in OUT03",
+    "without=none;in4": "pictures in turn without: none, IN04",
     "nonsense=3": "",
 }
 

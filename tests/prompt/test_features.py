@@ -70,8 +70,8 @@ def test_every_claimed_name_belongs_to_one_file_of_the_folder() -> None:
     modules = {feature.__module__.rpartition(".")[2] for feature in FEATURES}
     assert modules == {
         *("weight", "hires", "rank", "hash", "window", "lbw", "only", "sweep", "switch"),
-        *("mask", "sections"),
+        *("mask", "sections", "cap", "without"),
     }
     assert in_order()[0].__name__ == "Weights"  # the others work on its factor
-    assert len(set(argument_names())) == len(argument_names()) == 22
+    assert len(set(argument_names())) == len(argument_names()) == 26
     assert {claim for claim in FEATURES.owners if isinstance(claim, int)} == {1, 2, 3}

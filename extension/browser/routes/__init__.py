@@ -20,6 +20,8 @@ What `router` is given:
 - errands: what is under way, where that lives longer than the router.
 - masks_of: the mask pictures that prompts can name.
 - moving: the drawing whose sliders can be moved.
+- measured: what the last drawings have measured.
+- effect_of: compares files with the loaded model's weights; None while a picture is drawn.
 - shelves_of: catalogs of textual inversions and checkpoints that are shown, too, by kind.
 """
 
@@ -37,11 +39,13 @@ from ...library.errands import Errands
 from ...library.sets.set_store import SetStore
 from ...prompt import DEFAULT, Language, Tag
 from ...session.moving_jobs import MovingJobs
+from ..measured_shelf import MeasuredShelf
 from .answers import answer, static
 from .bulk import add_bulk
 from .by_hash import add_by_hash
 from .civitai import add_civitai
 from .drawn_masks import MasksCallback, add_masks
+from .effects import EffectCallback, add_effect, add_measured
 from .files import add_files
 from .index import add_index
 from .moving import add_moving
@@ -68,6 +72,8 @@ def router(
     errands: Errands | None = None,
     moving: MovingJobs | None = None,
     masks_of: MasksCallback | None = None,
+    measured: MeasuredShelf | None = None,
+    effect_of: EffectCallback = lambda files: None,
 ) -> APIRouter:
     """The routes under `live-lora/`; the arguments are described above."""
     guarded = _guarded(demand_own_page(stranger_of), guard)
@@ -83,6 +89,8 @@ def router(
         add_masks(guarded, writing, masks_of)
     if moving is not None:
         add_moving(guarded, moving)
+    add_measured(guarded, measured or MeasuredShelf())
+    add_effect(guarded, catalog_of, effect_of)
     if data is not None:
         civitai = CivitaiService(catalog_of, data)
         add_civitai(guarded, writing, catalog_of, civitai, errands or Errands(), closed_of)

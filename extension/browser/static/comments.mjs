@@ -6,12 +6,13 @@
 import { h } from "./dom.mjs";
 import { t } from "./language.mjs";
 
-const OURS = /^Live LoRA(?:, (left out|ran))?: (.*)$/s;
+const OURS = /^Live LoRA(?:, (left out|ran|measured))?: (.*)$/s;
 
 /** @param {string[]} lines @returns what was lost, what there is to know, what ran, and the rest */
 export function sorted(lines) {
-  const found = { lost: [], told: [], ran: [], others: [] };
-  const kinds = { "left out": found.lost, ran: found.ran, undefined: found.told };
+  const found = { lost: [], told: [], ran: [], measured: [], others: [] };
+  const { lost, told, ran, measured } = found;
+  const kinds = { "left out": lost, ran, measured, undefined: told };
   for (const line of lines.map((one) => one.trim())) {
     const ours = OURS.exec(line);
     if (ours) kinds[ours[1]].push(ours[2]);
@@ -29,13 +30,14 @@ export function arrange(root = document) {
   }
 }
 
-function block({ lost, told, ran }) {
+function block({ lost, told, ran, measured }) {
   return h(
     "div",
     { class: "live-lora live-lora-results" },
     lost.length > 0 && section(t("result.lost"), lost, "live-lora-lost"),
     told.length > 0 && section(t("result.told"), told, "live-lora-told"),
     ran.length > 0 && folded(ran),
+    ...measured.map((name) => h("div", { class: "live-lora-measured", "data-measured": name })),
   );
 }
 

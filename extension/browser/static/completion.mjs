@@ -23,6 +23,7 @@ export const KEYS = {
   hr: { about: "argument.hr", values: ["0", "0.5", "1"] },
   mask: { about: "argument.mask", values: ["left", "right", "top", "bottom", "middle"] },
   soft: { about: "argument.soft", values: ["0.05", "0.1", "0.2"] },
+  cap: { about: "argument.cap", values: ["0.4", "0.8", "0.4 each"] },
   start: { about: "argument.start", values: ["0.2", "0.5", "5"] },
   stop: { about: "argument.stop", values: ["0.5", "0.8", "10"] },
   only: { about: "argument.only", values: ["cond", "uncond", "part"] },

@@ -1,6 +1,7 @@
 /** Everything about one file, beside the cards: picture, words, facts, and what the user says. */
 
 import { previewAddress, videoAddress } from "./api.mjs";
+import { effectOf } from "./effect.mjs";
 import { Editor } from "./editor.mjs";
 import { h, say, set } from "./dom.mjs";
 import { examplesOf } from "./examples.mjs";
@@ -95,10 +96,17 @@ export class Details {
         found.description && section(t("details.description"), h("p", { class: "live-lora-text" }, plain(found.description))),
         found.examples?.length > 0 && this.examples(found.examples),
         section(t("details.file"), factsOf(found)),
+        !this.row.what && section(t("effect.title"), effectOf(this.row.id, this.inPrompts())),
         this.metadata(found.metadata),
       ].filter(Boolean),
     );
     this.renderWords();
+  }
+
+  /** The LoRAs of the prompt that cards act on. */
+  inPrompts() {
+    const tags = this.targets.current?.tags ?? [];
+    return tags.map((tag) => this.library.find(tag).row).filter(Boolean);
   }
 
   async keep(changes) {

@@ -70,6 +70,28 @@ export function addArgument(tag, key, value) {
   return { start: tag.end - 1, end: tag.end - 1, text: `:${key}=${writeValue(value)}` };
 }
 
+/**
+ * One block's weight: the last pair that names a block decides.
+ * @param {string} text @param {Tag} tag @param {string} block @returns {Edit}
+ */
+export function setBlock(text, tag, block, weight) {
+  const pair = `${block}@${formatNumber(weight)}`;
+  const written = named(tag, "lbw");
+  if (!written) return addArgument(tag, "lbw", `${pair};REST@1`);
+  const others = written.value.split(";").filter((one) => !one.trim().startsWith(`${block}@`));
+  const rest = others.length && others.every((one) => /^\s*REST\s*@/i.test(one));
+  return setArgument(written, (rest ? [pair, ...others] : [...others, pair]).join(";"));
+}
+
+/** The blocks that pictures are drawn without, one each, all with one seed. @returns {Edit} */
+export function setLeftOut(text, tag, blocks) {
+  const [without, seed] = [named(tag, "without"), named(tag, "seed")];
+  if (without && seed) return setArgument(without, blocks);
+  if (without) return join(text, [setArgument(without, blocks), addArgument(tag, "seed", "same")]);
+  const put = `:without=${blocks}${seed ? "" : ":seed=same"}`;
+  return { start: tag.end - 1, end: tag.end - 1, text: put };
+}
+
 /** @returns {Edit} the value alone, without the blanks around it */
 export function setArgument(argument, value) {
   const text = argument.key === null ? writeName(value) : writeValue(value);

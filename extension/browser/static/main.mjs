@@ -4,6 +4,7 @@ import { fetchLanguage } from "./api.mjs";
 import { arrange } from "./comments.mjs";
 import { Completion } from "./complete.mjs";
 import { h } from "./dom.mjs";
+import { showMaps } from "./heatmap.mjs";
 import { takeDrops } from "./drops.mjs";
 import { Drawer } from "./drawer.mjs";
 import { listen } from "./keys.mjs";
@@ -13,7 +14,7 @@ import { Tab } from "./tab.mjs";
 import { Targets } from "./targets.mjs";
 import { tools } from "./tools.mjs";
 
-const STYLES = ["page", "folders", "cards", "details", "rows", "editors", "drawer", "narrow"];
+const STYLES = ["page", "folders", "cards", "details", "rows", "editors", "drawer", "map", "narrow"];
 const MOST_IN_SIGHT = 100;
 const PAUSE = 40; // ms between the page's changes and our look at them
 
@@ -35,6 +36,7 @@ function start() {
     targets.look();
     drawer.settle();
     arrange();
+    showMaps(targets);
   };
   look();
   observe(look);

@@ -23,9 +23,12 @@ const ESCAPED = /\\([\\:<>"=])/g;
 const NUMBER = /^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?\s*$/i;
 /** The named arguments of the language: the first item that is none of them is the tag's name. */
 export const ARGUMENTS = [
+  "cap",
+  "capped",
   "dyn",
   "hash",
   "hr",
+  "hrcapped",
   "hrte",
   "hrunet",
   "in",
@@ -44,6 +47,7 @@ export const ARGUMENTS = [
   "sweep",
   "te",
   "unet",
+  "without",
   "x",
 ];
 const OFF = new Set(["0", "off", "false"]);

@@ -10,6 +10,8 @@ from modules import shared
 from ...errors import LiveLoraError
 from ...library.lora_file import LoraFile
 from ...prompt import Prompt
+from ...records import Side
+from ...session.cap_record import with_caps
 from . import options
 from .sampling_pass import Pass
 from .state import LIVE
@@ -17,6 +19,12 @@ from .state import LIVE
 HASHES = "Lora hashes"  # the builtin's key, read by every program that reads infotexts
 EXTRA = "Live LoRA"
 MASKS = "Live LoRA masks"
+PROMPTS: tuple[tuple[str, Side], ...] = (
+    ("all_prompts", "cond"),
+    ("all_negative_prompts", "uncond"),
+    ("all_hr_prompts", "cond"),
+    ("all_hr_negative_prompts", "uncond"),
+)
 REMOVED = str.maketrans("", "", ":,")  # from names, as the builtin does: they end a hash
 
 HashesByName = Mapping[str, str]
@@ -48,6 +56,19 @@ def write_lost(p: Any, parts: Sequence[Pass]) -> None:
         p.extra_generation_params[EXTRA] = found
     else:
         p.extra_generation_params.pop(EXTRA, None)
+
+
+def write_caps(p: Any, parts: Sequence[Pass]) -> None:
+    """What caps have led to goes into the batch's own prompts, which infotexts are made of."""
+    runs = [part.run for part in parts if part.run is not None and part.run.plan.caps]
+    start = getattr(p, "iteration", 0) * p.batch_size
+    for name, side in PROMPTS if runs else ():
+        every = list(getattr(p, name, None) or ())
+        for index, text in enumerate(every[start : start + p.batch_size]):
+            prompt = LIVE.parse(text, negative=side == "uncond")
+            every[start + index] = with_caps(prompt, side, [(run, index) for run in runs])
+        if every:
+            setattr(p, name, every)
 
 
 def lost(parts: Sequence[Pass]) -> str:

@@ -20,7 +20,6 @@ from . import (
     models,
     moved_sliders,
     notices,
-    options,
     refiner_names,
     regional_prompter,
 )
@@ -244,7 +243,7 @@ class Job:
             notices.problems(self.p, self._local.passes)
             infotext.write(self.p, parts)
         infotext.write_lost(self.p, parts)
+        infotext.write_caps(self.p, self.parts)
         if self._sliders is not None:
             moved_sliders.record(self.p, self._sliders)
-        if options.get("live_lora_report"):
-            notices.results(self.p, parts)
+        notices.finished(self.p, parts)

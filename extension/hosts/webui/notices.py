@@ -12,8 +12,10 @@ from ...errors import UnknownName
 from ...session.report import PromptDiagnostic, Report
 from . import options
 from .sampling_pass import Pass
+from .state import LIVE
 
 # The page sorts its lines by these beginnings (browser/static/comments.mjs).
+MEASURED = "Live LoRA, measured: "
 LOST, RAN, TOLD = "Live LoRA, left out: ", "Live LoRA, ran: ", "Live LoRA: "
 CACHED = "the text encoder's part came from the webui's cache of conds"
 
@@ -36,6 +38,14 @@ def in_console(diagnostic: PromptDiagnostic) -> str:
     return f"Live LoRA: {problem.severity}:\n{language.caret(diagnostic.source, problem)}"
 
 
+def finished(p: Any, parts: Sequence[Pass]) -> None:
+    """After a batch: what the settings have shown of it."""
+    if options.get("live_lora_report"):
+        results(p, parts)
+    if options.measure():
+        measured(p, parts)
+
+
 def results(p: Any, parts: Sequence[Pass]) -> None:
     """What every LoRA did, under the picture; hires fix only where its prompts are others."""
     shown: list[list[str]] = []
@@ -47,6 +57,15 @@ def results(p: Any, parts: Sequence[Pass]) -> None:
         for report in part.reports:
             for line in lines(report, cached=not part.encoded):
                 p.comment(line)
+
+
+def measured(p: Any, parts: Sequence[Pass]) -> None:
+    """Where the page finds how strongly each LoRA acted, under the picture."""
+    passes = [found for part in parts if part.run and (found := part.run.measured) is not None]
+    if passes:
+        count = min(len(found.base) for found in passes)
+        pictures = [[found.as_dict(picture) for found in passes] for picture in range(count)]
+        p.comment(MEASURED + LIVE.measured.keep(pictures))
 
 
 def lines(report: Report, *, cached: bool) -> list[str]:

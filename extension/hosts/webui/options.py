@@ -11,6 +11,7 @@ from modules import extensions, paths, shared
 from ...browser import shelf
 from ...engine.choice import EXECUTORS, Executor
 from ...prompt import Language
+from ...prompt.bound import Bound, bound_of
 
 PRESET_FILES = ("lbwpresets.txt", "elempresets.txt")  # of lora-block-weight
 SECTION = ("live_lora", "Live LoRA")
@@ -34,6 +35,16 @@ OWN: tuple[tuple[str, Any, str], ...] = (
         "The library stands in the place of the program's own page of LoRA cards (Reload UI)",
     ),
     ("live_lora_report", True, "Show under the picture what every LoRA did"),
+    (
+        "live_lora_measure",
+        False,
+        "Measure how strongly each LoRA acts, block by block: a map under the picture",
+    ),
+    (
+        "live_lora_cap",
+        "",
+        "Cap: how strongly all LoRAs of a picture may act together (0.8); empty: as they are",
+    ),
     ("live_lora_strict", False, "Strict: stop instead of going on without what cannot be applied"),
     (
         "live_lora_executor",
@@ -84,6 +95,20 @@ def strict() -> bool:
 def executor() -> Executor:
     """How LoRAs are applied; automatically where the setting is none of the words."""
     return next((one for one in EXECUTORS if one == get("live_lora_executor")), "automatic")
+
+
+def measure() -> bool:
+    """Whether it is measured how strongly each LoRA acts."""
+    return bool(get("live_lora_measure"))
+
+
+def cap() -> Bound | None:
+    """The bound for all LoRAs of a picture together; none where the setting is unreadable."""
+    try:
+        return bound_of(str(get("live_lora_cap")))
+    except ValueError as error:
+        print(f"Live LoRA: the setting for all LoRAs together is not used: {error}")
+        return None
 
 
 def allow_pickle() -> bool:

@@ -16,7 +16,7 @@ from ...session.report import Report
 from ...session.run import Run
 from ...session.session import Core
 from ...session.sliders import Sliders
-from . import bundled, refiner_names
+from . import bundled, options, refiner_names
 from .backends.base import Backend, RowSource
 from .batch_rows import progress_of
 from .regional_prompter import Regions
@@ -64,7 +64,8 @@ class Pass:
             if self.refining:
                 prompts = [refiner_names.renamed(one) for one in prompts]
                 negatives = [refiner_names.renamed(one) for one in negatives]
-            self.run = core.open(prompts, negatives, sliders=self.sliders)
+            wanted: Any = {"sliders": self.sliders, "measure": options.measure()}
+            self.run = core.open(prompts, negatives, **wanted)
             self._unet, self.rows = backend.unet(sd_model), backend.rows(self._identity)
             self.run.strict = False  # from here on the pictures are kept, and the infotext tells
             self.run.weights.by_call = True

@@ -10,6 +10,7 @@ from typing import Any
 from modules import paths, shared
 
 from ... import prompt
+from ...browser.measured_shelf import MeasuredShelf
 from ...browser.shelf import Shelves, open_shelves
 from ...library.background import Background
 from ...library.bulk.moves import recover
@@ -35,6 +36,7 @@ class LiveLora:
         self.report: Report | None = None
         self.errands = Errands()
         self.moving = MovingJobs()
+        self.measured = MeasuredShelf()
         self._catalog: Catalog | None = None
         self._core: Core | None = None
         self._background: Background | None = None
@@ -132,6 +134,7 @@ class LiveLora:
             allow_pickle=options.allow_pickle(),
             watch=_show,
             masks=options.mask_folders(),
+            cap=options.cap(),
         )
         return self._core
 

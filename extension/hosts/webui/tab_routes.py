@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from modules import paths, shared
 
 from ...browser import routes
+from ...library.lora_file import LoraFile
 from ...library.mask_pictures import MaskPictures
+from ...session.static_effect import static_effect
 from . import options, other_sites
 from .state import DATA, LIVE
 
@@ -41,6 +43,8 @@ def mount(app: Any) -> None:
         errands=LIVE.errands,
         moving=LIVE.moving,
         masks_of=lambda: MaskPictures(options.mask_folders()),
+        measured=LIVE.measured,
+        effect_of=effect,
     )
     app.include_router(router, prefix=PREFIX)
 
@@ -67,6 +71,14 @@ def open_to_strangers() -> str | None:
         return None
     option = f"--{given[0].replace('_', '-')}"
     return f"others can reach this page ({option}): start the webui with --gradio-auth too"
+
+
+def effect(files: Sequence[LoraFile]) -> dict[str, Any] | None:
+    """Their ΔW against the loaded model's W; None while the webui draws, or without a model."""
+    core = None if shared.state.job else LIVE.core()
+    if core is None or core.running is not None:
+        return None
+    return static_effect(core, files)
 
 
 def report() -> dict[str, Any] | None:

@@ -24,6 +24,7 @@ ARGUMENTS = {
     "stop": "stop",
     "block preset": "lbw",
     "mask": "mask",
+    "cap": "cap",
 }
 PROMPTS = ("prompt", "negative_prompt", "hr_prompt", "hr_negative_prompt")
 NO_LORA = "none"  # as a value of the axis "LoRA": the tag goes

@@ -61,5 +61,5 @@ class Seed(Feature):
 
     @classmethod
     def remarks(cls, draft: Draft) -> Iterable[Remark]:
-        if "sweep" not in draft.values:
+        if not {"sweep", "without"} & draft.values.keys():
             yield Remark("seed", "no-effect", "seed= has no effect without sweep=", idle=True)
