@@ -137,9 +137,12 @@ def test_what_the_user_says_is_saved(page: Page) -> None:
     form.get_by_label("Preferred weight").fill("0.6")
     form.get_by_label("Notes").fill("<b>mine</b>")
     form.get_by_label("Kind").select_option("clothing")
+    form.get_by_label("Rating").select_option("★★★")
+    form.get_by_label("Base model").select_option("SDXL")
     with page.expect_request(lambda request: request.method == "POST") as sent:
         form.get_by_role("button", name="Save").click()
-    assert sent.value.post_data_json == {"weight": 0.6, "notes": "<b>mine</b>", "kind": "clothing"}
+    wanted = {"weight": 0.6, "notes": "<b>mine</b>", "kind": "clothing"}
+    assert sent.value.post_data_json == wanted | {"rating": 3, "sd_version": "SDXL"}
     expect(form.get_by_label("Notes")).to_have_value("<b>mine</b>")
     expect(form.get_by_text("Saved.")).to_be_visible()
     page.keyboard.press("Escape")
@@ -229,6 +232,7 @@ def test_a_name_that_would_be_cut_is_written_with_its_hash(visit: Open) -> None:
     page = visit([lora("#one__two", hash="abcdef123456"), lora("100% real")])
     page.route("**/hash", lambda route: route.fulfill(json={"hash": "0123456789ab"}))
     tab = library(page)
+    expect(card(tab, "#one__two")).to_have_accessible_description(re.compile("with its hash"))
     card(tab, "#one__two").click()
     expect(prompt(page)).to_have_value("<lora:-one-two:1:hash=abcdef123456>")
     expect(card(tab, "#one__two")).to_have_attribute("aria-pressed", "true")

@@ -1,6 +1,7 @@
 /** One LoRA of the library: picture, name, base model, weight; a click puts it in or out. */
 
 import { h, say, set } from "./dom.mjs";
+import { needsHash } from "./edits.mjs";
 import { t } from "./language.mjs";
 import { moveWhilePointedAt, picture } from "./picture.mjs";
 import { named, weights } from "./tags.mjs";
@@ -34,7 +35,8 @@ export class Card {
       picture(row.stem, row),
       title(row.name),
     );
-    this.sub = h("span", { class: "live-lora-sub", id: about }, why ?? (row.words || row.folder));
+    const hashed = needsHash(row.name) && !row.what ? t("card.hashed") : "";
+    this.sub = h("span", { class: "live-lora-sub", id: about }, why ?? (hashed || row.words || row.folder));
     this.tools = this.buttons();
     this.foot = h("div", { class: "live-lora-foot" }, ...this.weights());
     this.element = h(
@@ -155,6 +157,7 @@ function tooltip({ name, alias, relative, words, triggers, misfit, error }) {
     relative,
     alias && t("card.alias", { alias }),
     known && t("card.words", { words: known }),
+    needsHash(name) && t("card.hashed"),
     error ?? misfit,
   ];
   return lines.filter(Boolean).join("\n");

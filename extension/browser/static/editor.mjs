@@ -4,6 +4,9 @@ import { h, say, set } from "./dom.mjs";
 import { KINDS, kindName } from "./kinds.mjs";
 import { t } from "./language.mjs";
 
+const STARS = ["—", "★", "★★", "★★★", "★★★★", "★★★★★"].map((stars, at) => [at, stars]);
+const BASES = ["SD1", "SD2", "SDXL"]; // the webui's own words
+
 export class Editor {
   /** @param {any} found the file's details @param {(changes) => Promise<any>} save */
   constructor(found, save) {
@@ -19,9 +22,12 @@ export class Editor {
       this.field("high", t("notes.high"), this.number(found.range?.[1])),
       this.field("step", t("notes.step"), this.number(found.step)),
       this.field("kind", t("notes.kind"), this.kinds(found.kind)),
+      this.field("rating", t("notes.rating"), this.choice(STARS, found.rating || 0)),
+      this.field("sd_version", t("notes.base"), this.bases(found.sd_version)),
       this.field("words", t("notes.words"), this.text(found.words)),
       this.field("negative", t("notes.negative"), this.text(found.negative)),
       this.field("notes", t("notes.notes"), this.text(found.notes, 3)),
+      this.field("description", t("notes.description"), this.text(found.description)),
       h("div", { class: "live-lora-line" }, this.button, this.state),
     );
     this.element.addEventListener("input", () => set(this.button, "disabled", !this.changed));
@@ -47,10 +53,22 @@ export class Editor {
   }
 
   kinds(value) {
-    const known = Object.hasOwn(KINDS, value ?? "") ? Object.keys(KINDS) : [...Object.keys(KINDS), value];
-    const options = known.map((kind) => h("option", { value: kind }, kindName(kind)));
-    const select = h("select", { class: "live-lora-select" }, ...options);
-    select.value = value ?? "";
+    const known = [...new Set([...Object.keys(KINDS), value ?? ""])];
+    return this.choice(known.map((kind) => [kind, kindName(kind)]), value ?? "");
+  }
+
+  /** What the file's base is by the user's word; the webui writes "Unknown" for none. */
+  bases(value) {
+    const none = !value || value === "Unknown" ? (value ?? "") : "Unknown";
+    const known = [...new Set([...BASES, value || none])].filter((one) => one !== none);
+    return this.choice([[none, t("notes.base_of_file")], ...known.map((one) => [one, one])], value ?? "");
+  }
+
+  /** @param {[string | number, string][]} options */
+  choice(options, value) {
+    const shown = options.map(([one, text]) => h("option", { value: one }, text));
+    const select = h("select", { class: "live-lora-select" }, ...shown);
+    select.value = String(value);
     return select;
   }
 
@@ -62,10 +80,12 @@ export class Editor {
   changes() {
     const { found, fields } = this;
     const changes = {};
-    for (const name of ["words", "negative", "notes", "kind"])
+    for (const name of ["words", "negative", "notes", "description", "kind", "sd_version"])
       if (fields[name].value !== (found[name] ?? "")) changes[name] = fields[name].value;
     for (const name of ["weight", "step"])
       if (numberOf(fields[name]) !== (found[name] ?? null)) changes[name] = numberOf(fields[name]);
+    const rating = Number(fields.rating.value);
+    if (rating !== (found.rating || 0)) changes.rating = rating;
     const ends = [numberOf(fields.low), numberOf(fields.high)];
     const range = ends.includes(null) ? null : ends;
     if (String(range) !== String(found.range ?? null)) changes.range = range;
