@@ -129,7 +129,7 @@ def add_serve(commands: Any) -> None:
     serve = commands.add_parser("serve", help="draw for many, over HTTP")
     add_model(serve)
     add_serving(serve)
-    serve.set_defaults(module=".serving.command", checkpoint_dir=None)
+    serve.set_defaults(module=".serving.command")
 
 
 def add_model(command: ArgumentParser) -> None:

@@ -33,10 +33,6 @@ from .samplers import with_known_samplers
 LARGEST_SEED = 2**32 - 1
 GRID = 8  # diffusers draws multiples of this many pixels only
 
-Through = Callable[
-    [GenerationRequest, Callable[[StepPreview], None] | None, Event], GenerationResult
-]
-
 
 class Generator:
     """One model, one picture (or batch) at a time."""
@@ -56,8 +52,6 @@ class Generator:
         self.live = attach(checkpoint.pipeline, library=catalog, **options)
         self.live.counts_use = False  # a picture may take several passes: it is counted here
         self.moving = MovingJobs()
-        # Who draws in place of this one's own `draw`: a server's queue, which several draw by.
-        self.through: Through | None = None
         self.measured = MeasuredShelf()
         self._one_at_a_time = Lock()
         self._chunking = self.live.chunking()
@@ -78,8 +72,6 @@ class Generator:
         where only the drawing has shown what was lost, its `result` is the GenerationResult.
         """
         stop = stop or Event()
-        if self.through is not None:
-            return self.through(request, watch, stop)
         with self._one_at_a_time, self.moving.drawing(job, sliders):
             request = self.settled(request)
             step_end = self._follow(watch, stop)

@@ -25,7 +25,6 @@ from .samplers import name_of
 
 LOG = logging.getLogger(__name__)
 MOST_STEPS = 150
-PAGES = 64  # that wait for their drawings at once, where a queue draws
 FORGOTTEN = (600, 3600)  # every ten minutes, what was uploaded more than an hour ago
 # The default theme fetches its fonts from a server.
 FONTS = {"font": ["system-ui", "sans-serif"], "font_mono": ["ui-monospace", "monospace"]}
@@ -154,8 +153,7 @@ class Page:
             self.draw,
             self.form,
             [self.status, self.gallery, self.report, self.memory],
-            # A queue puts the drawings of several pages together.
-            concurrency_limit=1 if self.generator.through is None else PAGES,
+            concurrency_limit=1,
             show_progress="hidden",  # the status shows it
         )
         self.stop.click(self.end, queue=False)

@@ -17,11 +17,6 @@ def add_serving(serve: ArgumentParser) -> None:
         "--log", choices=("json", "text"), default="json", help="each request and job; on stderr"
     )
     serve.add_argument(
-        "--page",
-        action="store_true",
-        help="the app's page as well; whoever may ask may then change the library, too",
-    )
-    serve.add_argument(
         "--replicas",
         type=at_least(1),
         metavar="N",

@@ -95,15 +95,9 @@ def shown_beside(options: Namespace) -> Shelves:
 
 def application(generator: Generator, pictures: Pictures, shelves: Shelves) -> FastAPI:
     """The page, the routes of its LoRA tab, and the pictures that were kept."""
+    mimetypes.add_type("text/javascript", ".mjs")  # some systems do not know it
     app = FastAPI(openapi_url=None)
     app.add_middleware(Guard, names=(HOST, "localhost"))
-    mount_page(app, generator, pictures, shelves)
-    return app
-
-
-def mount_page(app: FastAPI, generator: Generator, pictures: Pictures, shelves: Shelves) -> None:
-    """All of it, below whatever decides who may come in."""
-    mimetypes.add_type("text/javascript", ".mjs")  # some systems do not know it
     library = router(
         lambda: generator.catalog,
         model_of=lambda: generator.checkpoint.base,
@@ -130,6 +124,7 @@ def mount_page(app: FastAPI, generator: Generator, pictures: Pictures, shelves: 
         head=HEAD,
         max_file_size=LARGEST_UPLOAD,
     )
+    return app
 
 
 @contextmanager

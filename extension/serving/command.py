@@ -11,15 +11,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 
 import uvicorn
-from fastapi import FastAPI
-from platformdirs import user_data_path
 
-from ..app.pictures import Pictures
 from ..errors import LiveLoraError
-from .drawing_service import DrawingService
 from .http_server import ServerState, application
 from .picture_service import PictureService
-from .queued_drawing import QueuedDrawing
 from .remote_service import RemoteService
 from .service_options import flags_of, open_service, options_in_force, rules_of
 from .structured_log import start_logging
@@ -32,8 +27,6 @@ SHUTDOWN = 5  # seconds for answers that are under way
 def run(options: Namespace) -> int:
     """Serves until it is interrupted. The model is read meanwhile: `status` says how far it is."""
     rules = rules_of(options)
-    if options.page and options.replicas:
-        raise LiveLoraError("--page needs the model in its own process: leave out --replicas")
     start_logging(options.log)
     state = ServerState()
     with listening(EVERYWHERE if options.listen else HERE, options.port) as place:
@@ -42,17 +35,12 @@ def run(options: Namespace) -> int:
             uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=SHUTDOWN)
         )
         opening = Opening(options, state, server)
-        if options.page:  # it is made for its model
-            opening.run()
-            add_page(app, opening, options)
-        else:
-            opening.start()
+        opening.start()
         print(f"Live LoRA: http://{HERE}:{place.getsockname()[1]}/", file=sys.stderr, flush=True)
         try:
             server.run([place])
         finally:
-            if not options.page:
-                opening.join()
+            opening.join()
             opening.closing.close()
     if opening.error is not None:
         raise opening.error
@@ -78,18 +66,6 @@ class Opening(threading.Thread):
             return
         self.state.service, self.state.phase = service, "ready"
         LOG.info("ready", extra={"facts": {"model": service.facts.name}})
-
-
-def add_page(app: FastAPI, opening: Opening, options: Namespace) -> None:
-    """The app's page, whose pictures go through the same queue."""
-    from ..app import server  # with gradio, which takes seconds to import
-
-    service = opening.state.service
-    if isinstance(service, DrawingService):
-        opening.closing.enter_context(server.private_temp())
-        service.generator.through = QueuedDrawing(service)
-        pictures = Pictures(user_data_path("live-lora") / "pictures")
-        server.mount_page(app, service.generator, pictures, server.shown_beside(options))
 
 
 @contextmanager

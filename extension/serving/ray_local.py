@@ -67,7 +67,7 @@ def words_given(options: Namespace) -> list[str]:
     from .ray_app import words_of
 
     ours = (
-        *("module", "checkpoint_dir", "replicas", "page"),
+        *("module", "replicas"),
         *("port", "listen", "api_auth", "api_auth_file", "token_file"),
     )
     return words_of({name: _plain(one) for name, one in vars(options).items() if name not in ours})
