@@ -8,7 +8,7 @@ from ..prompt import parse, sweeps
 from .page_drawing import extended
 from .request import GenerationRequest, RequestError
 
-MOST_PICTURES = 16
+MOST_PICTURES = 32  # SD's 25 blocks one by one, and the whole
 
 
 def request_of(

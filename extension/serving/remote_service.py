@@ -90,6 +90,8 @@ class RemoteService:
             self.queue.cancel(job)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(5)
+        if not self._thread.is_alive():
+            self._loop.close()
 
     @property
     def alive(self) -> bool:

@@ -164,7 +164,7 @@ def test_an_unmoved_live_run_is_any_other(generator: Generator) -> None:
         ("<lora:neon:0.5>", {3: 1.5}, "hrunet=1.5>"),
         ("<lora:neon:0.5>", {24: 1.5}, "hrunet=0.5@0 hold;1.5@4 hold>"),
         ("<lora:neon:0.5:hr=0.2>", {3: 1.5}, ":hr=0.2:unet=0.5@0 hold;1.5@3 hold>"),
-        ("<lora:neon:0.5:hr=0.2>", {24: 1.5}, ":hr=0.2:hrunet=0.2@0 hold;1.5@4 hold>"),
+        ("<lora:neon:0.5:hr=0.2>", {24: 1.5}, ":hr=0.2:unet=0.5:hrunet=0.2@0 hold;1.5@4 hold>"),
         ("<lora:neon:0.5>", {3: 1.5, 24: 0.0}, "hrunet=1.5@0 hold;0@4 hold>"),
     ],
 )

@@ -124,8 +124,8 @@ def test_a_sweep_sets_the_number_of_pictures_and_one_seed() -> None:
 
 
 def test_a_sweep_of_more_pictures_than_the_page_draws() -> None:
-    with pytest.raises(RequestError, match="at most 16"):
-        ordered(f"<lora:a:sweep={';'.join('1' * 17)}>")
+    with pytest.raises(RequestError, match="at most 32"):
+        ordered(f"<lora:a:sweep={';'.join('1' * 33)}>")
 
 
 def test_a_port_that_is_taken() -> None:

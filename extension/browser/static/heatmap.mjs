@@ -13,6 +13,7 @@ import { t } from "./language.mjs";
 
 const SHOWN = new WeakSet();
 const DIGITS = 3;
+const EVERY = 5; // steps of which one has its number above the map
 const SETTLES = 300; // ms in which gradio hears of an edit
 
 /** Every place of the page that names what was measured, once. */
@@ -64,16 +65,16 @@ function mapsOf(passes, targets) {
 function map(facts, name, most, targets) {
   const hires = facts.moments[0]?.hires;
   const title = hires ? t("measured.hires", { name }) : name;
-  const steps = facts.moments.map(({ step }) => String(step + 1));
-  const head = steps.map((step) => h("th", { scope: "col" }, h("span", { class: "live-lora-hidden" }, step)));
+  const steps = facts.moments.map(({ step }) => step + 1);
+  const head = steps.map((step) => h("th", { scope: "col" }, step % EVERY && step > 1 ? hidden(step) : step));
   const lines = facts.blocks.map((block, at) =>
     line(block, facts.ratio[name][at], most, steps, () => tagsOf(targets, name)),
   );
   const table = h(
     "table",
-    { class: "live-lora-map" },
+    { class: "live-lora-map", style: `--steps: ${steps.length}` },
     h("caption", {}, t("measured.caption", { name: title, most: number(most) })),
-    h("thead", {}, h("tr", {}, h("th", { scope: "col" }, t("measured.block")), ...head)),
+    h("thead", {}, h("tr", {}, h("th", { scope: "col", class: "live-lora-map-blocks" }, t("measured.block")), ...head)),
     h("tbody", {}, ...lines),
   );
   const leave = h(

@@ -20,7 +20,7 @@ export class LiveSwitch {
       onChange: () => this.moving.turn(this.switch.checked),
     });
     this.words = h("span");
-    this.at = h("span", { class: "live-lora-at", role: "status" });
+    this.at = h("span", { class: "live-lora-at" });
     const label = h("label", { class: "live-lora-live" }, this.switch, this.words);
     this.element = h("span", { class: "live-lora-live-part" }, label, this.at);
     this.switch.checked = isSwitchedOn();
@@ -36,6 +36,7 @@ export class LiveSwitch {
   show(state, error) {
     const far = state?.steps ? { step: String(state.step + 1), count: String(state.steps) } : null;
     const key = state?.hires ? "live.at_hires" : "live.at";
+    set(this.at, "role", error ? "alert" : null); // steps are not read out one by one
     say(this.at, error ?? (far ? t(key, far) : ""));
     const acted = new Map();
     for (const one of state?.moved ?? [])

@@ -48,7 +48,7 @@ export function movesFrom(before, now, side) {
 export function jobOf(area) {
   const told = document.querySelector("[data-live-lora-job]")?.dataset.liveLoraJob;
   if (told) return told;
-  const tab = /(txt2img|img2img)/.exec(area.closest("[id^=tab_], [id*=2img_]")?.id ?? "")?.[1];
+  const tab = /(txt2img|img2img)/.exec(area.closest('[id^="tab_"], [id*="2img_"]')?.id ?? "")?.[1];
   return (tab && localStorage.getItem(`${tab}_task_id`)) || "";
 }
 

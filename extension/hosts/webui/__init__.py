@@ -37,7 +37,8 @@ alone (wrapping.py) and leads to the method of its name in job.py; by the *netwo
                 encodes every picture's text with its own LoRAs (conds.py) and their embeddings
                 (bundled.py), unless the cache has the conds
         sample (wrapper)
-            hooks on, until it returns or raises; then the report (notices.py, state.py)
+            hooks on, until it returns or raises; then the report (notices.py, state.py). Meanwhile
+            the page may move weights (moved_sliders.py)
             process_before_every_sampling (script)
                 follows the sampler's steps (steps.py)
             for every call of the UNet:
