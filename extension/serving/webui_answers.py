@@ -104,7 +104,7 @@ def progress_answer(job: DrawingJob | None, *, picture: bool) -> dict[str, Any]:
         state = dict(IDLE_STATE)
         return _progress(0.0, 0.0, state, None, None)
     drawing = [task for task in job.tasks if task.state is TaskState.DRAWING]
-    task = (drawing or job.tasks)[0]
+    task = next(iter(drawing or job.tasks), None)  # none before a replica has taken the job
     done = max(job.progress, 0.01)
     spent = time.monotonic() - job.created
     state = {
@@ -113,8 +113,8 @@ def progress_answer(job: DrawingJob | None, *, picture: bool) -> dict[str, Any]:
         "job": job.id,
         "job_count": len(job.tasks),
         "job_no": sum(one.state.over for one in job.tasks),
-        "sampling_step": task.step,
-        "sampling_steps": task.steps or job.request.steps,
+        "sampling_step": task.step if task else 0,
+        "sampling_steps": (task and task.steps) or job.request.steps,
     }
     preview = next((one.preview for one in drawing if one.preview is not None), None)
     shown = _encoded(preview) if picture and preview is not None else None

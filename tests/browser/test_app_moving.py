@@ -41,10 +41,10 @@ def test_a_slider_acts_on_the_picture_being_drawn(app: Page) -> None:
     with app.expect_response(lambda answer: answer.url.endswith("/moving")):
         switch.check()
     app.get_by_role("button", name="Generate").click()
-    expect(app.locator(".live-lora-at")).to_contain_text("of 60", timeout=SLOW)
-    app.get_by_role("spinbutton", name="Weight of ghibli").fill("1.5")
+    expect(app.locator(".live-lora-at").first).to_contain_text("of 60", timeout=SLOW)
+    app.get_by_role("spinbutton", name="ghibli weight").first.fill("1.5")
     app.keyboard.press("Tab")
-    acted = app.locator(".live-lora-acted")
+    acted = app.locator(".live-lora-acted").first
     expect(acted).to_contain_text(re.compile(r"1\.5 from step \d+ on"), timeout=SLOW)
     look(app, "app_live")
     expect(app.locator("#status")).to_contain_text("Done", timeout=SLOW)
