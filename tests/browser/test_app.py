@@ -115,9 +115,13 @@ def generate(page: Page, prompt: str, *, steps: int = 2, seed: int = 7) -> bytes
     write(page, prompt)
     number(page, "Steps", steps)
     number(page, "Seed", seed)
+    pictures = page.locator("#pictures img")
+    before = pictures.first.get_attribute("src") if pictures.count() else None
     page.get_by_role("button", name="Generate").click()
+    if before:  # until this one has begun, the status is the last one's
+        expect(pictures.first).not_to_have_attribute("src", before, timeout=SLOW)
     expect(page.locator("#status")).to_contain_text("Done", timeout=SLOW)
-    address = page.locator("#pictures img").first.get_attribute("src")
+    address = pictures.first.get_attribute("src")
     assert address
     return page.request.get(urljoin(page.url, address)).body()
 
