@@ -144,6 +144,11 @@ class Prompt:
     tags: tuple[Tag, ...] = ()
     problems: tuple[Diagnostic, ...] = ()
 
+    @property
+    def loras(self) -> tuple[Tag, ...]:
+        """The LoRA tags that are on."""
+        return tuple(tag for tag in self.tags if tag.kind == "lora" and tag.on)
+
     def render(self) -> str:
         """The prompt with its tags in canonical form; it reads the same."""
         return self.replace({tag: tag.render() for tag in self.tags})

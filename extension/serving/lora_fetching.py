@@ -60,12 +60,7 @@ class LoraFetching:
         self.source.close()
 
     def _files(self, texts: Sequence[str]) -> Iterable[DistantFile]:
-        names = {
-            tag.name
-            for text in texts
-            for tag in language.parse(text).tags
-            if tag.kind == "lora" and tag.on
-        }
+        names = {tag.name for text in texts for tag in language.parse(text).loras}
         try:
             return list(filter(None, map(self.source.find, sorted(names))))
         except LiveLoraError as error:  # what is here already can be drawn with

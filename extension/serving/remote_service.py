@@ -222,5 +222,4 @@ def again(order: DrawingOrder, job: DrawingJob) -> DrawingOrder:
 def loras_of(request: GenerationRequest) -> frozenset[str]:
     """The names in its prompts' tags."""
     texts = {*request.prompts, *request.negatives}
-    tags = [tag for text in texts for tag in language.parse(text).tags]
-    return frozenset(tag.name for tag in tags if tag.kind == "lora" and tag.on)
+    return frozenset(tag.name for text in texts for tag in language.parse(text).loras)

@@ -19,17 +19,15 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from live_lora.library.catalog import Catalog
 from live_lora.prompt import parse
 from live_lora.prompt.description import describe, vocabulary
 
-from .route_client import Connect, client_of, plain_catalog
+from .route_client import Connect, client_of, guessing_catalog, small_library
 
 if TYPE_CHECKING:
     from fastapi.testclient import TestClient
     from playwright.sync_api import Browser, Page, Route
 
-CatalogMaker = Callable[[list[Path], Path], Catalog]
 APP = Path(__file__).with_name("app.py")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 PYTHONS = [sys.executable, *filter(None, os.environ.get("LIVE_LORA_GRADIO", "").split(os.pathsep))]
@@ -55,18 +53,18 @@ def missing(what: str) -> NoReturn:
 
 
 @pytest.fixture
-def catalog_maker() -> CatalogMaker:
-    """How `connect` makes a catalog; a file of tests may have its own."""
-    return plain_catalog
+def root(tmp_path: Path) -> Path:
+    """The folder of LoRAs that `connect` serves; a file of tests may have its own."""
+    return small_library(tmp_path / "Lora")
 
 
 @pytest.fixture
-def connect(root: Path, tmp_path: Path, catalog_maker: CatalogMaker) -> Iterator[Connect]:
-    """Makes clients of the routes, over the file's own `root` or other folders."""
+def connect(root: Path, tmp_path: Path) -> Iterator[Connect]:
+    """Makes clients of the routes, over `root` or other folders."""
     clients = []
 
     def connect(*folders: Path, **options: Any) -> TestClient:
-        catalog = catalog_maker(list(folders) or [root], tmp_path / "cache")
+        catalog = guessing_catalog(list(folders) or [root], tmp_path / "cache")
         options.setdefault("data", tmp_path / "data")
         clients.append(client_of(catalog, **options))
         return clients[-1]

@@ -41,11 +41,6 @@ def ids(client: TestClient) -> dict[str, str]:
     return {row["name"]: row["id"] for row in client.get("library").json()["loras"]}
 
 
-def plain_catalog(folders: list[Path], cache: Path) -> Catalog:
-    """One that guesses nothing."""
-    return Catalog(folders, cache=cache)
-
-
 def guessing_catalog(folders: list[Path], cache: Path) -> Catalog:
     """One that takes the file of `small_library` with an alias for SDXL's."""
 

@@ -6,27 +6,15 @@ import hashlib
 import io
 import json
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 from library.files import lora
-from live_lora.library.catalog import Catalog
 from PIL import Image
 
-from .route_client import Connect, guessing_catalog, picture, rows, small_library
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return small_library(tmp_path / "Lora")
-
-
-@pytest.fixture
-def catalog_maker() -> Callable[[list[Path], Path], Catalog]:
-    return guessing_catalog
+from .route_client import Connect, picture, rows
 
 
 def test_details(client: TestClient) -> None:

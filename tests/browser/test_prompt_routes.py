@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from live_lora.library.catalog import Catalog
 from live_lora.prompt import Language
 
-from .route_client import Connect, guessing_catalog, small_library
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return small_library(tmp_path / "Lora")
-
-
-@pytest.fixture
-def catalog_maker() -> Callable[[list[Path], Path], Catalog]:
-    return guessing_catalog
+from .route_client import Connect
 
 
 def test_explains_prompts(client: TestClient) -> None:

@@ -4,28 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from fastapi import HTTPException, Request
 from fastapi.testclient import TestClient
 from library.files import lora
-from live_lora.library.catalog import Catalog
 
-from .route_client import CATALOGS, Connect, guessing_catalog, picture, rows, small_library
+from .route_client import CATALOGS, Connect, picture, rows
 
 NAMES = ('q"uote <b>x<b>\n', "x' onerror=alert(1)", "名前", os.fsdecode(b"caf\xe9"), "n" * 200)
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return small_library(tmp_path / "Lora")
-
-
-@pytest.fixture
-def catalog_maker() -> Callable[[list[Path], Path], Catalog]:
-    return guessing_catalog
 
 
 def test_a_second_folder_is_named_where_its_files_are(connect: Connect, tmp_path: Path) -> None:

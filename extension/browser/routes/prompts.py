@@ -47,7 +47,7 @@ def _found(prompts: Sequence[Prompt], catalog: Catalog) -> list[Tag]:
     """The LoRAs that are on and known by name: none that is half written, which would be looked
     for in the folders at every key.
     """
-    tags = [tag for prompt in prompts for tag in prompt.tags if tag.kind == "lora" and tag.on]
+    tags = [tag for prompt in prompts for tag in prompt.loras]
     return [tag for tag in tags if len(catalog.snapshot.names.find(tag.name)) == 1]
 
 

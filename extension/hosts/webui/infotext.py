@@ -12,6 +12,7 @@ from ...library.lora_file import LoraFile
 from ...prompt import Prompt
 from ...records import Side
 from ...session.cap_record import with_caps
+from ...session.sliders import Sliders
 from . import options
 from .sampling_pass import Pass
 from .state import LIVE
@@ -59,14 +60,28 @@ def write_lost(p: Any, parts: Sequence[Pass]) -> None:
 
 
 def write_caps(p: Any, parts: Sequence[Pass]) -> None:
-    """What caps have led to goes into the batch's own prompts, which infotexts are made of."""
+    """What caps have led to, in the batch's prompts."""
     runs = [part.run for part in parts if part.run is not None and part.run.plan.caps]
+    if runs:
+        rewrite(p, lambda one, side, at: with_caps(one, side, [(run, at) for run in runs]))
+
+
+def write_moved(p: Any, sliders: Sliders) -> None:
+    """The weights as the page has moved them, in the batch's prompts."""
+    rewrite(p, lambda one, side, _: sliders.recorded(one, side))
+
+
+def rewrite(p: Any, written: Callable[[Prompt, Side, int], str]) -> None:
+    """The batch's own prompts, which infotexts are made of, as `written` has them.
+
+    It is given a prompt, its side, and the number of the picture in the batch.
+    """
     start = getattr(p, "iteration", 0) * p.batch_size
-    for name, side in PROMPTS if runs else ():
+    for name, side in PROMPTS:
         every = list(getattr(p, name, None) or ())
         for index, text in enumerate(every[start : start + p.batch_size]):
             prompt = LIVE.parse(text, negative=side == "uncond")
-            every[start + index] = with_caps(prompt, side, [(run, index) for run in runs])
+            every[start + index] = written(prompt, side, index)
         if every:
             setattr(p, name, every)
 

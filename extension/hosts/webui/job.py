@@ -245,5 +245,5 @@ class Job:
         infotext.write_lost(self.p, parts)
         infotext.write_caps(self.p, self.parts)
         if self._sliders is not None:
-            moved_sliders.record(self.p, self._sliders)
+            infotext.write_moved(self.p, self._sliders)
         notices.finished(self.p, parts)

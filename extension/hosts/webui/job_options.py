@@ -104,4 +104,4 @@ def with_default(prompt: str) -> str:
 def loras_in(texts: Sequence[str]) -> Iterator[Tag]:
     """Of prompts, with the tags that are on."""
     for text in dict.fromkeys(texts):
-        yield from (tag for tag in LIVE.parse(text).tags if tag.kind == "lora" and tag.on)
+        yield from LIVE.parse(text).loras

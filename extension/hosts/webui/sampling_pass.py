@@ -64,8 +64,9 @@ class Pass:
             if self.refining:
                 prompts = [refiner_names.renamed(one) for one in prompts]
                 negatives = [refiner_names.renamed(one) for one in negatives]
-            wanted: Any = {"sliders": self.sliders, "measure": options.measure()}
-            self.run = core.open(prompts, negatives, **wanted)
+            self.run = core.open(
+                prompts, negatives, sliders=self.sliders, measure=options.measure()
+            )
             self._unet, self.rows = backend.unet(sd_model), backend.rows(self._identity)
             self.run.strict = False  # from here on the pictures are kept, and the infotext tells
             self.run.weights.by_call = True
