@@ -221,10 +221,11 @@ def test_a_live_run_is_reweighed_from_its_next_step_on(pipe: Any, live: Any) -> 
     with live.prompt("a fox <lora:fox:0.8>", sliders=sliders) as run:
         before = at(3)
         run.reweigh("fox", 0.3)
-        assert torch.equal(at(3), before)
+        assert distance(at(3), before) < 1e-5
         after = at(4)
+        assert distance(after, before) > 1e-3
         run.reweigh(run.files[0][1][0], None)
-        assert torch.equal(at(5), before)
+        assert distance(at(5), before) < 1e-5
         with pytest.raises(ValueError, match="no tag of this run is 'owl'"):
             run.reweigh("owl", 1)
         assert "folded" not in run.report.execution

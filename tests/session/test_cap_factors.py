@@ -7,7 +7,7 @@ import torch
 from live_lora.engine.measuring import CallSums, Measuring, Moment
 from live_lora.prompt.bound import Bound
 from live_lora.records import Progress, Row
-from live_lora.session.caps import STACK, Caps
+from live_lora.session.caps import AIM, FIRST_AIM, STACK, UPWARDS, Caps
 
 LAYERS = [("unet", "a"), ("unet", "b")]
 Effects = dict[int, float]  # by network: ‖ΔWx‖/‖Wx‖ of weight 1, orthogonal to each other's
@@ -46,20 +46,28 @@ def test_the_factor_is_what_the_step_before_needed() -> None:
     sampler.step(0, {0: 0.8})
     assert sampler.factor() == 1.0
     sampler.step(1, {0: 0.8})
-    assert sampler.factor() == pytest.approx(0.5, abs=1e-4)
-    sampler.step(2, {0: 0.4})
-    assert sampler.factor() == pytest.approx(0.5, abs=1e-4)  # of step 1
-    sampler.step(3, {0: 0.3})
-    assert sampler.factor() == 0.875  # it could be 1: up with caution
-    curve = "1@0 hold;0.5@1 hold;0.5@2 hold;0.875@3 hold"
-    assert sampler.caps.curves(0, 0) == {"capped": curve}
+    first = FIRST_AIM * 0.8 / 1.6
+    assert sampler.factor() == pytest.approx(first, abs=1e-4)
+    sampler.step(2, {0: 0.8})  # a second step is better known: closer to the cap
+    second = first * (AIM / FIRST_AIM) ** UPWARDS
+    assert sampler.factor() == pytest.approx(second, abs=2e-4)
+    before = sampler.factor()
+    sampler.step(3, {0: 0.5})  # the step before was as strong as ever
+    assert sampler.factor() == pytest.approx(before * (AIM / 2 / before) ** UPWARDS, abs=1e-4)
+    before = sampler.factor()
+    sampler.step(4, {0: 0.5})  # it could be 0.788: up with caution
+    assert sampler.factor() == pytest.approx(before * (AIM * 0.8 / before) ** UPWARDS, abs=1e-4)
+    assert before < sampler.factor() < 0.8 * AIM
+    curve = sampler.caps.curves(0, 0)["capped"]
+    assert curve.startswith(f"1@0 hold;{first:g}@1 hold;")
+    assert curve.endswith(f";{sampler.factor():.10g}@4 hold")
 
 
 def test_the_other_half_of_a_step_has_the_same_factor() -> None:
     sampler = Sampler({(0, 0): Bound(0.5)}, {0: 1.0})
     sampler.step(0, {0: 1.0}, halves=2)
     sampler.step(1, {0: 1.0}, halves=2)
-    assert sampler.factor() == 0.5
+    assert sampler.factor() == FIRST_AIM * 0.5
     assert len(sampler.measuring.calls) == 8
 
 
@@ -67,16 +75,16 @@ def test_what_rises_is_expected_to_rise_again() -> None:
     sampler = Sampler({(0, 0): Bound(1.0)}, {0: 1.0})
     for step in range(4):
         sampler.step(step, {0: 1.1**step * 2})
-    assert sampler.factor() == pytest.approx(1 / (1.1**3 * 2), rel=1e-3)
+    assert sampler.factor() == pytest.approx(AIM / (1.1**3 * 2), rel=1e-3)
 
 
 def test_two_networks_and_all_together() -> None:
     sampler = Sampler({(0, 1): Bound(0.3), (0, STACK): Bound(0.5)}, {0: 1.0, 1: 1.0})
     sampler.step(0, {0: 0.6, 1: 0.6})
     sampler.step(1, {0: 0.6, 1: 0.6})
-    together = 0.5 / (2 * 0.36) ** 0.5
+    together = FIRST_AIM * 0.5 / (2 * 0.36) ** 0.5
     assert sampler.factor(0) == pytest.approx(together, abs=2e-4)
-    assert sampler.factor(1) == pytest.approx(together * 0.5, abs=2e-4)
+    assert sampler.factor(1) == pytest.approx(together * FIRST_AIM * 0.5, abs=2e-4)
     assert "capped" in sampler.caps.curves(0, 0)
 
 
@@ -84,7 +92,7 @@ def test_each_layer_by_itself_is_no_curve() -> None:
     sampler = Sampler({(0, 0): Bound(0.4, each=True)}, {0: 1.0})
     sampler.step(0, {0: 0.8})
     sampler.step(1, {0: 0.8})
-    assert sampler.factor() == 0.5
+    assert sampler.factor() == FIRST_AIM * 0.5
     assert sampler.caps.curves(0, 0) == {}
 
 
@@ -95,7 +103,7 @@ def test_another_pass_begins_anew() -> None:
     sampler.step(0, {0: 1.0}, hires=True)
     assert sampler.factor() == 1.0
     sampler.step(1, {0: 1.0}, hires=True)
-    assert sampler.factor() == 0.5
+    assert sampler.factor() == FIRST_AIM * 0.5
     assert set(sampler.caps.curves(0, 0)) == {"capped", "hrcapped"}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -104,8 +105,14 @@ def measure() -> bool:
 
 def cap() -> Bound | None:
     """The bound for all LoRAs of a picture together; none where the setting is unreadable."""
+    return _bound(str(get("live_lora_cap")))
+
+
+@cache
+def _bound(text: str) -> Bound | None:
+    """Said once for each text that is none."""
     try:
-        return bound_of(str(get("live_lora_cap")))
+        return bound_of(text)
     except ValueError as error:
         print(f"Live LoRA: the setting for all LoRAs together is not used: {error}")
         return None
