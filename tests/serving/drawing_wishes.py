@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from live_lora.app.request import GenerationRequest
 from live_lora.serving.drawing_service import DrawingService
-from live_lora.serving.jobs import DrawingJob
+from live_lora.serving.jobs import DrawingJob, TaskState
 from live_lora.serving.mixed_drawing import DrawnPicture
 
 
@@ -35,7 +36,10 @@ def at_once(service: DrawingService, requests: list[GenerationRequest]) -> list[
 
 
 def held(service: DrawingService) -> Callable[[], None]:
-    """The service draws one picture and does not come to its end until it is let go."""
+    """The service draws one picture and does not come to its end until it is let go.
+
+    It is let go once the files of all who wait are there: slow reading would divide their batch.
+    """
     gate, begun = threading.Event(), threading.Event()
     job = service.submit("holder", wish("hold", steps=2, guidance=1.5))
 
@@ -45,7 +49,16 @@ def held(service: DrawingService) -> Callable[[], None]:
 
     job.listeners.append(wait)
     assert begun.wait(60)
-    return gate.set
+
+    def let_go() -> None:
+        end = time.monotonic() + 30
+        while time.monotonic() < end and any(
+            task.state is TaskState.LOADING for task in service.queue.waiting()
+        ):
+            time.sleep(0.01)
+        gate.set()
+
+    return let_go
 
 
 def pixels(picture: DrawnPicture) -> np.ndarray[Any, Any]:

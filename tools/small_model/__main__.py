@@ -42,11 +42,13 @@ def previews(work: Path, out: Path) -> None:
 
 
 def pictures(work: Path, out: Path) -> None:
-    """The contact sheet and the row of weights, for people to look at: `docs/` has them."""
+    """The contact sheet, the rows of weights and of regions: `docs/` has them for people."""
     with attach(sheet.load(out / "model"), library=out / "loras") as live:
         sheet.contact_sheet(live).save(work / "contact_sheet.webp", quality=90)
         row = sheet.weight_row(live, "a red heart on a blue background", "lineart", seed=6)
         row.save(work / "weights_row.webp", quality=90)
+        row = sheet.regions_row(live, "a red heart on a blue background", seed=11)
+        row.save(work / "regions_row.webp", quality=90)
 
 
 STAGES: dict[str, Callable[[Path, Path], None]] = {
