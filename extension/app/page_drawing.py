@@ -19,6 +19,7 @@ from .sampling.schedule_types import AUTOMATIC
 from .start_choices import FILLS, RESIZE_MODES
 
 PICTURE_HEIGHT = 240  # pixels; of its own accord gradio's box is lower than a picture
+SAME_WIDTH = 220  # pixels that "The same as the first time" needs
 
 
 class DrawingForm:
@@ -41,24 +42,35 @@ class DrawingForm:
             self.clip_skip = make(gr.Slider, 1, 12, 1, step=1, label="app.clip_skip")
 
     def _add_hires(self, words: PageWords) -> None:
+        """Its switch is always seen: a text that was read may turn it on. The rest only then."""
         make = words.make
-        with make(gr.Accordion, label="app.hires", open=False, elem_id="hires"):
-            self.hires = make(gr.Checkbox, False, label="app.hires_on")
-            with gr.Row():
-                self.scale = make(gr.Slider, 1, 4, 2, step=0.05, label="app.hires_scale")
-                self.hires_strength = make(
-                    gr.Slider, 0, 1, 0.7, step=0.01, label="app.hires_strength"
-                )
-            with gr.Row():
-                self.hires_steps = make(gr.Slider, 0, 150, 0, step=1, label="app.hires_steps")
-                self.upscaler = make(
-                    gr.Dropdown, list(UPSCALERS), value="Latent", label="app.upscaler"
-                )
-            with gr.Row():
-                self.hires_sampler = _or_the_same(words, "app.hires_sampler", SAMPLERS)
-                self.hires_schedule = _or_the_same(words, "app.hires_schedule", SCHEDULES)
-            self.hires_prompt = _second_text(words, "app.hires_prompt")
-            self.hires_negative = _second_text(words, "app.hires_neg_prompt")
+        with gr.Group():
+            self.hires = make(
+                gr.Checkbox, False, label="app.hires", info="app.hires_on", elem_id="hires"
+            )
+            with gr.Column(visible=False, elem_id="hires_settings") as settings:
+                self._add_second_pass(words)
+        self.hires.change(
+            lambda on: gr.update(visible=on),
+            [self.hires],
+            [settings],
+            queue=False,
+            show_progress="hidden",
+        )
+
+    def _add_second_pass(self, words: PageWords) -> None:
+        make = words.make
+        with gr.Row():
+            self.scale = make(gr.Slider, 1, 4, 2, step=0.05, label="app.hires_scale")
+            self.hires_strength = make(gr.Slider, 0, 1, 0.7, step=0.01, label="app.hires_strength")
+        with gr.Row():
+            self.hires_steps = make(gr.Slider, 0, 150, 0, step=1, label="app.hires_steps")
+            self.upscaler = make(gr.Dropdown, list(UPSCALERS), value="Latent", label="app.upscaler")
+        with gr.Row():
+            self.hires_sampler = _or_the_same(words, "app.hires_sampler", SAMPLERS)
+            self.hires_schedule = _or_the_same(words, "app.hires_schedule", SCHEDULES)
+        self.hires_prompt = _second_text(words, "app.hires_prompt")
+        self.hires_negative = _second_text(words, "app.hires_neg_prompt")
 
     def _add_start(self, words: PageWords) -> None:
         make = words.make
@@ -125,7 +137,8 @@ def _or_the_same(words: PageWords, key: str, known: Iterable[str]) -> gr.Dropdow
         return [(say("app.hires_same"), ""), *every]
 
     place = key.removeprefix("app.")
-    made: gr.Dropdown = gr.Dropdown(choices(ENGLISH), value="", label=ENGLISH(key), elem_id=place)
+    shown: Any = {"value": "", "label": ENGLISH(key), "elem_id": place, "min_width": SAME_WIDTH}
+    made: gr.Dropdown = gr.Dropdown(choices(ENGLISH), **shown)
     words.add(made, lambda say: gr.update(choices=choices(say), label=say(key)))
     return made
 

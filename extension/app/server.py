@@ -60,7 +60,9 @@ mark { background: #fde047; color: #18181b }
 .live-lora-pictures { display: grid; gap: .5rem }
 .live-lora-pictures { grid-template-columns: repeat(auto-fit, minmax(min(100%, 12rem), 1fr)) }
 .live-lora-pictures figure { margin: 0 }
-.live-lora-pictures img { width: 100%; max-height: 70vh; object-fit: contain }
+#pictures a { display: block; padding: 0 }
+.live-lora-pictures img { width: 100%; max-height: 70vh; object-fit: contain; margin: 0 }
+#pictures:not(:has(img)), #report:not(:has(.prose > *)) { display: none }
 .live-lora-pictures figcaption { font-size: .8rem; overflow-wrap: anywhere; opacity: .8 }
 """
 

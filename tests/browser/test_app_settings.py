@@ -11,7 +11,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from .conftest import missing
-from .test_app import SLOW
+from .test_app import SLOW, generate, ready
 from .test_app import address as address
 from .test_app import app as app
 
@@ -78,6 +78,8 @@ def test_the_text_of_a_webuis_picture_becomes_the_form(app: Page) -> None:
     expect(app.locator("#sampler input")).to_have_value("Euler")
     expect(app.locator("#schedule input")).to_have_value("Karras")
     expect(app.locator("#status")).to_contain_text("the embedding 'old' is not here")
+    expect(app.get_by_label("Hires fix")).to_be_checked()
+    expect(box(app, "Hires prompt (empty: the same)")).to_have_value("an owl, <lora:ghibli:0.5>")
     look(app, "read")
     app.locator("#generate").click()
     expect(app.locator("#status")).to_contain_text("Done", timeout=SLOW)
@@ -85,6 +87,37 @@ def test_the_text_of_a_webuis_picture_becomes_the_form(app: Page) -> None:
     width = "document.querySelector('#pictures img').naturalWidth"
     app.wait_for_function(f"{width} === 96")
     look(app, "hires")
+    app.reload()
+    ready(app)
+    expect(app.get_by_label("Hires fix")).to_be_checked()
+    expect(app.get_by_role("spinbutton", name="Upscale by")).to_have_value("1.5")
+
+
+def test_hires_fix_shows_whether_it_is_on(app: Page) -> None:
+    """Its settings only then; a text without it turns it off again."""
+    switch, scale = app.get_by_label("Hires fix"), app.get_by_role("slider", name="Upscale by")
+    expect(switch).not_to_be_checked()
+    expect(scale).to_be_hidden()
+    switch.check()
+    expect(scale).to_be_visible()
+    box(app, "Prompt").fill("a fox\nSteps: 4, Sampler: Euler, Seed: 1, Size: 64x64")
+    app.locator("#read").click()
+    expect(switch).not_to_be_checked()
+    expect(scale).to_be_hidden()
+
+
+def test_no_room_is_left_for_what_is_not_there(app: Page) -> None:
+    """Where no picture is, the settings follow the status; else the picture does."""
+    expect(app.locator("#status")).to_be_visible()
+    expect(app.locator("#pictures")).to_be_hidden()
+    expect(app.locator("#report")).to_be_hidden()
+    generate(app, "a fox")
+    above = app.locator("#status").bounding_box()
+    below = app.locator("#pictures img").first.bounding_box()
+    assert above
+    assert below
+    assert 0 <= below["y"] - above["y"] - above["height"] < 40
+    expect(app.locator("#report")).to_contain_text("No LoRA")
 
 
 def test_a_picture_of_the_webuis_is_uploaded(app: Page, tmp_path: Path) -> None:
