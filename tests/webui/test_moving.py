@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from contextlib import suppress
 from threading import Event, Thread
 from typing import Any
 
@@ -17,7 +18,7 @@ MOVES = 50
 
 
 def moved(webui: Webui, **options: Any) -> tuple[Picture, int, list[dict[str, Any]]]:
-    """The picture, how many moves were taken while it was drawn, and what the last answer said."""
+    """The picture, how many moves were taken while it was drawn, and what the last one was told."""
     made, over, taken, told = random.Random(2), Event(), 0, []
 
     def person() -> None:
@@ -25,11 +26,9 @@ def moved(webui: Webui, **options: Any) -> tuple[Picture, int, list[dict[str, An
         while not over.wait(0.02) and taken < MOVES:
             side, name = made.choice([("cond", "unet-a"), ("cond", "b"), ("uncond", "unet-b")])
             move = {"side": side, "name": name, "value": round(made.uniform(-1, 2), 2)}
-            try:
+            with suppress(Refused):  # not begun yet, or drawn already
                 told[:] = [webui.post("/live-lora/moving/move", job=TASK, moves=[move])]
                 taken += 1
-            except Refused as refused:  # not begun yet
-                told[:] = [{"code": refused.code}]
 
     webui.post("/live-lora/moving", job="")  # the switch is on
     thread = Thread(target=person)
