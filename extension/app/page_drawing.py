@@ -11,7 +11,7 @@ import gradio as gr
 from ..browser.wording import ENGLISH, Wording
 from ..encoding.settings import EMPHASIS_MODES
 from .latents import UPSCALERS
-from .page_words import PageWords
+from .page_words import PageWords, wording_of
 from .request import GenerationRequest, HiresFix, StartingPicture
 from .samplers import SCHEDULES
 from .sampling.sampler_list import SAMPLERS
@@ -74,7 +74,7 @@ class DrawingForm:
 
     def _add_start(self, words: PageWords) -> None:
         make = words.make
-        with make(gr.Accordion, label="app.start", open=False, elem_id="start"):
+        with make(gr.Accordion, label="app.start", open=False, elem_id="start") as start:
             with gr.Row():
                 shown = {"type": "pil", "height": PICTURE_HEIGHT}
                 self.image = make(gr.Image, label="app.picture", elem_id="start_image", **shown)
@@ -96,6 +96,7 @@ class DrawingForm:
                     self.inverted = make(gr.Checkbox, False, label="app.mask_inverted")
                     self.only_masked = make(gr.Checkbox, False, label="app.only_masked")
                 self.padding = make(gr.Slider, 0, 256, 32, step=4, label="app.mask_padding")
+        self.image.change(_start_label, [self.image], [start], queue=False, show_progress="hidden")
 
     def _add_measuring(self, words: PageWords) -> None:
         self.measure = words.make(gr.Checkbox, False, label="app.measure", elem_id="measure")
@@ -121,6 +122,11 @@ class DrawingForm:
             *(self.strength, self.blur, self.fill, self.inverted, self.only_masked, self.padding),
             *(self.resize, self.image, self.mask, self.measure),
         ]
+
+
+def _start_label(image: Any, page: gr.Request) -> Any:
+    """Folded, too, it says that there is a picture to begin with."""
+    return gr.update(label=wording_of(page)("app.start" if image is None else "app.start_on"))
 
 
 def _second_text(words: PageWords, key: str) -> gr.Textbox:

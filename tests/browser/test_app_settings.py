@@ -141,6 +141,8 @@ def test_begin_with_a_picture(app: Page, tmp_path: Path) -> None:
     app.get_by_text("Begin with a picture").click()
     choose(app, app.locator("#start_image button").first, tmp_path / "in.png")
     expect(app.locator("#start_image img").first).to_be_visible()
+    app.get_by_text("Begin with a picture: chosen").click()  # folded, it says so still
+    expect(app.locator("#start_image")).to_be_hidden()
     app.locator("#generate").click()
     expect(app.locator("#status")).to_contain_text("Done: 64×80", timeout=SLOW)
     look(app, "img2img")
