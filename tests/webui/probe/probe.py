@@ -52,6 +52,7 @@ def decode(model, batch, *args, **kwargs):
     return [torch.zeros(3, 8 * one.shape[-2], 8 * one.shape[-1]) for one in batch]
 
 
+PATIENCE = 5  # seconds
 WRAPS = "_wrap_apply_model"  # of Forge Neo's script for torch.compile
 
 # Reload UI runs this file again.
@@ -84,7 +85,7 @@ def fingerprint():
     return float(torch.stack([t.double().abs().sum() for t in tensors]).sum())
 
 
-def routes(_, app):
+def routes(demo, app):
     @app.get("/probe")
     def probe():
         registry = sys.modules["modules.extra_networks"].extra_network_registry
@@ -107,6 +108,9 @@ def routes(_, app):
 
     @app.post("/probe/reload")
     def reload():
+        # gradio 3 waits for ever on a page that was closed while it asked something, and uvicorn
+        # on gradio, unless it is told for how long.
+        demo.server.config.timeout_graceful_shutdown = PATIENCE
         shared.state.request_restart()
         return {}
 
