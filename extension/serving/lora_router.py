@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
 
-REMEMBERED = (
-    5.0  # seconds for which what was sent counts as held: replicas tell it only now and then
-)
+# Seconds for which what a job used counts as held after it: replicas tell it only now and then.
+REMEMBERED = 5.0
 USUAL_SECONDS = 1.0  # for a picture, or to read a LoRA, before a replica has measured it
 
 
 @dataclass(slots=True)
 class ReplicaView:
-    """What is known of one replica: `told` by itself, and what was `sent` to it since."""
+    """What is known of one replica: `told` by itself, and the LoRAs that were `sent` to it since,
+    each with the moment until which it counts as held."""
 
     id: str
     told: Mapping[str, Any] = field(default_factory=dict)
@@ -26,8 +27,14 @@ class ReplicaView:
     def holds(self, wanted: Collection[str], now: float) -> int:
         """How many of the LoRAs are there, or will be."""
         held = set(self.told.get("loras", ()))
-        held.update(name for name, when in self.sent.items() if now - when < REMEMBERED)
+        held.update(name for name, until in self.sent.items() if now < until)
         return len(held.intersection(wanted))
+
+    def remember(self, wanted: Collection[str], until: float) -> None:
+        """These LoRAs are on their way to it, or were used there just now."""
+        now = time.monotonic()
+        self.sent = {name: end for name, end in self.sent.items() if now < end}
+        self.sent.update(dict.fromkeys(wanted, until))
 
     @property
     def waiting(self) -> int:
@@ -69,7 +76,7 @@ class LoraRouting:
     """The views of all replicas, kept up from what is sent and what comes back."""
 
     views: dict[str, ReplicaView] = field(default_factory=dict)
-    _under_way: dict[str, tuple[str, int]] = field(default_factory=dict)
+    _under_way: dict[str, tuple[str, Collection[str], int]] = field(default_factory=dict)
 
     def choose(self, told: Mapping[str, Mapping[str, Any]], wanted: Collection[str]) -> list[str]:
         """The replicas' ids, the best first; `told` is what each says of itself."""
@@ -81,14 +88,13 @@ class LoraRouting:
     def sent(self, request: str, replica: str, wanted: Collection[str], pictures: int) -> None:
         """A job went to that replica."""
         view = self.views.setdefault(replica, ReplicaView(replica))
-        now = time.monotonic()
-        view.sent = {name: when for name, when in view.sent.items() if now - when < REMEMBERED}
-        view.sent.update(dict.fromkeys(wanted, now))
+        view.remember(wanted, math.inf)
         view.pictures += pictures
-        self._under_way[request] = (replica, pictures)
+        self._under_way[request] = (replica, wanted, pictures)
 
     def over(self, request: str) -> None:
         """A job came back, whichever way."""
-        replica, pictures = self._under_way.pop(request, ("", 0))
+        replica, wanted, pictures = self._under_way.pop(request, ("", (), 0))
         if replica in self.views:
             self.views[replica].pictures -= pictures
+            self.views[replica].remember(wanted, time.monotonic() + REMEMBERED)

@@ -19,6 +19,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -42,14 +43,20 @@ Way = Callable[[], tuple[float, ...]]  # what it took, in seconds
 
 
 def shortest(ways: Mapping[str, Way], rounds: int) -> dict[str, tuple[float, ...]]:
-    """The shortest times of each way, all of them once a round, forwards and backwards by turns."""
+    """The shortest times of each way."""
+    found = by_turns(ways, rounds)
+    return {name: tuple(map(min, zip(*times, strict=True))) for name, times in found.items()}
+
+
+def by_turns(ways: Mapping[str, Way], rounds: int) -> dict[str, list[tuple[float, ...]]]:
+    """The times of each way, all of them once a round, forwards and backwards by turns."""
     found: dict[str, list[tuple[float, ...]]] = {name: [] for name in ways}
     names = list(ways)
     for number in range(rounds):
         shift = number // 2 % len(names)
         for name in (names[shift:] + names[:shift])[:: -1 if number % 2 else 1]:
             found[name].append(ways[name]())
-    return {name: tuple(map(min, zip(*times, strict=True))) for name, times in found.items()}
+    return found
 
 
 def floor(bench: Bench, count: int) -> float:
@@ -77,7 +84,7 @@ def bare(bench: Bench) -> tuple[float]:
 def live(bench: Bench, executor: str, count: int) -> tuple[float, float]:
     """Until the first step is done and again after the last, and a step in between."""
     begun, leave = bench.ours(executor, count)
-    step = seconds(bench.call)
+    step = min(seconds(bench.call) for _ in range(2))
     return begun + seconds(leave), step
 
 
@@ -114,15 +121,20 @@ def steps(bench: Bench, count: int, rounds: int) -> None:
 
 
 def switch(bench: Bench, count: int, rounds: int) -> None:
-    """What is to be done before and after a picture, beside merging."""
+    """What is to be done before and after a picture, beside merging.
+
+    A small difference of two large times: each taken from its own round's, their median counts.
+    """
     ways: dict[str, Way] = {name: partial(live, bench, name, count) for name in WAYS[:2]}
     ways["merge with backup"] = partial(merged, bench, count)
     ways["merge in place"] = partial(merged_in_place, bench, count)
-    found = shortest(ways, rounds)
-    merge = found["merge with backup"][0]
+    found = {
+        name: median(whole - sum(step) for whole, *step in times)
+        for name, times in by_turns(ways, rounds).items()
+    }
+    merge = found["merge with backup"]
     print(f"\na switch: {bench.name}, rank {bench.rank}, {count} LoRAs")
-    for name, (whole, *step) in found.items():
-        took = whole - sum(step)
+    for name, took in found.items():
         print(f"  {name:18} {took:8.4f} s   {took / merge:.3f} of the merge", flush=True)
 
 

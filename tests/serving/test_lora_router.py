@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from live_lora.serving.lora_router import LoraRouting, ReplicaView, ranked
+import pytest
+from live_lora.serving import lora_router
+from live_lora.serving.lora_router import REMEMBERED, LoraRouting, ReplicaView, ranked
 
 PACE = {"picture_seconds": 2.0, "load_seconds": 5.0}
 
@@ -47,6 +49,25 @@ def test_what_was_sent_counts_until_it_is_told() -> None:
     assert routing.choose({other: {"loras": []}}, ["x"]) == [other], "the first one is gone"
     routing.over("1")
     routing.over("1")
+
+
+def test_a_lora_counts_as_held_while_a_job_is_under_way_and_a_while_after_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A first picture may take longer than replicas take to tell what they hold."""
+    now = 1000.0
+    monkeypatch.setattr(lora_router.time, "monotonic", lambda: now)
+    routing = LoraRouting()
+    told = {one: {"loras": [], **PACE} for one in "abcdefgh"}
+    routing.sent("1", "h", ["x"], 0)
+    now += 60
+    assert routing.choose(told, ["x"])[0] == "h"
+    routing.over("1")
+    now += REMEMBERED - 1
+    assert routing.choose(told, ["x"])[0] == "h"
+    now += 2
+    places = {routing.choose(told, [f"x{number}", "x"])[0] for number in range(16)}
+    assert len(places) > 1, "nobody holds it as far as anybody knows"
 
 
 def test_pictures_under_way() -> None:
