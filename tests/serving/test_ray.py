@@ -9,6 +9,7 @@ import json
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ ray = pytest.importorskip("ray")
 from live_lora.serving.command import opened  # noqa: E402
 from live_lora.serving.gatekeeper import AccessRules  # noqa: E402
 from live_lora.serving.http_server import ServerState, application  # noqa: E402
-from live_lora.serving.ray_app import options_of  # noqa: E402
+from live_lora.serving.ray_app import STATS_EVERY, options_of  # noqa: E402
 from live_lora.serving.service_options import options_in_force  # noqa: E402
 from servers import running  # noqa: E402
 
@@ -78,8 +79,13 @@ def test_two_replicas_answer_as_one_server(ask: httpx.Client) -> None:
     assert len(set(processes.values())) == 2
     assert os.getpid() not in processes.values()
     wishes = [{**SMALL, "prompt": f"a fox <lora:{name}:0.8>"} for name in LORAS]
-    first = [webui(ask, "txt2img", one).json()["images"] for one in wishes]
-    assert first == [webui(ask, "txt2img", one).json()["images"] for one in wishes]
+
+    def drawn(wish: dict[str, Any]) -> Any:
+        time.sleep(2 * STATS_EVERY)  # else a replica that has just drawn still seems busy
+        return webui(ask, "txt2img", wish).json()["images"]
+
+    first = list(map(drawn, wishes))
+    assert first == list(map(drawn, wishes))
     text = ask.get("/live-lora/v1/metrics").text
     lines = [line for line in text.splitlines() if "lora_cache_total" in line]
     loads = [line for line in lines if 'result="miss"' in line]
