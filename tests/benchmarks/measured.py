@@ -29,6 +29,7 @@ import full_size
 import live_lora
 from engine_ways import Bench, seconds
 from live_lora.app import cli
+from live_lora.session.measured import OTHER
 
 from tools.small_model import exam, sheet
 
@@ -66,14 +67,14 @@ def blocks(pictures: int) -> None:
 def compared(live: Any, draw: Any, name: str) -> None:
     whole = draw(f"<lora:{name}:1>", measure=True)
     found = live.measured
-    ratio = found.by_block(found.ratio)[:, 0].nanmean(dim=(0, 1)).numpy()
+    # What is in no block (the last convolution) cannot be left out by its name.
+    own = [index for index, block in enumerate(found.shown_blocks) if block != OTHER]
+    blocks = [found.shown_blocks[index] for index in own]
+    ratio = found.by_block(found.ratio)[:, 0].nanmean(dim=(0, 1)).numpy()[own]
     left_out = np.array(
-        [
-            np.abs(draw(f"<lora:{name}:1:lbw={block}@0;REST@1>") - whole).mean()
-            for block in found.shown_blocks
-        ]
+        [np.abs(draw(f"<lora:{name}:1:lbw={block}@0;REST@1>") - whole).mean() for block in blocks]
     )
-    still, layers = static(live, found)
+    still, layers = (values[own] for values in static(live, found))
     told = ", ".join(
         f"{what} {spearman(values, left_out):.3f}"
         for what, values in (
@@ -83,7 +84,7 @@ def compared(live: Any, draw: Any, name: str) -> None:
         )
     )
     print(f"{name}, {len(left_out)} blocks, rank correlation with leaving each out: {told}")
-    for row in zip(found.shown_blocks, ratio, still, layers, left_out, strict=True):
+    for row in zip(blocks, ratio, still, layers, left_out, strict=True):
         print("    {:6} ratio {:.4f} static {:.4f} layers {:2.0f} change {:.3f}".format(*row))
     sys.stdout.flush()
 
@@ -95,7 +96,7 @@ def static(live: Any, found: Any) -> tuple[np.ndarray, np.ndarray]:
     for key in found.layers:
         layer = live.core.model.sites[key].layer()
         delta = bound.deltas[key].delta.delta_weight(layer)
-        ratios.append(float(delta.double().norm() / layer.weight.double().norm()))
+        ratios.append(float(delta.double().norm() / layer.weight.detach().double().norm()))
     means = found.by_block(torch.tensor(ratios)[None])[0].numpy()
     return means, np.array([found.blocks.count(block) for block in found.shown_blocks], float)
 
