@@ -281,6 +281,18 @@ def test_editors_on_a_narrow_page_with_fingers(visit: Open, scheme: str) -> None
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
+def test_what_closes_an_editor_stays_in_its_corner(visit: Open) -> None:
+    """On one line with what removes the argument, and at its end, however long the title is."""
+    page = visit(LORAS, viewport={"width": 390, "height": 844})
+    prompt(page).fill("<lora:ghibli:1:mask=left>")
+    chip(page, "in the left half").click()
+    remove, close = (chip(page, name).bounding_box() for name in ("Remove", "Close"))
+    assert remove, "it is seen"
+    assert close, "it is seen"
+    assert close["x"] >= remove["x"] + remove["width"]
+    assert close["y"] < remove["y"] + remove["height"]
+
+
 HOSTILE = ['"<img src=x onerror=alert(1)>"', "日本語 🦊", "x" * 300, "{{ 7*7 }}", "'; throw 1; //"]
 
 

@@ -42,7 +42,7 @@ export class RowEditor {
       "✕",
     );
     this.body = h("div", {});
-    const head = h("div", { class: "live-lora-line" }, this.title, this.remove, this.shut);
+    const head = h("div", { class: "live-lora-row-editor-head" }, this.title, this.remove, this.shut);
     this.element = h(
       "div",
       {
