@@ -35,6 +35,7 @@ PORT = 7860
 TRIES = 20
 LARGEST_UPLOAD = "64mb"  # a picture to begin with, or to read settings from
 HEAD = '<script type="module" src="live-lora/static/main.mjs"></script>'
+# gradio puts its own selector behind every comma, also inside `:is(…)`.
 CSS = """
 #library { position: sticky; top: 0; align-self: flex-start }
 #status progress { appearance: none; display: block; width: 100%; height: .5rem; border: 0 }
@@ -53,9 +54,16 @@ CSS = """
 #report h4 { margin: 0 0 .25rem }
 #report section p { margin-block: .25rem }
 #report summary { cursor: pointer }
-#report :is(table, th, td) { border: 0; border-collapse: collapse }
-#report :is(th, td) { padding: .25rem .5rem .25rem 0 }
-#report :is(th, td) { border-top: 1px solid var(--border-color-primary) }
+#report table, #report tr, #report th, #report td { border: 0; border-collapse: collapse }
+#report th, #report td { padding: .25rem .5rem .25rem 0 }
+#report .prose > details > table tr { border-top: 1px solid var(--border-color-primary) }
+@media (max-width: 600px) {
+  #report .prose > details > table { display: block }
+  #report .prose > details > table tr, #report .prose > details > table tbody { display: block }
+  #report .prose > details > table tr > * { display: block; padding: 0 }
+  #report .prose > details > table tr:first-child { display: none }
+  #report .prose > details > table tr { padding-block: .25rem }
+}
 mark { background: #fde047; color: #18181b }
 .live-lora-pictures { display: grid; gap: .5rem }
 .live-lora-pictures { grid-template-columns: repeat(auto-fit, minmax(min(100%, 12rem), 1fr)) }

@@ -120,6 +120,20 @@ def test_no_room_is_left_for_what_is_not_there(app: Page) -> None:
     expect(app.locator("#report")).to_contain_text("No LoRA")
 
 
+def test_what_ran_is_read_also_on_a_phone(app: Page) -> None:
+    """A table; on a narrow page a LoRA's facts stand one below the other, in the whole width."""
+    generate(app, "a fox <lora:ghibli:1>")
+    app.get_by_text("What ran: ghibli").click()
+    facts = "[...document.querySelectorAll('#report tr:last-child > *')]"
+    lefts = f"() => new Set({facts}.map(each => each.getBoundingClientRect().left)).size"
+    assert app.evaluate(lefts) == 4
+    borders = app.evaluate(f"() => {facts}.map(each => getComputedStyle(each).borderLeftWidth)")
+    assert borders == ["0px"] * 4
+    app.set_viewport_size({"width": 390, "height": 844})
+    assert app.evaluate(lefts) == 1
+    assert app.evaluate("() => document.documentElement.scrollWidth") == 390
+
+
 def test_a_picture_of_the_webuis_is_uploaded(app: Page, tmp_path: Path) -> None:
     info, out = PngInfo(), BytesIO()
     info.add_text("parameters", REAL.replace("Sampler: Euler", "Sampler: Heunn"))

@@ -255,7 +255,7 @@ def test_many_rows_are_folded_and_scaled_together(page: Page) -> None:
     expect(panel.get_by_role("listitem").filter(visible=True)).to_have_count(7)
     chip(page, "Show fewer").click()
     expect(panel.get_by_role("listitem").filter(visible=True)).to_have_count(4)
-    chip(page, "all × 0.9").click()
+    chip(page, "All × 0.9").click()
     numbers = (0.9, 0.45, "0@0;0.9@1", 0.9, 0.9, 0.9, 0.9)
     scaled = " ".join(f"<lora:ghibli:{number}>" for number in numbers)
     expect(area).to_have_value(f"a {scaled} b")
