@@ -66,26 +66,6 @@ def measured_model(base: type[Any]) -> type[Any]:
     return MeasuredModel
 
 
-def round_robin(base: type[Any]) -> type[Any]:
-    """Jobs go to the replicas by turns."""
-
-    class RoundRobin(base):  # type: ignore[misc, valid-type]
-        def initialize_state(self, **kwargs: Any) -> None:
-            super().initialize_state(**kwargs)
-            self.turns = 0
-
-        async def choose_replicas(
-            self, candidate_replicas: Any, pending_request: Any = None
-        ) -> Any:
-            if not pending_request or "order" not in pending_request.kwargs:
-                return await super().choose_replicas(candidate_replicas, pending_request)
-            ordered = sorted(candidate_replicas, key=lambda one: one.replica_id.unique_id)
-            self.turns += 1
-            return [[ordered[self.turns % len(ordered)]], ordered]
-
-    return RoundRobin
-
-
 @contextmanager
 def replicas(words: Sequence[str], router: type[Any], slow: float) -> Iterator[Any]:
     """A `RemoteService` of two replicas with that router."""
@@ -185,6 +165,7 @@ def compare(options: argparse.Namespace, folder: Path) -> None:
     from live_lora.serving.ray_local import start_ray
     from live_lora.serving.ray_router import LoraRequestRouter
     from ray import serve
+    from round_robin_router import RoundRobin
     from serving_fleet import Load, arrivals, simulate
     from tiny_models import ATTENTION, random_lora, save_kohya
 
@@ -209,7 +190,7 @@ def compare(options: argparse.Namespace, folder: Path) -> None:
     words += ["--log", "text", "--queue-per-user", "512", "--linger", "0"]
     start_ray(4)
     serve.start(proxy_location="Disabled")
-    routers = {"by LoRA": LoraRequestRouter, "round robin": round_robin(LoraRequestRouter)}
+    routers = {"by LoRA": LoraRequestRouter, "round robin": RoundRobin}
     trace: list[tuple[float, frozenset[str]]] = []
     found = {}
     for name, router in routers.items():
