@@ -9,7 +9,11 @@ from pathlib import Path
 from typing import Any
 
 COMMON = "--skip-python-version-check --skip-torch-cuda-test --skip-install --api"
-FORGE_ONLY = "--skip-prepare-environment --skip-version-check --always-cpu --attention-pytorch"
+# A text encoder in 16 bits is rounded by these programs' own merge, which is what ours is held to.
+FORGE_ONLY = (
+    "--skip-prepare-environment --skip-version-check --always-cpu --attention-pytorch "
+    "--clip-in-fp32"
+)
 LATENT = {"hr_upscaler": "Latent"}
 # What the API of Forge and Forge Neo wants to know of hires fix.
 SAME_MODULES = {"hr_additional_modules": ["Use same choices"], "hr_cfg": 5}
@@ -57,7 +61,7 @@ A1111 = Program(
 )
 FORGE = Program(
     "FORGE_ROOT",
-    f"{COMMON} {FORGE_ONLY} --all-in-fp32 --clip-in-fp32 --gradio-allowed-path .",
+    f"{COMMON} {FORGE_ONLY} --all-in-fp32 --gradio-allowed-path .",
     lora="sd_forge_lora",
     hires=LATENT | SAME_MODULES,
     gguf="packages_3rdparty",
@@ -65,7 +69,7 @@ FORGE = Program(
 REFORGE = Program("REFORGE_ROOT", f"{COMMON} {FORGE_ONLY} --use-cpu all --no-half --precision full")
 NEO = Program(
     "NEO_ROOT",
-    # Its own merge would round a text encoder in 16 bits; and serve none of its scripts.
+    # Without the path it would serve none of its scripts.
     f"{COMMON} --cpu --fp32-text-enc --gradio-allowed-path .",
     models_flag="--model-ref",
     lora="sd_forge_lora",
