@@ -10,7 +10,7 @@ from .conftest import LORAS, Open, lora, missing
 from .page_parts import card, cell, library, names, open_tab, prompt
 
 try:
-    from playwright.sync_api import Page, expect
+    from playwright.sync_api import Locator, Page, expect
 except ImportError:
     missing("playwright is not installed")
 
@@ -149,12 +149,18 @@ def test_what_the_user_says_is_saved(page: Page) -> None:
     expect(tab.get_by_role("complementary", name="Details")).to_be_hidden()
 
 
+def font_of(place: Locator) -> str:
+    """Its computed families."""
+    return str(place.evaluate("element => getComputedStyle(element).fontFamily"))
+
+
 def test_the_drawer_stands_beside_the_prompt(page: Page) -> None:
     open_tab(page, "txt2img")
     button = page.locator("#txt2img_prompt_row").get_by_role("button", name="LoRA", exact=True)
     button.click()
     drawer = page.get_by_role("dialog", name="LoRA")
     expect(drawer).to_be_visible()
+    assert font_of(drawer) == font_of(prompt(page)), "though it stands outside of gradio's part"
     expect(drawer.get_by_role("searchbox", name="Search LoRAs")).to_be_focused()
     card(drawer.get_by_role("region", name="LoRA library"), "neon").click()
     expect(prompt(page)).to_have_value("neon glow <lora:neon:1>")
