@@ -182,14 +182,18 @@ class Rules:
 
     @pytest.mark.parametrize("hires", [False, True])
     def test_two_halves_are_no_mask(self, host: Any, hires: bool) -> None:
-        """At every size of the job; what a rounding makes of a random UNet, an equal batch says."""
+        """At every size of the job.
+
+        A second pass of a random UNet makes much of a rounding, most where it goes on from a
+        picture in 8 bits, as in Forge Neo.
+        """
         whole = host.generate("a fox <lora:unet-a:0.8>", hires=hires).samples
         halves = "<lora:unet-a:0.8:mask=left:soft=0.2><lora:unet-a:0.8:mask=right:soft=0.2>"
         both = host.generate(f"a fox {halves}", hires=hires).samples
-        assert difference(both, whole) < 10 * CLOSE
+        assert difference(both, whole) < (100 if hires else 10) * CLOSE
         left = host.generate("a fox <lora:unet-a:0.8:mask=left>", hires=hires).samples
-        assert difference(left, whole) > 1e-3
-        assert difference(left, host.generate("a fox ", hires=hires).samples) > 1e-3
+        assert difference(left, whole) > 3e-3
+        assert difference(left, host.generate("a fox ", hires=hires).samples) > 3e-3
 
     def test_each_picture_has_its_own_region(self, host: Any) -> None:
         """The whole picture's box is no mask at all."""
