@@ -7,9 +7,14 @@ from pathlib import Path
 import model_on_disk
 import pytest
 import tiny_pipeline
-from live_lora.app import diagnosis, opening
+from live_lora.app import cli, diagnosis, load_model, opening
+from live_lora.app.generator import Generator
+from live_lora.hosts.attach import open_library
+from live_lora.session.session import Options
 from model_on_disk import offline as offline
 from tiny_models import ATTENTION, TEXT, random_lora, save_kohya
+
+DATA = Path(cli.__file__).parent / "data"
 
 model = model_on_disk.model_folder
 
@@ -35,3 +40,10 @@ def loras(tmp_path_factory: pytest.TempPathFactory) -> Path:
     }
     save_kohya(folder / "ghibli.safetensors", parts, alpha=4)
     return folder
+
+
+@pytest.fixture(scope="session")
+def generator() -> Generator:
+    """The small model with its LoRAs; a file of tests may have its own."""
+    checkpoint = load_model.load(DATA / "model", device="cpu")
+    return Generator(checkpoint, open_library(DATA / "loras", Options()))

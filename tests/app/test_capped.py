@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
-from live_lora.app import cli, load_model
 from live_lora.app.generator import Generator
 from live_lora.app.request import GenerationRequest
-from live_lora.hosts.attach import open_library
-from live_lora.session.session import Options
 
-DATA = Path(cli.__file__).parent / "data"
 WITHIN = 1.01
-
-
-@pytest.fixture(scope="module")
-def generator() -> Generator:
-    checkpoint = load_model.load(DATA / "model", device="cpu")
-    return Generator(checkpoint, open_library(DATA / "loras", Options()))
 
 
 @pytest.mark.parametrize(("name", "cap"), [("neon", 0.4), ("lineart", 0.2), ("polkadots", 0.3)])

@@ -4,31 +4,20 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from pathlib import Path
 from threading import Event, Thread
 
 import numpy as np
 import pytest
-from live_lora.app import cli, load_model
 from live_lora.app.generator import Generator
 from live_lora.app.infotext_reading import read_infotext
 from live_lora.app.request import GenerationRequest, GenerationResult, HiresFix, StepPreview
-from live_lora.hosts.attach import open_library
 from live_lora.prompt import parse
 from live_lora.prompt.moved_weight import SliderKey
-from live_lora.session.session import Options
 from live_lora.session.sliders import Sliders
 
-DATA = Path(cli.__file__).parent / "data"
 STEPS = 20
 NEON, LINEART = SliderKey("cond", "neon"), SliderKey("cond", "lineart")
 PROMPT = "a red apple on a blue background <lora:neon:0.4> <lora:lineart:0>"
-
-
-@pytest.fixture(scope="module")
-def generator() -> Generator:
-    checkpoint = load_model.load(DATA / "model", device="cpu")
-    return Generator(checkpoint, open_library(DATA / "loras", Options()))
 
 
 def draw(
