@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,32 +13,47 @@ REMEMBERED = 5.0
 USUAL_SECONDS = 1.0  # for a picture, or to read a LoRA, before a replica has measured it
 
 
+@dataclass(frozen=True, slots=True)
+class SentOrder:
+    """What a job that is under way wants."""
+
+    wanted: Collection[str]
+    pictures: int
+
+
 @dataclass(slots=True)
 class ReplicaView:
-    """What is known of one replica: `told` by itself, and the LoRAs that were `sent` to it since,
-    each with the moment until which it counts as held."""
+    """What is known of one replica: `told` by itself, the orders that are with it, and the LoRAs
+    of those that came back, each with the moment until which it counts as held."""
 
     id: str
     told: Mapping[str, Any] = field(default_factory=dict)
-    sent: dict[str, float] = field(default_factory=dict)
-    pictures: int = 0  # sent, and not yet come back
+    orders: dict[str, SentOrder] = field(default_factory=dict)
+    used: dict[str, float] = field(default_factory=dict)
 
     def holds(self, wanted: Collection[str], now: float) -> int:
         """How many of the LoRAs are there, or will be."""
-        held = set(self.told.get("loras", ()))
-        held.update(name for name, until in self.sent.items() if now < until)
+        held = {*self.told.get("loras", ()), *self.loras_under_way}
+        held.update(name for name, until in self.used.items() if now < until)
         return len(held.intersection(wanted))
 
-    def remember(self, wanted: Collection[str], until: float) -> None:
-        """These LoRAs are on their way to it, or were used there just now."""
-        now = time.monotonic()
-        self.sent = {name: end for name, end in self.sent.items() if now < end}
-        self.sent.update(dict.fromkeys(wanted, until))
+    def over(self, request: str, now: float) -> None:
+        """An order came back, whichever way; what it used is held a while longer."""
+        self.used = {name: end for name, end in self.used.items() if now < end}
+        if request in self.orders:
+            wanted = self.orders.pop(request).wanted
+            self.used.update(dict.fromkeys(wanted, now + REMEMBERED))
+
+    @property
+    def loras_under_way(self) -> set[str]:
+        """Those of the orders that are with it."""
+        return {name for order in self.orders.values() for name in order.wanted}
 
     @property
     def waiting(self) -> int:
         """Pictures."""
-        return max(self.pictures, int(self.told.get("waiting", 0)))
+        sent = sum(order.pictures for order in self.orders.values())
+        return max(sent, int(self.told.get("waiting", 0)))
 
     @property
     def picture_seconds(self) -> float:
@@ -76,7 +90,7 @@ class LoraRouting:
     """The views of all replicas, kept up from what is sent and what comes back."""
 
     views: dict[str, ReplicaView] = field(default_factory=dict)
-    _under_way: dict[str, tuple[str, Collection[str], int]] = field(default_factory=dict)
+    _replica_of: dict[str, str] = field(default_factory=dict)  # by the request under way
 
     def choose(self, told: Mapping[str, Mapping[str, Any]], wanted: Collection[str]) -> list[str]:
         """The replicas' ids, the best first; `told` is what each says of itself."""
@@ -88,13 +102,11 @@ class LoraRouting:
     def sent(self, request: str, replica: str, wanted: Collection[str], pictures: int) -> None:
         """A job went to that replica."""
         view = self.views.setdefault(replica, ReplicaView(replica))
-        view.remember(wanted, math.inf)
-        view.pictures += pictures
-        self._under_way[request] = (replica, wanted, pictures)
+        view.orders[request] = SentOrder(wanted, pictures)
+        self._replica_of[request] = replica
 
     def over(self, request: str) -> None:
         """A job came back, whichever way."""
-        replica, wanted, pictures = self._under_way.pop(request, ("", (), 0))
-        if replica in self.views:
-            self.views[replica].pictures -= pictures
-            self.views[replica].remember(wanted, time.monotonic() + REMEMBERED)
+        view = self.views.get(self._replica_of.pop(request, ""))
+        if view is not None:
+            view.over(request, time.monotonic())

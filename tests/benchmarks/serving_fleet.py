@@ -25,7 +25,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import conftest  # noqa: F401  (mounts live_lora)
-from live_lora.serving.lora_router import ReplicaView, ranked
+from live_lora.serving.lora_router import ReplicaView, SentOrder, ranked
 
 ROUTINGS = ("by LoRA", "shortest queue", "round robin")
 Wanted = frozenset[str]
@@ -58,33 +58,59 @@ class Load:
         return self.picture * (1 + self.extra * (pictures - 1))
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A request that is with a machine."""
+
+    id: str
+    asked: float
+    ready: float  # when all its LoRAs are there
+
+
 @dataclass(slots=True)
 class Machine:
     view: ReplicaView
     held: OrderedDict[str, None] = field(default_factory=OrderedDict)
-    line: list[tuple[float, float]] = field(default_factory=list)  # (ready at, asked at)
-    drawing: int = 0
+    line: list[Waiting] = field(default_factory=list)
+    drawn: list[Waiting] = field(default_factory=list)  # at present
     free_at: float = 0.0
     readers: list[float] = field(default_factory=list)  # when each is free
     coming: dict[str, float] = field(default_factory=dict)
+    hits: int = 0
+    misses: int = 0
 
-    def read(self, wanted: Wanted, load: Load, now: float) -> tuple[int, float]:
-        """How many LoRAs were missing, and when all are there."""
-        missing, ready = 0, now
+    def take(self, id: str, wanted: Wanted, load: Load, now: float) -> float:
+        """A request comes; when all its LoRAs are there. What is on its way to another request
+        is neither a hit nor a miss."""
+        self.view.orders[id] = SentOrder(wanted, 1)
+        ready = now
         for name in sorted(wanted):
-            if name in self.held:
-                ready = max(ready, self.coming.get(name, now))
-            else:
-                missing += 1
+            if name not in self.held:
+                self.misses += 1
                 free = heapq.heappop(self.readers)
                 self.coming[name] = max(free, now) + load.load
                 heapq.heappush(self.readers, self.coming[name])
-                ready = max(ready, self.coming[name])
+            elif self.coming[name] <= now:
+                self.hits += 1
+            ready = max(ready, self.coming[name])
             self.held[name] = None
             self.held.move_to_end(name)
-        while len(self.held) > load.cache:
-            self.held.popitem(last=False)
-        return missing, ready
+        # What requests wait for stays, as in the server, be it more than there is room for.
+        free_to_go = [name for name in self.held if name not in self.view.loras_under_way]
+        for name in free_to_go[: max(0, len(self.held) - load.cache)]:
+            del self.held[name]
+        self.line.append(Waiting(id, now, ready))
+        return ready
+
+    def draw(self, load: Load, now: float) -> list[Waiting]:
+        """Ends a batch and begins the next one, which is returned."""
+        for one in self.drawn:
+            self.view.over(one.id, now)
+        self.drawn = [one for one in self.line if one.ready <= now][: load.batch]
+        for one in self.drawn:
+            self.line.remove(one)
+        self.free_at = now + (load.seconds(len(self.drawn)) if self.drawn else 0.0)
+        return self.drawn
 
 
 def simulate(
@@ -98,38 +124,27 @@ def simulate(
         told = {"picture_seconds": seconds, "load_seconds": load.load}
         machine.view.told = {"loras": machine.held, **told}
     turns, number = count(), count()
-    missed, named, times = 0, 0, list[float]()
+    times: list[float] = []
     events: list[tuple[float, int, int | None, Wanted]] = [
         (moment, next(number), None, wanted)
         for moment, wanted in trace or arrivals(load, machines, seed)
     ]
     heapq.heapify(events)
     while events:
-        now, _, index, wanted = heapq.heappop(events)
+        now, id, index, wanted = heapq.heappop(events)
         if index is None:
             index = chosen(fleet, wanted, routing, next(turns), now)
-            fewer, ready = fleet[index].read(wanted, load, now)
-            missed, named = missed + fewer, named + len(wanted)
-            fleet[index].line.append((ready, now))
-            fleet[index].view.pictures += 1
+            ready = fleet[index].take(str(id), wanted, load, now)
             if ready > now:
                 heapq.heappush(events, (ready, next(number), index, wanted))
         machine = fleet[index]
-        if machine.free_at > now:
-            continue
-        machine.view.pictures -= machine.drawing
-        machine.drawing = 0
-        batch = [one for one in machine.line if one[0] <= now][: load.batch]
-        if batch:
-            for one in batch:
-                machine.line.remove(one)
-            machine.drawing = len(batch)
-            machine.free_at = now + load.seconds(len(batch))
-            times += [machine.free_at - asked + load.overhead for _, asked in batch]
+        if machine.free_at <= now and (batch := machine.draw(load, now)):
+            times += [machine.free_at - one.asked + load.overhead for one in batch]
             heapq.heappush(events, (machine.free_at, next(number), index, wanted))
     ordered = sorted(times)
     middle, late = (ordered[int(len(ordered) * share)] for share in (0.5, 0.95))
-    return 1 - missed / named, middle, late
+    hits = sum(machine.hits for machine in fleet)
+    return hits / (hits + sum(machine.misses for machine in fleet)), middle, late
 
 
 def chosen(fleet: Sequence[Machine], wanted: Wanted, routing: str, turn: int, now: float) -> int:
@@ -139,7 +154,7 @@ def chosen(fleet: Sequence[Machine], wanted: Wanted, routing: str, turn: int, no
     if routing == "by LoRA":
         return int(ranked([machine.view for machine in fleet], wanted, now)[0].id)
     indices = [(turn + index) % len(fleet) for index in range(len(fleet))]
-    return min(indices, key=lambda index: fleet[index].view.pictures)
+    return min(indices, key=lambda index: fleet[index].view.waiting)
 
 
 def arrivals(load: Load, machines: int, seed: int) -> Iterator[Arrival]:

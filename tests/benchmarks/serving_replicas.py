@@ -17,7 +17,7 @@ import re
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,7 +31,7 @@ import conftest  # noqa: F401  (mounts live_lora)
 
 TESTS = Path(__file__).resolve().parent.parent
 LORAS, CACHE, BATCH, READERS = 16, 4, 4, 4
-STEPS = 4
+Trace = list[tuple[float, frozenset[str]]]
 
 
 def measured_model(base: type[Any]) -> type[Any]:
@@ -78,18 +78,19 @@ def replicas(words: Sequence[str], router: type[Any], slow: float) -> Iterator[A
     model = model_deployment(
         words, 2, model=measured_model(RayModel), router=router, variables=variables
     )
-    handle = serve.run(model, name="benchmark", route_prefix=None)
+    # A name of its own: the router of an application that is gone would go on under the same name.
+    handle = serve.run(model, name=router.__name__, route_prefix=None)
     service = RemoteService(RayReplicas(handle))
     service.start()
     while len(service.ask_all("status")) < 2:
         time.sleep(0.2)
     yield service
     service.close()
-    serve.delete("benchmark")
+    serve.delete(router.__name__)
 
 
 def run(
-    service: Any, trace: Sequence[tuple[float, frozenset[str]]]
+    service: Any, trace: Sequence[tuple[float, frozenset[str]]], steps: int
 ) -> tuple[list[float], int, int]:
     """Seconds until each picture was there; hits and misses."""
     from live_lora.app.request import GenerationRequest
@@ -100,7 +101,7 @@ def run(
     def ask(index: int, wanted: frozenset[str]) -> None:
         tags = "".join(f"<lora:style{name}:0.5>" for name in sorted(wanted))
         begin, over = time.perf_counter(), threading.Event()
-        request = GenerationRequest((f"a red heart {tags}",), seed=index, steps=STEPS)
+        request = GenerationRequest((f"a red heart {tags}",), seed=index, steps=steps)
         job = service.submit(f"user {index % 8}", request)
         job.listeners.append(lambda one: over.set() if one.over else None)
         assert job.over or over.wait(300)
@@ -140,6 +141,7 @@ def batch_times(batches: Sequence[tuple[int, float]]) -> tuple[float, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--requests", type=int, default=160)
+    parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--slow", type=float, default=0.6)
     parser.add_argument("--share", type=float, default=0.5)
     parser.add_argument("--wanted", type=int, default=1)
@@ -161,66 +163,76 @@ def on_the_path(folder: Path) -> Iterator[None]:
 
 def compare(options: argparse.Namespace, folder: Path) -> None:
     import ray
-    from live_lora.app import load_model
     from live_lora.serving.ray_local import start_ray
     from live_lora.serving.ray_router import LoraRequestRouter
     from ray import serve
     from round_robin_router import RoundRobin
-    from serving_fleet import Load, arrivals, simulate
+
+    words = server_words(folder)
+    start_ray(4)
+    serve.start(proxy_location="Disabled")
+    trace: Trace = []
+    found = {}
+    for name, router in {"by LoRA": LoraRequestRouter, "round robin": RoundRobin}.items():
+        with replicas(words, router, options.slow) as service:
+            run(service, [(0.0, frozenset())] * 8, options.steps)  # warms up
+            begin = time.perf_counter()
+            run(service, [(0.0, frozenset())] * 16, options.steps)
+            rate = 16 / (time.perf_counter() - begin)
+            trace = trace or trace_of(options, rate)
+            run(service, trace[:16], options.steps)
+            seen = [len(one) for one in service.ask_all("batches")]
+            outcome = run(service, trace, options.steps)
+            every = service.ask_all("batches")
+            batches = [
+                batch for known, one in zip(seen, every, strict=True) for batch in one[known:]
+            ]
+            held = [len(one["resident"]) for one in service.ask_all("status")]
+            found[name] = (*outcome, batches)
+            asked = len(trace) / trace[-1][0]
+            print(f"{name}: {rate:.2f} pictures/s at most, {asked:.2f} asked for; at the end the")
+            print(f"replicas hold {held} LoRAs", flush=True)
+    serve.shutdown()
+    ray.shutdown()
+    report(found, trace, options)
+
+
+def server_words(folder: Path) -> list[str]:
+    """What `live-lora serve` is started with, its LoRAs written to the folder."""
+    from live_lora.app import load_model
     from tiny_models import ATTENTION, random_lora, save_kohya
 
     unet = load_model.load(device="cpu").pipeline.unet
     loras = folder / "loras"
     loras.mkdir()
     for index in range(LORAS):
-        state = {"unet": random_lora(unet, ATTENTION, rank=4, seed=index)}
-        save_kohya(loras / f"style{index}.safetensors", state, alpha=4)
-    size = (loras / "style0.safetensors").stat().st_size
+        state = random_lora(unet, ATTENTION, rank=4, seed=index)
+        save_kohya(loras / f"style{index}.safetensors", {"unet": state}, alpha=4)
+    # What it takes in memory: a file has its names besides.
+    size = sum(factor.nbytes for factor in state.values())
     room = str(size * (CACHE + 0.5) / (1 << 30))
-    words = [
-        "--lora-dir",
-        str(loras),
-        "--device",
-        "cpu",
-        "--batch",
-        str(BATCH),
-        "--lora-cache",
-        room,
-    ]
-    words += ["--log", "text", "--queue-per-user", "512", "--linger", "0"]
-    start_ray(4)
-    serve.start(proxy_location="Disabled")
-    routers = {"by LoRA": LoraRequestRouter, "round robin": RoundRobin}
-    trace: list[tuple[float, frozenset[str]]] = []
-    found = {}
-    for name, router in routers.items():
-        with replicas(words, router, options.slow) as service:
-            run(service, [(0.0, frozenset())] * 16)  # warms up, and shows what can be drawn
-            begin = time.perf_counter()
-            run(service, [(0.0, frozenset())] * 32)
-            rate = 32 / (time.perf_counter() - begin)
-            if not trace:
-                shape = Load(
-                    *(LORAS, options.zipf, options.wanted, 1 / rate, 1.0),
-                    batch=1,
-                    share=options.share,
-                    requests=options.requests,
-                )
-                trace = list(arrivals(shape, 1, options.seed))
-            run(service, trace[:16])
-            seen = [len(one) for one in service.ask_all("batches")]
-            outcome = run(service, trace)
-            batches = [
-                batch
-                for known, every in zip(seen, service.ask_all("batches"), strict=True)
-                for batch in every[known:]
-            ]
-            found[name] = (*outcome, batches)
-            print(
-                f"{name}: {rate:.1f} pictures/s at most, {len(trace) / trace[-1][0]:.1f} asked for"
-            )
-    serve.shutdown()
-    ray.shutdown()
+    words = ["--lora-dir", str(loras), "--device", "cpu", "--batch", str(BATCH)]
+    words += ["--lora-cache", room, "--log", "text", "--queue-per-user", "512", "--linger", "0"]
+    return words
+
+
+def trace_of(options: argparse.Namespace, rate: float) -> Trace:
+    """When which LoRAs are asked for, at a share of that many pictures a second."""
+    from serving_fleet import Load, arrivals
+
+    shape = Load(
+        *(LORAS, options.zipf, options.wanted, 1 / rate, 1.0),
+        batch=1,
+        share=options.share,
+        requests=options.requests,
+    )
+    return list(arrivals(shape, 1, options.seed))
+
+
+def report(found: Mapping[str, Any], trace: Trace, options: argparse.Namespace) -> None:
+    """What was measured, beside what the simulation makes of it."""
+    from serving_fleet import Load, simulate
+
     print(f"{'':12} in memory    p50 s    p95 s   simulated: in memory  p50 s  p95 s")
     shares = {}
     for name, (seconds, hits, misses, batches) in found.items():

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import pytest
 from live_lora.serving import lora_router
-from live_lora.serving.lora_router import REMEMBERED, LoraRouting, ReplicaView, ranked
+from live_lora.serving.lora_router import (
+    REMEMBERED,
+    LoraRouting,
+    ReplicaView,
+    SentOrder,
+    ranked,
+)
 
 PACE = {"picture_seconds": 2.0, "load_seconds": 5.0}
 
 
 def view(id: str, loras: str = "", waiting: int = 0, pictures: int = 0) -> ReplicaView:
-    return ReplicaView(id, {"loras": loras.split(), "waiting": waiting, **PACE}, pictures=pictures)
+    orders = {str(number): SentOrder((), 1) for number in range(pictures)}
+    return ReplicaView(id, {"loras": loras.split(), "waiting": waiting, **PACE}, orders)
 
 
 def order(views: list[ReplicaView], wanted: str) -> str:
@@ -60,9 +67,12 @@ def test_a_lora_counts_as_held_while_a_job_is_under_way_and_a_while_after_it(
     routing = LoraRouting()
     told = {one: {"loras": [], **PACE} for one in "abcdefgh"}
     routing.sent("1", "h", ["x"], 0)
+    routing.sent("2", "h", ["x"], 0)
     now += 60
-    assert routing.choose(told, ["x"])[0] == "h"
     routing.over("1")
+    now += 60
+    assert routing.choose(told, ["x"])[0] == "h", "the other one still wants it"
+    routing.over("2")
     now += REMEMBERED - 1
     assert routing.choose(told, ["x"])[0] == "h"
     now += 2
