@@ -237,6 +237,7 @@ def main() -> None:
         print(torch.cuda.get_device_name())
     elif hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+        torch.set_num_threads(1)  # more would wait for each other on it
     gc.disable()
     for dtype in dtypes:
         print(dtype, measured(torch.device(device), dtype))

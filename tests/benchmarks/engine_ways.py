@@ -75,8 +75,8 @@ class Bench:
         with self.library.prompt(prompt) as run:
             run.progress(0, STEPS)
             pictures = len(prompt) if not isinstance(prompt, str) else 1
-            if pictures == 1:
-                run.rows([(0, "uncond"), (0, "cond")])
+            lines = [(one, side) for side in ("uncond", "cond") for one in range(pictures)]
+            run.rows(lines)  # as hosts have them
             yield run
 
     def ours(self, executor: str, count: int) -> tuple[float, Call]:
