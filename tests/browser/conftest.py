@@ -22,6 +22,7 @@ import pytest
 from live_lora.prompt import parse
 from live_lora.prompt.description import describe, vocabulary
 
+from .app_program import app_page, app_running
 from .route_client import Connect, client_of, guessing_catalog, small_library
 
 if TYPE_CHECKING:
@@ -96,6 +97,26 @@ def chromium() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="session")
+def app_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the app of `address` has its files."""
+    return tmp_path_factory.mktemp("app")
+
+
+@pytest.fixture(scope="session")
+def address(app_folder: Path, chromium: Browser) -> Iterator[str]:
+    """The app's address; one app for all tests that need no other."""
+    with app_running(app_folder) as address:
+        yield address
+
+
+@pytest.fixture
+def app(address: str, chromium: Browser) -> Iterator[Page]:
+    """A page of it, in a context of its own."""
+    with app_page(address, chromium) as page:
+        yield page
 
 
 def gradio_of(python: str) -> str:

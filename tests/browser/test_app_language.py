@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .app_program import SLOW, ready
 from .conftest import missing
-from .test_app import SLOW, ready
-from .test_app import address as address
 
 try:
     from playwright.sync_api import expect

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from library.civitai.site import Site, running
 
+from .app_program import app_running
 from .conftest import missing
 from .library_walk import walk_through
-from .test_app import address as address
-from .test_app import app as app
 
 try:
     from playwright.sync_api import Page
@@ -27,9 +27,15 @@ def site() -> Iterator[Site]:
         yield site
 
 
-def test_once_through(app: Page, site: Site, tmp_path_factory: pytest.TempPathFactory) -> None:
-    found = tmp_path_factory.getbasetemp().glob("app*/loras")
-    root = max({one.resolve() for one in found}, key=lambda one: one.stat().st_ctime)
+@pytest.fixture
+def address(site: Site, tmp_path: Path) -> Iterator[str]:
+    """An app that asks that site."""
+    with app_running(tmp_path) as address:
+        yield address
+
+
+def test_once_through(app: Page, site: Site, tmp_path: Path) -> None:
+    root = tmp_path / "loras"
     site.add(root / "ghibli.safetensors", 7)
     tab = app.get_by_role("region", name="LoRA library")
     walk_through(tab, app.get_by_label("Prompt", exact=True), root, "ghibli", site)

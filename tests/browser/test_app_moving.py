@@ -9,15 +9,14 @@ from urllib.parse import urljoin
 
 import numpy as np
 
+from .app_program import SLOW, generate, number, pixels, write
 from .conftest import missing
-from .test_app import SLOW, address, app, generate, number, pixels, write
 
 try:
     from playwright.sync_api import Page, expect
 except ImportError:
     missing("playwright is not installed")
 
-__all__ = ["address", "app"]
 STEPS = 60
 
 

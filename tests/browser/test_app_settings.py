@@ -10,10 +10,8 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from .app_program import SLOW, generate, ready
 from .conftest import missing
-from .test_app import SLOW, generate, ready
-from .test_app import address as address
-from .test_app import app as app
 
 try:
     from playwright.sync_api import Page, expect
