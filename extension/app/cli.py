@@ -74,6 +74,9 @@ def parser() -> ArgumentParser:
     return top
 
 
+PAGE_AND_API = ".serving.page_and_api"  # another room, which knows this one
+
+
 def add_app(commands: Any) -> None:
     """`live-lora app`."""
     app = commands.add_parser("app", help="open the page")
@@ -95,7 +98,14 @@ def add_app(commands: Any) -> None:
         metavar="FOLDER",
         help="shown in the library, too; can be given several times",
     )
-    app.set_defaults(module="server")
+    app.add_argument(
+        "--api",
+        action="store_const",
+        const=PAGE_AND_API,
+        default="server",
+        dest="module",
+        help="the HTTP API of `serve` at the same address; page and API share one queue",
+    )
 
 
 def add_generate(commands: Any) -> None:

@@ -19,9 +19,14 @@ class GenerationThread:
     """
 
     def __init__(
-        self, generator: Generator, request: GenerationRequest, stop: Event | None = None
+        self,
+        generator: Generator,
+        request: GenerationRequest,
+        stop: Event | None = None,
+        user: str = "",
     ) -> None:
         """The drawing is live where a page wants to move weights; `job` is then its name."""
+        self.user = user
         self.job = token_urlsafe(16)
         self.sliders = Sliders() if generator.moving.wanted else None
         self.generator = generator
@@ -34,7 +39,7 @@ class GenerationThread:
     def _draw(self) -> None:
         try:
             self._result = self.generator.draw(
-                self.request, self._previews.put, self.stop, self.sliders, self.job
+                self.request, self._previews.put, self.stop, self.sliders, self.job, self.user
             )
         except Exception as error:  # it belongs to the thread that waits
             self._result = error

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from threading import Event, Lock
 from typing import Any
@@ -29,6 +30,7 @@ from .png_parameters import infotext
 from .preview_decoder import PreviewDecoder
 from .request import GenerationRequest, GenerationResult, RequestError, StepPreview
 from .samplers import with_known_samplers
+from .turns import InOrder, Turns
 
 LARGEST_SEED = 2**32 - 1
 GRID = 8  # diffusers draws multiples of this many pixels only
@@ -53,7 +55,8 @@ class Generator:
         self.live.counts_use = False  # a picture may take several passes: it is counted here
         self.moving = MovingJobs()
         self.measured = MeasuredShelf()
-        self._one_at_a_time = Lock()
+        self.one_at_a_time = Lock()
+        self.turns: Turns = InOrder()
         self._chunking = self.live.chunking()
 
     def draw(
@@ -63,17 +66,18 @@ class Generator:
         stop: Event | None = None,
         sliders: Sliders | None = None,
         job: str | None = None,
+        user: str = "",
     ) -> GenerationResult:
         """Draws the pictures; `stop`, once it is set, ends the drawing after its present step.
 
         What is moved of `sliders` meanwhile acts, and stands in the result's prompts; `job` is by
-        what name `moving` knows the drawing.
+        what name `moving` knows the drawing, `user` whose turn it takes.
         Raises LiveLoraError where the request cannot be followed. In strict mode it is StrictError;
         where only the drawing has shown what was lost, its `result` is the GenerationResult.
         """
         stop = stop or Event()
-        with self._one_at_a_time, self.moving.drawing(job, sliders):
-            request = self.settled(request)
+        request = self.settled(request)
+        with self._turn(user, request, stop), self.moving.drawing(job, sliders):
             step_end = self._follow(watch, stop)
             passes = DrawingPasses(
                 self.live, self.checkpoint.pipeline, request, step_end, stop.is_set, sliders
@@ -90,6 +94,11 @@ class Generator:
             if passes.lost:
                 raise StrictError(passes.lost, result)
             return result
+
+    @contextmanager
+    def _turn(self, user: str, request: GenerationRequest, stop: Event) -> Iterator[None]:
+        with self.turns(user, request, stop), self.one_at_a_time:
+            yield
 
     @property
     def example(self) -> str:
@@ -120,16 +129,16 @@ class Generator:
     def effect_of(self, files: Sequence[LoraFile]) -> dict[str, Any] | None:
         """Their ΔW against the model's W, block by block; None while a picture is drawn."""
         core = self.live.core
-        if core is None or not self._one_at_a_time.acquire(blocking=False):
+        if core is None or not self.one_at_a_time.acquire(blocking=False):
             return None
         try:
             return static_effect(core, files)
         finally:
-            self._one_at_a_time.release()
+            self.one_at_a_time.release()
 
     def is_drawing(self) -> bool:
         """At this moment."""
-        return self._one_at_a_time.locked()
+        return self.one_at_a_time.locked()
 
     def settled(self, request: GenerationRequest) -> GenerationRequest:
         """The request with what was left open: seed, size, and each picture's value of a sweep."""

@@ -22,6 +22,7 @@ from .page_words import PageWords, wording_of
 from .pictures import Pictures, previews
 from .request import GenerationResult, RequestError, StepPreview
 from .samplers import name_of
+from .turns import TakenBack
 
 LOG = logging.getLogger(__name__)
 MOST_STEPS = 150
@@ -153,7 +154,7 @@ class Page:
             self.draw,
             self.form,
             [self.status, self.gallery, self.report, self.memory],
-            concurrency_limit=1,
+            concurrency_limit=self.generator.turns.together,
             show_progress="hidden",  # the status shows it
         )
         self.stop.click(self.end, queue=False)
@@ -163,9 +164,12 @@ class Page:
     def place(self, page: gr.Request, memory: Any, *form: Any) -> tuple[str, Any]:
         """The order stands; the form is remembered from now on."""
         self.orders.place(page.session_hash or "")
-        busy = self.generator.is_drawing()
-        text = wording_of(page)("app.waiting" if busy else "app.reading")
+        text = self.begun(wording_of(page))
         return html.working(text), {"form": remembered(form), "pictures": _pictures_of(memory)}
+
+    def begun(self, say: Wording) -> str:
+        """What is done at first."""
+        return say("app.waiting" if self.generator.is_drawing() else "app.reading")
 
     def end(self, page: gr.Request) -> None:
         """Stop, or the page was closed."""
@@ -173,32 +177,37 @@ class Page:
 
     def draw(self, page: gr.Request, *form: Any) -> Iterator[tuple[Any, Any, Any, Any]]:
         """What status, gallery, report and memory become, step by step."""
-        stop = self.orders.begin(page.session_hash or "")
+        user = page.session_hash or ""
+        stop = self.orders.begin(user)
         say = wording_of(page)
         try:
             if stop.is_set():
-                taken_back = html.status(say("app.taken_back"))
-                yield taken_back, gr.skip(), gr.skip(), gr.skip()
+                yield self.taken_back(say)
                 return
-            with GenerationThread(self.generator, request_of(*form), stop) as drawing:
-                yield html.working(say("app.reading"), drawing.job), gr.skip(), "", gr.skip()
+            with GenerationThread(self.generator, request_of(*form), stop, user) as drawing:
+                yield html.working(self.begun(say), drawing.job), gr.skip(), "", gr.skip()
                 for step in drawing:
                     yield self.step(step, say, drawing.job)
                 yield self.result(drawing, form, say)
         except RequestError as error:
             yield html.failed(str(error)), gr.skip(), "", gr.skip()
         finally:
-            self.orders.end(page.session_hash or "", stop)
+            self.orders.end(user, stop)
 
     def step(self, step: StepPreview, say: Wording, job: str = "") -> tuple[Any, Any, Any, Any]:
         look = html.gallery(previews(step.preview), say) if step.preview else gr.skip()
         return html.progress(step.step, step.steps, say, job), look, gr.skip(), gr.skip()
+
+    def taken_back(self, say: Wording) -> tuple[Any, Any, Any, Any]:
+        return html.status(say("app.taken_back")), gr.skip(), gr.skip(), gr.skip()
 
     def result(
         self, drawing: GenerationThread, form: Sequence[Any], say: Wording
     ) -> tuple[Any, Any, Any, Any]:
         try:
             result = drawing.result()
+        except TakenBack:
+            return self.taken_back(say)
         except LiveLoraError as error:
             return html.failed(str(error)), gr.skip(), "", gr.skip()
         except Exception as error:

@@ -36,17 +36,22 @@ class PassRecords:
                     found.setdefault(picture, []).append(sums.as_dict(number))
         return tuple(tuple(passes) for _, passes in sorted(found.items()))
 
-    def capped(self, request: GenerationRequest) -> GenerationRequest:
-        """The request with what caps have led to written into its prompts."""
+    def capped(self, request: GenerationRequest, first: int = 0) -> GenerationRequest:
+        """The request with what caps have led to written into its prompts.
+
+        Its pictures are those of the runs from number `first` on.
+        """
         if not any(run.plan.caps for run, _ in self._runs):
             return request
-        prompts = [self._text(one, i, "cond") for i, one in enumerate(request.prompts)]
-        negatives = [self._text(one, i, "uncond") for i, one in enumerate(request.negatives)]
+        prompts = [self._text(one, first + i, "cond") for i, one in enumerate(request.prompts)]
+        negatives = [
+            self._text(one, first + i, "uncond") for i, one in enumerate(request.negatives)
+        ]
         changed = negatives != list(request.negatives)
         hires = request.hires and replace(
             request.hires,
-            prompt=self._text(request.hires.prompt, 0, "cond"),
-            negative=self._text(request.hires.negative, 0, "uncond"),
+            prompt=self._text(request.hires.prompt, first, "cond"),
+            negative=self._text(request.hires.negative, first, "uncond"),
         )
         return replace(
             request,

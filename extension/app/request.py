@@ -62,7 +62,8 @@ class GenerationRequest:
     `own_seeds`, `own_negatives` and `own_starts`, one for each prompt, come before that seed,
     `negative` and `start`: so several people's pictures are drawn at once. All of `own_starts`
     have one strength, and either all or none a mask. `measure`: the result says how strongly each
-    LoRA acted.
+    LoRA acted. `movable`: a server draws its pictures by themselves, and lets their weights be
+    moved meanwhile.
 
     Width and height are pixels; without them, and without guidance, the model's own. `sampler` and
     `schedule` have the webui's names; without a sampler the model's own. `clip_skip` counts as the
@@ -89,6 +90,7 @@ class GenerationRequest:
     own_negatives: tuple[str, ...] = ()
     own_starts: tuple[StartingPicture, ...] = ()
     measure: bool = False
+    movable: bool = False
 
     @property
     def seeds(self) -> tuple[int, ...]:

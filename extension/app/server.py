@@ -8,7 +8,7 @@ import socket
 import sys
 import webbrowser
 from argparse import Namespace
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from tempfile import TemporaryDirectory
 
@@ -16,6 +16,7 @@ import gradio as gr
 import uvicorn
 from fastapi import FastAPI
 from platformdirs import user_cache_path, user_data_path
+from starlette.types import ASGIApp
 
 from ..browser.routes import router
 from ..browser.shelf import CHECKPOINT, INVERSION, Shelves, open_shelves
@@ -78,20 +79,25 @@ mark { background: #fde047; color: #18181b }
 def run(options: Namespace) -> int:
     """Serves until it is interrupted."""
     with listening(options.port) as place, private_temp():
-        address = f"http://{HOST}:{place.getsockname()[1]}/"
         generator = open_generator(options)
-        for folder in generator.catalog.folders:
-            recover(folder)
-        pictures = Pictures(options.output_dir or user_data_path("live-lora") / "pictures")
-        print(f"pictures are kept in {pictures.folder}", file=sys.stderr)
-        background = Background(generator.catalog, busy=generator.is_drawing)
-        background.start()
-        try:
-            app = application(generator, pictures, shown_beside(options))
-            serve(app, place, lambda: announce(address, browse=not options.no_browser))
-        finally:
-            background.stop()
+        with page_of(generator, options) as page:
+            serve(page, place, browse=not options.no_browser)
     return 0
+
+
+@contextmanager
+def page_of(generator: Generator, options: Namespace) -> Iterator[FastAPI]:
+    """The app; its library is looked through meanwhile."""
+    for folder in generator.catalog.folders:
+        recover(folder)
+    pictures = Pictures(options.output_dir or user_data_path("live-lora") / "pictures")
+    print(f"pictures are kept in {pictures.folder}", file=sys.stderr)
+    background = Background(generator.catalog, busy=generator.is_drawing)
+    background.start()
+    try:
+        yield application(generator, pictures, shown_beside(options))
+    finally:
+        background.stop()
 
 
 def shown_beside(options: Namespace) -> Shelves:
@@ -164,13 +170,14 @@ def listening(port: int | None) -> socket.socket:
     )
 
 
-def serve(app: FastAPI, place: socket.socket, ready: Callable[[], None]) -> None:
-    """Calls `ready` once requests are answered."""
+def serve(app: ASGIApp, place: socket.socket, *, browse: bool) -> None:
+    """Says where the page is, and opens a browser, once requests are answered."""
+    address = f"http://{HOST}:{place.getsockname()[1]}/"
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
-            ready()
+            announce(address, browse=browse)
 
     Server(uvicorn.Config(app, log_level="warning")).run([place])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Thread
 from typing import Any
@@ -12,9 +12,11 @@ from typing import Any
 from ..app.generator import LARGEST_SEED, Generator
 from ..app.request import GenerationRequest, RequestError
 from ..prompt import parse
+from ..prompt.moved_weight import SliderKey
+from ..session.sliders import Sliders
 from .admission import QueueLimits, WorkRate
 from .batch_limits import BatchLimits
-from .jobs import DrawingJob, PictureTask, TaskState
+from .jobs import DrawingJob, PictureTask, TaskState, Turn
 from .lora_fetching import LoraFetching
 from .lora_loading import LoraLoading
 from .lora_source import LoraSource
@@ -129,17 +131,40 @@ class DrawingService:
         )
         job.id = id or job.id
         kind, pixels, work = kind_of(request), pixels_of(request), work_of(request)
+        if request.movable:  # by itself: its sliders are nobody else's
+            kind, job.sliders = (kind, job.id), Sliders()
         for _ in request.prompts:
             job.add(kind, pixels, work)
-        self.queue.submit(job)
-        (self.fetching or self.loading).want(job, _texts(request))
-        if job.over:  # cancelled, or out of time, before its LoRAs were wanted
-            self._release(job)
+        self._wait(job)
+        return job
+
+    def wait_turn(
+        self,
+        user: str,
+        request: GenerationRequest,
+        turn: Turn,
+        deadline: float,
+        changed: Callable[[DrawingJob], None],
+    ) -> DrawingJob:
+        """The job of a settled request, which waits for its turn; then it has the generator to
+        itself until `turn` has ended. Raises QueueFull."""
+        job = DrawingJob(user, request, deadline=deadline, turn=turn, listeners=[changed])
+        job.add(job.id, pixels_of(request), work_of(request) * len(request.prompts))
+        self._wait(job)
         return job
 
     def watch(self, job: DrawingJob) -> None:
         """Somebody looks at the job's previews: they keep coming for a while."""
         job.watched_until = time.monotonic() + PREVIEWS
+
+    def move(self, job: DrawingJob, moves: Mapping[SliderKey, float | None]) -> None:
+        """From its next step on these are the job's weights; None is what the tag says.
+
+        Raises StateError where it is over or not movable; ValueError for what is no weight.
+        """
+        job.demand_movable()
+        if job.sliders is not None:
+            job.sliders.move(moves)
 
     def status(self) -> dict[str, Any]:
         """What waits, and what is in memory."""
@@ -154,6 +179,13 @@ class DrawingService:
     def metrics_text(self) -> str:
         """What Prometheus reads."""
         return self.metrics.text()
+
+    def _wait(self, job: DrawingJob) -> None:
+        """In the queue; what it needs is read meanwhile."""
+        self.queue.submit(job)
+        (self.fetching or self.loading).want(job, _texts(job.request))
+        if job.over:  # cancelled, or out of time, before its LoRAs were wanted
+            self._release(job)
 
     def _demand_within_limits(self, request: GenerationRequest) -> None:
         most = self.limits.request
@@ -179,7 +211,13 @@ class DrawingService:
             batch = self.queue.take()
             try:
                 self.metrics.waited(batch)
-                self.drawer.draw(batch)
+                turn = batch[0].job.turn if batch else None
+                if turn is not None:
+                    turn.begun.set()
+                    turn.ended.wait()
+                    continue
+                with self.generator.one_at_a_time:
+                    self.drawer.draw(batch)
             except Exception as error:  # a fault of ours: it must not silence the server
                 LOG.exception("a batch failed")
                 self._give_up(batch, error)

@@ -13,6 +13,7 @@ from fastapi.responses import JSONResponse
 
 from .. import __version__
 from ..app.request import RequestError
+from ..errors import StateError
 from .admission import QueueFull
 from .gatekeeper import AccessRules, Gatekeeper
 from .jobs import JobFailed, TaskState
@@ -85,6 +86,7 @@ def _add_errors(app: FastAPI) -> None:
         QueueFull: lambda e: _error(
             429, "QueueFull", str(e), {"Retry-After": str(round(e.retry_after))}
         ),
+        StateError: lambda e: _error(409, "StateError", str(e)),
         JobFailed: lambda e: _error(BUSY_STATUS.get(e.state, 500), "JobFailed", str(e)),
         HTTPException: lambda e: _error(e.status_code, "HTTPException", e.detail, e.headers),
         Exception: _unexpected,

@@ -7,9 +7,11 @@ import time
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from threading import Event
 from typing import Any
 
-from ..errors import LiveLoraError
+from ..errors import LiveLoraError, StateError
+from ..session.sliders import Sliders
 
 DRAWING_LIMIT = 3600.0  # seconds; a job without a time limit of its own has this one
 
@@ -65,6 +67,14 @@ class PictureTask:
 
 
 @dataclass(slots=True, eq=False)
+class Turn:
+    """Of a job that somebody else draws: the service lets it begin, and waits until it ended."""
+
+    begun: Event = field(default_factory=Event)
+    ended: Event = field(default_factory=Event)
+
+
+@dataclass(slots=True, eq=False)
 class DrawingJob:
     """What one user has asked for at once.
 
@@ -84,6 +94,8 @@ class DrawingJob:
     number: int = 0  # in the order of arrival
     listeners: list[Callable[[DrawingJob], None]] = field(default_factory=list)
     watched_until: float = 0.0  # somebody looks at its previews until then
+    turn: Turn | None = None
+    sliders: Sliders | None = None  # of a movable request, in the process that draws it
 
     def __post_init__(self) -> None:
         self.deadline = self.deadline or self.created + DRAWING_LIMIT
@@ -133,6 +145,13 @@ class DrawingJob:
                 if task.state is state:
                     raise JobFailed(state, task.error)
         return self.results
+
+    def demand_movable(self) -> None:
+        """Raises StateError where nothing of it can be moved (any more)."""
+        if not self.request.movable:
+            raise StateError("this job was not asked for as movable")
+        if self.over:
+            raise StateError("this job is over")
 
     def changed(self) -> None:
         """Tells who watches."""

@@ -14,9 +14,12 @@ from PIL.Image import Image
 from ..app import latents
 from ..app.drawing_passes import DrawingPasses
 from ..app.generator import Generator
+from ..app.moved_request import as_moved
+from ..app.pass_records import PassRecords
 from ..app.preview_decoder import PreviewDecoder
 from ..app.request import GenerationRequest
 from ..errors import LiveLoraError
+from ..session.measured import MeasuredFacts
 from ..session.report import Report
 from .device_memory import DeviceMemory
 from .jobs import PictureTask, TaskState
@@ -31,7 +34,8 @@ NO_MEMORY = "it does not fit into the memory of this device, even drawn alone"
 class DrawnPicture:
     """One picture, its own request and report. `stopped`: its drawing was ended early.
 
-    `batch` is how many pictures it was drawn with, itself included.
+    `batch` is how many pictures it was drawn with, itself included. `measured` says of each pass
+    how strongly its LoRAs acted, where that was asked for.
     """
 
     image: Image
@@ -40,6 +44,7 @@ class DrawnPicture:
     report: Report
     stopped: bool
     batch: int
+    measured: Sequence[MeasuredFacts] = ()
 
     @property
     def seed(self) -> int:
@@ -55,6 +60,7 @@ class DrawnPicture:
             "stopped": self.stopped,
             "batch": self.batch,
             "report": self.report.as_dict(),
+            **({"measured": list(self.measured)} if self.measured else {}),
         }
 
 
@@ -113,7 +119,10 @@ class MixedDrawer:
         live, pipeline = self.generator.live, self.generator.checkpoint.pipeline
         request = together([task.job.request.of_picture(task.index) for task in tasks])
         following = _BatchSteps(self, tasks, 2 if request.hires else 1)
-        passes = DrawingPasses(live, pipeline, request, following, following.all_over)
+        sliders = tasks[0].job.sliders  # of all, as what can be moved is drawn by itself
+        if sliders is not None:
+            sliders.begin()
+        passes = DrawingPasses(live, pipeline, request, following, following.all_over, sliders)
         begin = time.monotonic()
         with self.memory.measuring() as measurement:
             following.sample_memory = measurement.sample
@@ -122,7 +131,8 @@ class MixedDrawer:
         for index, task in enumerate(tasks):
             if task.state is TaskState.DRAWING:
                 notes = [*report.notes, *passes.notes_of(index)]
-                self.finish(tasks, index, images[index], replace(report, notes=notes))
+                own = replace(report, notes=notes)
+                self.finish(tasks, index, images[index], own, passes.records)
         pixels, work = sum(t.pixels for t in tasks), sum(t.work for t in tasks)
         self.queue.batches.memory.measured(pixels, measurement.taken)
         seconds = time.monotonic() - begin
@@ -136,17 +146,22 @@ class MixedDrawer:
         index: int,
         image: Image,
         report: Report,
-        *,
-        stopped: bool = False,
+        records: PassRecords | None = None,
     ) -> None:
-        """The picture is there, whole or ended early."""
+        """The picture is there, whole with what its passes have shown, or ended early."""
         task, generator = tasks[index], self.generator
-        request = task.job.request.of_picture(task.index)
+        request, stopped = task.job.request.of_picture(task.index), records is None
+        if records is not None:
+            request = records.capped(request, index)
+        if task.job.sliders is not None:
+            request = as_moved(request, task.job.sliders)
+        measured = records.measured[index] if records is not None and request.measure else ()
         own = report.of_picture(index)
         text = generator.infotext_of(request, 0, own)
         image.info["parameters"] = text
         generator.catalog.drawn(own.drawn_with)
-        self.queue.finish(task, DrawnPicture(image, request, text, own, stopped, len(tasks)))
+        drawn = DrawnPicture(image, request, text, own, stopped, len(tasks), measured)
+        self.queue.finish(task, drawn)
 
 
 class _BatchSteps:
@@ -202,7 +217,7 @@ class _BatchSteps:
             if task.stop and task.state is TaskState.DRAWING:
                 (image,) = latents.decoded(pipeline, values[index : index + 1])
                 report = self.drawer.generator.live.report or Report()
-                self.drawer.finish(self.tasks, index, image, report, stopped=True)
+                self.drawer.finish(self.tasks, index, image, report)
 
     def _look(self, values: Any) -> None:
         """Previews of those pictures that somebody looks at."""

@@ -6,10 +6,13 @@ import asyncio
 import os
 import time
 from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 from ..app.request import RequestError
+from ..errors import StateError
+from ..prompt.moved_weight import SliderKey
 from .admission import QueueFull
 from .drawing_service import DrawingService
 from .job_watching import JobChanges
@@ -103,6 +106,13 @@ class ModelReplica:
         found = self.service.queue.jobs.get(job)
         if found is not None:
             self.service.watch(found)
+
+    def move(self, job: str, moves: Mapping[SliderKey, float | None]) -> None:
+        """Its weights are these from now on."""
+        found = self.service.queue.jobs.get(job)
+        if found is not None:
+            with suppress(StateError):  # it has come to its end meanwhile
+                self.service.move(found, moves)
 
     def ask(self, what: str) -> Any:
         """One of the model's facts; status; metrics."""

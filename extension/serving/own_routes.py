@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import PlainTextResponse, Response, StreamingResponse
@@ -15,6 +15,9 @@ from starlette.concurrency import run_in_threadpool
 from ..app.pictures import png
 from ..app.request import GenerationRequest, HiresFix, RequestError, StartingPicture
 from ..encoding.settings import EmphasisMode
+from ..prompt.moved_weight import SliderKey
+from ..records import Side
+from ..session.sliders import MOST
 from .job_watching import events_of, summary_of
 from .jobs import DrawingJob, TaskState
 from .kept_jobs import KeptJobs
@@ -57,6 +60,8 @@ class JobWish(BaseModel):
     image: str | None = Field(None, description="a picture to begin with, in base64")
     mask: str | None = Field(None, description="white is drawn anew, in base64")
     strength: float = Field(0.75, ge=0, le=1)
+    measure: bool = Field(False, description="each result says how strongly each LoRA acted")
+    movable: bool = Field(False, description="drawn by itself; `weights` may change meanwhile")
     priority: int = Field(0, ge=-10, le=10)
     seconds: float | None = Field(None, gt=0, description="the most it may take, waiting included")
 
@@ -82,8 +87,22 @@ class JobWish(BaseModel):
 
 SAME = (
     *("steps", "seed", "width", "height", "guidance"),
-    *("sampler", "schedule", "emphasis", "clip_skip"),
+    *("sampler", "schedule", "emphasis", "clip_skip", "measure", "movable"),
 )
+
+
+class WeightMove(BaseModel):
+    """The n-th tag of that name on that side of every prompt; null is what the tag says."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str
+    value: float | None = Field(ge=-MOST, le=MOST)
+    side: Side = "cond"
+    number: int = Field(0, ge=0)
+
+
+Moves = Annotated[list[WeightMove], Field(min_length=1, max_length=200)]
 
 
 def own_router(service_of: ServiceCallback, kept: KeptJobs) -> APIRouter:
@@ -120,6 +139,14 @@ def _add_submitting(routes: APIRouter, service_of: ServiceCallback, kept: KeptJo
         """Where it stands; reports, seeds and infotexts of pictures that are done."""
         service, job = service_of(), _job(request, kept, id)
         return {**summary_of(service, job), "results": [_result(job, i) for i in _done(job)]}
+
+    @routes.post("/jobs/{id}/weights")
+    def move(request: Request, id: str, moves: Moves) -> dict[str, Any]:
+        """The weights of a movable job from its next step on; the infotext of its pictures says
+        what acted when. 409 where it is over."""
+        service, job = service_of(), _job(request, kept, id)
+        service.move(job, {SliderKey(one.side, one.name, one.number): one.value for one in moves})
+        return summary_of(service, job)
 
     @routes.delete("/jobs/{id}")
     def cancel(request: Request, id: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from ..app.request import GenerationRequest
+from ..prompt.moved_weight import SliderKey
 from .jobs import DrawingJob
 from .metrics import ServingMetrics
 
@@ -67,6 +68,8 @@ class PictureService(Protocol):
     ) -> DrawingJob: ...
 
     def watch(self, job: DrawingJob) -> None: ...
+
+    def move(self, job: DrawingJob, moves: Mapping[SliderKey, float | None]) -> None: ...
 
     def status(self) -> dict[str, Any]: ...
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from concurrent.futures import Future
 from dataclasses import replace
 from threading import Thread
@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from .. import prompt as language
 from ..app.request import GenerationRequest, RequestError
 from ..errors import LiveLoraError
+from ..prompt.moved_weight import SliderKey
 from .admission import QueueFull
 from .jobs import DrawingJob
 from .metrics import MetricFamily, ServingMetrics, merged_text
@@ -122,6 +123,11 @@ class RemoteService:
     def watch(self, job: DrawingJob) -> None:
         """Previews keep coming for a while."""
         self._tell(job, "watch")
+
+    def move(self, job: DrawingJob, moves: Mapping[SliderKey, float | None]) -> None:
+        """As `DrawingService.move`; its replica hears of it a moment later."""
+        job.demand_movable()
+        self._tell(job, "move", moves)
 
     def status(self) -> dict[str, Any]:
         """Each replica's, and what is under way in all."""
