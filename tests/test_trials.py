@@ -99,7 +99,7 @@ MENDED = {
         "test_peers.py::test_lycoris"
     ),
     "w1 the report is of a generation before": (
-        "hosts/test_webui.py::test_the_report_is_the_last_generations_with_or_without_loras"
+        "hosts/test_webui_report.py::test_the_report_is_the_last_generations_with_or_without_loras"
     ),
     "w5 row notes that nobody understands": (
         "hosts/test_webui_rows.py::test_lines_that_nobody_can_tell"
@@ -144,7 +144,7 @@ MENDED = {
         "browser/test_library.py::test_the_ends_of_long_names_are_seen"
     ),
     "T4 pages on other ports and hosts write, draw and stop": (
-        "browser/test_app.py::test_other_pages_can_do_nothing"
+        "browser/test_app_guard.py::test_other_pages_can_do_nothing"
     ),
     "T1 typing becomes slow with a large library": (
         "browser/test_modules.py::test_modules_under_node"  # nearest.test.mjs
@@ -219,7 +219,7 @@ MENDED = {
         "library/test_store.py::test_a_row_that_cannot_be_read_is_learned_again"
     ),
     "t9 a seed that is too large": ("app/test_generator.py::test_a_seed_that_no_generator_takes"),
-    "t11 the page can be framed": "browser/test_app.py::test_the_page_cannot_be_framed",
+    "t11 the page can be framed": "browser/test_app_guard.py::test_the_page_cannot_be_framed",
 }
 
 

@@ -5,8 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from standin_host import StandIn
 
 STANDIN = str(Path(__file__).parent / "standin")
 if STANDIN not in sys.path:
@@ -34,3 +38,19 @@ def fresh_webui(
         monkeypatch.setattr(processing.Processing, name, [None, None])
     yield webui_library
     webui.stop()
+
+
+@pytest.fixture
+def checkpoint() -> Any:
+    """The class of the webui's checkpoint: A1111's; a file may have its own."""
+    from model import Checkpoint
+
+    return Checkpoint
+
+
+@pytest.fixture
+def host(fresh_webui: Path, checkpoint: Any) -> StandIn:
+    """The webui to generate with; a file may have its own."""
+    from standin_host import StandIn
+
+    return StandIn(fresh_webui, checkpoint)

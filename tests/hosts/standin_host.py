@@ -37,6 +37,7 @@ class StandIn:
         shared.cmd_opts.lora_dir = str(library)
         shared.cmd_opts.no_hashing = False
         self.model = sd_models.model_data.sd_model = checkpoint()
+        self.even_parts = hasattr(self.model, "forge_objects")
         self.script = webui.LiveLoraScript()
         script_callbacks.registered.clear()
         webui.LIVE.__init__()
@@ -74,6 +75,11 @@ class StandIn:
         """On any module of the checkpoint."""
         every = self.model.modules()
         return sum(len(m._forward_hooks) + len(m._forward_pre_hooks) for m in every)
+
+
+def comments(p: Any) -> str:
+    """What stands under the pictures of a p in the webui's page."""
+    return "\n".join(p.comments)
 
 
 @contextmanager

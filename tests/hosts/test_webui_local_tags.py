@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,11 +12,6 @@ from webui_rules import CLOSE, difference
 
 BASE = "a fox <lora:unet-a:1>"
 B = ("unet-b", "0.7")
-
-
-@pytest.fixture
-def host(fresh_webui: Path) -> StandIn:
-    return StandIn(fresh_webui)
 
 
 def with_region(

@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
-import pytest
 from live_lora import parse
 from live_lora.hosts import webui
-from standin_host import StandIn
+from standin_host import StandIn, comments
 from webui_rules import difference
 
 MEASURED = re.compile(r"^Live LoRA, measured: (\S+)$", re.M)
 
 
-@pytest.fixture
-def host(fresh_webui: Path) -> StandIn:
-    return StandIn(fresh_webui)
-
-
 def test_what_was_measured_is_found_by_its_name_under_the_picture(host: StandIn) -> None:
     prompts = ["a fox <lora:unet-a:1> <lora:a:0.5>", "a bird <lora:unet-a:0.5>"]
     off = host.generate(prompts)
-    assert not MEASURED.search("\n".join(off.p.comments))
+    assert not MEASURED.search(comments(off.p))
     made = host.generate(prompts, hires=True, settings={"live_lora_measure": True})
-    (name,) = MEASURED.findall("\n".join(made.p.comments))
+    (name,) = MEASURED.findall(comments(made.p))
     found = webui.LIVE.measured.find(name)
     assert found is not None
     assert [[one["moments"][0]["hires"] for one in passes] for passes in found] == [
@@ -39,11 +32,11 @@ def test_what_was_measured_is_found_by_its_name_under_the_picture(host: StandIn)
 def test_a_cap_holds_and_its_text_makes_the_same_picture(host: StandIn) -> None:
     measured = {"live_lora_measure": True}
     free = host.generate("a fox <lora:unet-a:1>", settings=measured)
-    (name,) = MEASURED.findall("\n".join(free.p.comments))
+    (name,) = MEASURED.findall(comments(free.p))
     ((facts,),) = webui.LIVE.measured.find(name) or ()
     cap = min(facts["pooled"]["unet-a"]) / 2
     made = host.generate(f"a fox <lora:unet-a:1:cap={cap:.4g}>", settings=measured)
-    (name,) = MEASURED.findall("\n".join(made.p.comments))
+    (name,) = MEASURED.findall(comments(made.p))
     ((facts,),) = webui.LIVE.measured.find(name) or ()
     # What a random UNet answers changes by a tenth from step to step.
     assert max(facts["pooled"]["unet-a"][1:]) <= cap * 1.2

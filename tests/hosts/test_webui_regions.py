@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,11 +30,6 @@ class RegionalPrompter(scripts.Script):
     def process(self, p: Any, *_: Any) -> None:
         """Regions become parts of AND; a common prompt stands in all of them."""
         p.all_prompts = [one.replace("BREAK", "AND") for one in p.all_prompts]
-
-
-@pytest.fixture
-def host(fresh_webui: Path) -> StandIn:
-    return StandIn(fresh_webui)
 
 
 def beside(host: StandIn, prompt: str, **settings: Any) -> Any:

@@ -22,11 +22,6 @@ TWO = ["a fox <lora:unet-a:1> AND a cat", "a bird AND a dog <lora:unet-b:0.7:onl
 SIDES = "a fox <lora:unet-a:1:only=cond>"
 
 
-@pytest.fixture
-def host(fresh_webui: Path) -> StandIn:
-    return StandIn(fresh_webui)
-
-
 def transpose(pictures: int) -> None:
     """What Regional Prompter does to the batch, in place: part by part, not picture by picture."""
 
