@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations_with_replacement
+from itertools import combinations, combinations_with_replacement
 from typing import Any
 
 import torch
@@ -99,34 +99,38 @@ class Measured:
     def as_dict(self, picture: int = 0) -> MeasuredFacts:
         """For JSON, one picture: ratios and cosines by block and moment, None for no value.
 
+        Of the networks that acted on it: others of the batch are other pictures', and nobody else's
+        to see.
+
         {networks, blocks, moments: [{hires, step}], ratio: {network: [block][moment]},
         parts: {part: the same}, cosine: [{networks: [a, b], blocks: [block][moment]}],
         pooled: {network: [moment]}, stack: [moment]}
         """
         ratio, cosine = self.ratio[picture], self.cosine[picture]
+        pooled, sums = self.pooled[picture], self._own[picture].nansum(dim=(-2, -1))
+        acted = sums.nonzero().flatten().tolist()
         names = self.networks
-        pairs = [(i, j) for i in range(len(names)) for j in range(i + 1, len(names))]
         return {
-            "networks": list(names),
+            "networks": [names[n] for n in acted],
             "blocks": list(self.shown_blocks),
             "moments": [{"hires": one.hires, "step": one.step} for one in self.moments],
-            "ratio": self._by_network(ratio, None),
+            "ratio": self._by_network(ratio, acted, None),
             "parts": {
-                part: self._by_network(ratio, part)
+                part: self._by_network(ratio, acted, part)
                 for part in (*PARTS, OTHER)
                 if part in self.parts
             },
             "cosine": [
                 {"networks": [names[i], names[j]], "blocks": _table(self.by_block(cosine[i, j]))}
-                for i, j in pairs
+                for i, j in combinations(acted, 2)
             ],
-            "pooled": {n: _line(v) for n, v in zip(names, self.pooled[picture], strict=True)},
+            "pooled": {names[n]: _line(pooled[n]) for n in acted},
             "stack": _line(self.pooled_stack[picture]),
         }
 
-    def _by_network(self, ratio: Tensor, part: str | None) -> dict[str, Any]:
+    def _by_network(self, ratio: Tensor, acted: Sequence[int], part: str | None) -> dict[str, Any]:
         means = self.by_block(ratio, part)
-        return {name: _table(one) for name, one in zip(self.networks, means, strict=True)}
+        return {self.networks[n]: _table(means[n]) for n in acted}
 
 
 def measured(

@@ -35,7 +35,7 @@ def test_a_file_against_the_model(app: Page) -> None:
     expect(rows.nth(1).get_by_role("cell")).to_have_text(NUMBER)
     blocks = table.get_by_role("rowheader").all_text_contents()[1:]
     assert "M00" in blocks
-    assert all(re.fullmatch(r"(IN|OUT|M)\d\d|other", block) for block in blocks), blocks
+    assert all(re.fullmatch(r"BASE|(IN|OUT|M)\d\d|other", block) for block in blocks), blocks
 
 
 def test_a_block_of_the_map_sets_its_weight(app: Page) -> None:
