@@ -128,7 +128,7 @@ MENDED = {
         "prompt/test_diagnostics.py::test_curves_for_both_parts_need_no_warning"
     ),
     "w2 cards write tags that cannot work": (
-        "browser/test_library.py::test_a_name_that_would_be_cut_is_written_with_its_hash"
+        "browser/test_library_and_prompt.py::test_a_name_that_would_be_cut_is_written_with_its_hash"
     ),
     "w4 no details of a file": "browser/test_library.py::test_what_the_user_says_is_saved",
     "t12 search finds only what is spelled right": (

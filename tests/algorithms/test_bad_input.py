@@ -13,17 +13,8 @@ from live_lora.algorithms import Settings
 from live_lora.errors import ModuleError
 from live_lora.records import Target
 
-from algorithms.samples import (
-    LAYERS,
-    SAMPLES,
-    Tensors,
-    add,
-    algorithm,
-    batch,
-    module,
-    site_of,
-    tensors,
-)
+from algorithms.sample_tensors import SAMPLES, Tensors
+from algorithms.samples import LAYERS, add, algorithm, batch, module, site_of, tensors
 
 LAYER = "linear with bias"
 LINEAR = (24, 16)

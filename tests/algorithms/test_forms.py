@@ -5,17 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from algorithms.samples import (
-    PAIRS,
-    SAMPLES,
-    add,
-    algorithm,
-    batch,
-    merged,
-    module,
-    site_of,
-    tensors,
-)
+from algorithms.sample_tensors import SAMPLES
+from algorithms.samples import PAIRS, add, algorithm, batch, merged, module, site_of, tensors
 
 
 @pytest.mark.parametrize(("sample", "layer"), PAIRS)

@@ -8,7 +8,8 @@ from live_lora.algorithms.base import ALGORITHMS, Algorithm
 from live_lora.algorithms.suffixes import SLOTS, SUFFIXES
 from live_lora.errors import ModuleError
 
-from algorithms.samples import SAMPLES, tensors
+from algorithms.sample_tensors import SAMPLES
+from algorithms.samples import tensors
 
 KEYS = {
     "lora_unet_a.lora_up.weight": ("lora_unet_a", "up"),

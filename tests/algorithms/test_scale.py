@@ -10,7 +10,8 @@ from live_lora.algorithms import Settings
 from live_lora.deltas import Layer
 from live_lora.errors import ModuleError
 
-from algorithms.samples import SAMPLES, Tensors, add, algorithm, module, site_of, tensors
+from algorithms.sample_tensors import SAMPLES, Tensors
+from algorithms.samples import add, algorithm, module, site_of, tensors
 
 SHAPE = (24, 16)
 

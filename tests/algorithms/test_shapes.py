@@ -11,17 +11,8 @@ from live_lora.deltas import Layer, LowRank
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from algorithms.samples import (
-    PAIRS,
-    Tensors,
-    add,
-    algorithm,
-    batch,
-    merged,
-    module,
-    site_of,
-    tensors,
-)
+from algorithms.sample_tensors import Tensors
+from algorithms.samples import PAIRS, add, algorithm, batch, merged, module, site_of, tensors
 
 LORAS = ["lora", "loha", "lokr", "glora", "full", "dora by rows", "dora by columns", "doha by rows"]
 

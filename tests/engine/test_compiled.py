@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 import torch
-from algorithms.samples import SAMPLES, algorithm, batch, site_of, tensors
+from algorithms.sample_tensors import SAMPLES
+from algorithms.samples import algorithm, batch, site_of, tensors
 from algorithms.samples import module as sample_module
 from asked_device import seeded
 from delta_formulas import deltas

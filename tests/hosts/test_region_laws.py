@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 import tiny_models as tiny
 import torch
-from algorithms import samples
+from algorithms import sample_tensors, samples
 from distances import distance
 from live_lora import parse
 from live_lora.engine.cached_delta import CachedDelta
@@ -24,7 +24,7 @@ from live_lora.session.tag_use import TagUse
 from torch import Tensor, nn
 
 # Every algorithm on one of the layouts in turn.
-TURNS = [(sample, ("sd15", "sdxl")[i % 2]) for i, sample in enumerate(samples.SAMPLES)]
+TURNS = [(sample, ("sd15", "sdxl")[i % 2]) for i, sample in enumerate(sample_tensors.SAMPLES)]
 LAWS = 1e-9  # relative, in float64
 ONES = Mask.of_box(WHOLE)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import live_lora
 import pytest
 import torch
-from algorithms.samples import SAMPLES, Draw
+from algorithms.sample_tensors import SAMPLES, Draw
 from live_lora import network
 from live_lora.algorithms.suffixes import SUFFIXES
 from live_lora.deltas import Layer
