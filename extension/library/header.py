@@ -10,7 +10,7 @@ import os
 import re
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -40,6 +40,7 @@ __all__ = [
     "read",
     "read_metadata",
     "refusal",
+    "stamp_of",
 ]
 
 LONGEST = 100_000_000  # bytes of JSON; safetensors' own limit
@@ -49,11 +50,15 @@ METADATA = re.compile(r'\{\s*"__metadata__"\s*:\s*')
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a file says it holds: tensors by key, metadata, and where the tensors' bytes begin."""
+    """What a file says it holds: tensors by key, metadata, and where the tensors' bytes begin.
+
+    `stamp` tells the file that it was read from, None where nobody knows.
+    """
 
     tensors: Mapping[str, TensorInfo] = field(default_factory=dict)
     metadata: Mapping[str, str] = field(default_factory=dict)
     data_start: int = 8
+    stamp: tuple[int, int] | None = field(default=None, compare=False)
 
 
 def read(path: str | Path) -> Header:
@@ -61,7 +66,7 @@ def read(path: str | Path) -> Header:
     try:
         with open_file(path) as file:
             size, length = measured(file)
-            return parsed(file.read(length), size)
+            return replace(parsed(file.read(length), size), stamp=stamp_of(file))
     except (OSError, ValueError, Unsound) as error:
         raise refusal(path, error) from error
 
@@ -90,6 +95,12 @@ def open_file(path: str | Path) -> BinaryIO:
     if not stat.S_ISREG(path.stat().st_mode):
         raise Unsound("this is not a regular file", "unreadable")
     return path.open("rb")
+
+
+def stamp_of(file: BinaryIO) -> tuple[int, int]:
+    """Size and mtime in ns of an open file: where they are the same, so are the bytes."""
+    found = os.fstat(file.fileno())
+    return found.st_size, found.st_mtime_ns
 
 
 def refusal(path: str | Path, error: Exception) -> FileError:

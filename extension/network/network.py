@@ -82,6 +82,11 @@ class Network:
                 unmatched.append(Unused.because(module.prefix, error))
         return Match(tuple(matched), tuple(unmatched))
 
+    @property
+    def stamp(self) -> tuple[int, int] | None:
+        """Size and mtime in ns of the file that its header is of, where they are known."""
+        return self.source.header.stamp
+
     def open(self) -> AbstractContextManager[Read]:
         """Gives `read`, for `Module.build`; FileError when the file cannot be read any more."""
         return self.source.open()

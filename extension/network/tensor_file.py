@@ -49,6 +49,7 @@ DTYPES: Mapping[str, torch.dtype] = {
     if hasattr(torch, torch_name)
 }
 FLOATS = frozenset(name for name in DTYPES if "F" in name)
+REPLACED = "it was replaced while it was read: draw again"
 LARGEST = 1 << 40  # of any dimension; and no tensor of a LoRA has more dimensions than
 DEEPEST = 8
 
@@ -77,9 +78,11 @@ class Safetensors:
 
     @contextmanager
     def open(self) -> Iterator[Read]:
-        """Gives `read(key)`. FileError when the file is gone or shorter than its header says."""
+        """Gives `read(key)`. FileError when the file is gone, or another than its header is of."""
         try:
             with headers.open_file(self.path) as file:
+                if self.header.stamp not in (None, headers.stamp_of(file)):
+                    raise FileError("changed", self.path, REPLACED)
                 yield lambda key: self._read(cast(BufferedReader, file), key)
         except (OSError, headers.Unsound) as error:
             raise headers.refusal(self.path, error) from error

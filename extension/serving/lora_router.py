@@ -24,12 +24,16 @@ class SentOrder:
 @dataclass(slots=True)
 class ReplicaView:
     """What is known of one replica: `told` by itself, the orders that are with it, and the LoRAs
-    of those that came back, each with the moment until which it counts as held."""
+    of those that came back, each with the moment until which it counts as held.
+
+    `busy_until` is when it will have drawn all that was sent to it, by what a picture takes there.
+    """
 
     id: str
     told: Mapping[str, Any] = field(default_factory=dict)
     orders: dict[str, SentOrder] = field(default_factory=dict)
     used: dict[str, float] = field(default_factory=dict)
+    busy_until: float = 0.0
 
     def holds(self, wanted: Collection[str], now: float) -> int:
         """How many of the LoRAs are there, or will be."""
@@ -37,12 +41,27 @@ class ReplicaView:
         held.update(name for name, until in self.used.items() if now < until)
         return len(held.intersection(wanted))
 
+    def sent(self, request: str, order: SentOrder, now: float) -> None:
+        """An order is on its way to it."""
+        self.orders[request] = order
+        takes = order.pictures * self.picture_seconds
+        self.busy_until = max(now, self.busy_until) + takes
+
     def over(self, request: str, now: float) -> None:
         """An order came back, whichever way; what it used is held a while longer."""
         self.used = {name: end for name, end in self.used.items() if now < end}
         if request in self.orders:
             wanted = self.orders.pop(request).wanted
             self.used.update(dict.fromkeys(wanted, now + REMEMBERED))
+        self.busy_until = min(self.busy_until, now + self.pictures * self.picture_seconds)
+
+    def waiting_seconds(self, now: float) -> float:
+        """Until it could begin with something new: not just how much there is, but how far it is.
+
+        What is overdue is expected to take as long again, and no longer than if it had just come.
+        """
+        left = min(abs(self.busy_until - now), self.pictures * self.picture_seconds)
+        return max(left, int(self.told.get("waiting", 0)) * self.picture_seconds)
 
     @property
     def loras_under_way(self) -> set[str]:
@@ -50,10 +69,9 @@ class ReplicaView:
         return {name for order in self.orders.values() for name in order.wanted}
 
     @property
-    def waiting(self) -> int:
-        """Pictures."""
-        sent = sum(order.pictures for order in self.orders.values())
-        return max(sent, int(self.told.get("waiting", 0)))
+    def pictures(self) -> int:
+        """How many were sent to it, and have not come back."""
+        return sum(order.pictures for order in self.orders.values())
 
     @property
     def picture_seconds(self) -> float:
@@ -79,7 +97,7 @@ def ranked(
 
     def rank(view: ReplicaView) -> tuple[float, bytes]:
         missing = len(wanted) - view.holds(wanted, now)
-        seconds = view.waiting * view.picture_seconds + missing * view.load_seconds
+        seconds = view.waiting_seconds(now) + missing * view.load_seconds
         return seconds, blake2b(f"{view.id} {key}".encode(), digest_size=8).digest()
 
     return sorted(views, key=rank)
@@ -102,7 +120,7 @@ class LoraRouting:
     def sent(self, request: str, replica: str, wanted: Collection[str], pictures: int) -> None:
         """A job went to that replica."""
         view = self.views.setdefault(replica, ReplicaView(replica))
-        view.orders[request] = SentOrder(wanted, pictures)
+        view.sent(request, SentOrder(wanted, pictures), time.monotonic())
         self._replica_of[request] = replica
 
     def over(self, request: str) -> None:

@@ -13,11 +13,11 @@ import torch
 from ..deltas import Layer
 from ..engine.cached_delta import HOST, CachedDelta, bytes_of, in_host_memory, one_storage
 from ..engine.layers import Site
-from ..errors import ModuleError
+from ..errors import FileError, ModuleError
 from ..library.lora_file import LoraFile
 from ..network import Match, Module, Network, Unused, load
 from ..network.fused_qkv import unfused
-from ..network.tensor_file import Read
+from ..network.tensor_file import REPLACED, Read
 from ..records import Target, TargetKey
 
 FileKey = tuple[str, int, int, int | None]  # path, size, mtime, rank asked for
@@ -169,6 +169,8 @@ class NetworkCache:
         bound = self.known(file, rank)
         if bound is None:
             network = load(file.path, allow_pickle=allow_pickle)
+            if network.stamp not in (None, file.identity[1:]):
+                raise FileError("changed", file.path, REPLACED)
             bound = BoundNetwork(file, network, network.match(self.targets), rank)
         with self._lock:
             if key not in self._bound:  # else another thread was faster

@@ -30,12 +30,17 @@ class PromptDiagnostic:
         """An error that is about no place in a prompt."""
         return cls(Diagnostic(message, None, "error"))
 
+    @property
+    def code(self) -> str | None:
+        """What programs tell problems by."""
+        return self.cause.code if self.cause else self.problem.code
+
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
         span = self.problem.span
         return {
             "message": self.problem.message,
-            "code": self.cause.code if self.cause else self.problem.code,
+            "code": self.code,
             "severity": self.problem.severity,
             "span": None if span is None else [span.start, span.end],
             "picture": self.picture,

@@ -153,9 +153,7 @@ class Core:
         live = written if sliders is None else sliders.made_live(written)
         uses = list(with_masks(live, masks, diagnostics))
         with self._ahead.waiting():
-            networks = self._networks(uses, diagnostics)
-            active = [ActiveNetwork(bound, uses) for bound, uses in networks.items()]
-            built = [one for one in active if self._built(one, diagnostics)]
+            networks, built = self._read_all(uses, diagnostics)
         pictures = max(1, len(prompts))
         executor = self.options.executor if sliders is None else "hooked"
         plan = self._planned(built, executor, observers, pictures, measure)
@@ -171,6 +169,23 @@ class Core:
             masks=masks.used,
             sliders=sliders,
         )
+
+    def _read_all(
+        self, uses: Sequence[TagUse], diagnostics: list[PromptDiagnostic]
+    ) -> tuple[dict[BoundNetwork, list[TagUse]], list[ActiveNetwork]]:
+        """The networks of the tags, and those whose deltas are there.
+
+        A file that is replaced while it is read is read once more, as it is by then.
+        """
+        for again in (True, False):
+            found: list[PromptDiagnostic] = []
+            networks = self._networks(uses, found)
+            active = [ActiveNetwork(bound, uses) for bound, uses in networks.items()]
+            built = [one for one in active if self._built(one, found)]
+            if not (again and any(one.code == "changed" for one in found)):
+                break
+        diagnostics += found
+        return networks, built
 
     def _planned(
         self,

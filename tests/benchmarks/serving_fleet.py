@@ -82,7 +82,7 @@ class Machine:
     def take(self, id: str, wanted: Wanted, load: Load, now: float) -> float:
         """A request comes; when all its LoRAs are there. What is on its way to another request
         is neither a hit nor a miss."""
-        self.view.orders[id] = SentOrder(wanted, 1)
+        self.view.sent(id, SentOrder(wanted, 1), now)
         ready = now
         for name in sorted(wanted):
             if name not in self.held:
@@ -154,7 +154,7 @@ def chosen(fleet: Sequence[Machine], wanted: Wanted, routing: str, turn: int, no
     if routing == "by LoRA":
         return int(ranked([machine.view for machine in fleet], wanted, now)[0].id)
     indices = [(turn + index) % len(fleet) for index in range(len(fleet))]
-    return min(indices, key=lambda index: fleet[index].view.waiting)
+    return min(indices, key=lambda index: fleet[index].view.pictures)
 
 
 def arrivals(load: Load, machines: int, seed: int) -> Iterator[Arrival]:

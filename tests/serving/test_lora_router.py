@@ -16,8 +16,10 @@ PACE = {"picture_seconds": 2.0, "load_seconds": 5.0}
 
 
 def view(id: str, loras: str = "", waiting: int = 0, pictures: int = 0) -> ReplicaView:
-    orders = {str(number): SentOrder((), 1) for number in range(pictures)}
-    return ReplicaView(id, {"loras": loras.split(), "waiting": waiting, **PACE}, orders)
+    one = ReplicaView(id, {"loras": loras.split(), "waiting": waiting, **PACE})
+    for number in range(pictures):
+        one.sent(str(number), SentOrder((), 1), 0.0)
+    return one
 
 
 def order(views: list[ReplicaView], wanted: str) -> str:
@@ -29,6 +31,18 @@ def test_waiting_and_reading_are_weighed_in_seconds() -> None:
     assert order([view("a"), view("b", "x", waiting=3)], "x") == "ab"
     assert order([view("a"), view("b", "x y", waiting=3)], "x y") == "ba", "two files to read"
     assert order([view("a", "x", pictures=3), view("b")], "x") == "ba", "what is under way counts"
+
+
+def test_how_far_a_replica_is_counts() -> None:
+    """Three pictures of two seconds each, sent at 0."""
+    one = view("a", pictures=3)
+    assert [one.waiting_seconds(now) for now in (0.0, 1.5, 5.0)] == [6.0, 4.5, 1.0]
+    one.over("0", 1.5)  # sooner than expected
+    assert one.waiting_seconds(1.5) == 4.0
+    assert [one.waiting_seconds(now) for now in (6.5, 8.5, 100.0)] == [1.0, 3.0, 4.0], "overdue"
+    one.over("1", 100.0)
+    one.over("2", 101.0)
+    assert one.waiting_seconds(101.0) == 0.0
 
 
 def test_before_anything_was_measured() -> None:
