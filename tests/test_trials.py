@@ -72,13 +72,13 @@ MENDED = {
         "library/test_catalog.py::test_a_pickle_of_that_name_is_said_where_pickles_are_off"
     ),
     "F6 a fused layer is left out without a word": (
-        "hosts/test_diffusers.py::test_a_layer_that_is_never_called_is_a_problem"
+        "hosts/test_fused_pipeline.py::test_a_layer_that_is_never_called_is_a_problem"
     ),
     "F6 strict mode, after the run": (
-        "hosts/test_diffusers.py::test_strict_raises_after_the_run_and_keeps_its_output"
+        "hosts/test_fused_pipeline.py::test_strict_raises_after_the_run_and_keeps_its_output"
     ),
     "F6 a model that was compiled before": (
-        "hosts/test_diffusers.py::test_a_model_that_was_compiled_before_is_said"
+        "hosts/test_compiled_pipeline.py::test_a_model_that_was_compiled_before_is_said"
     ),
     "F8 prompt_embeds have no way in": (
         "hosts/test_diffusers.py::test_embeddings_of_the_callers_are_used_as_they_are"

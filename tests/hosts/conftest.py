@@ -1,4 +1,7 @@
-"""The stand-in of the webui's packages, importable as `modules` for all tests of this folder."""
+"""What hosts hold: a stand-in of the webui, and small pipelines of diffusers.
+
+The stand-in's packages are importable as `modules` for all tests of this folder.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import live_lora
 import pytest
 
 if TYPE_CHECKING:
@@ -54,3 +58,37 @@ def host(fresh_webui: Path, checkpoint: Any) -> StandIn:
     from standin_host import StandIn
 
     return StandIn(fresh_webui, checkpoint)
+
+
+@pytest.fixture(scope="session", params=["sd15", "sdxl"])
+def pipe(request: pytest.FixtureRequest) -> Any:
+    """In float64: what differs then differs for a reason, and is not the noise of a random UNet.
+
+    A file may have its own; so for `library` and `live`.
+    """
+    import tiny_models as tiny
+    import torch
+
+    return getattr(tiny, request.param)().to(torch.float64)
+
+
+@pytest.fixture(scope="session")
+def library(pipe: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two files by diffusers' own `save_lora_weights`, with α ≠ r."""
+    import tiny_models as tiny
+
+    folder = tmp_path_factory.mktemp("Lora")
+    for seed, name in enumerate(["fox", "owl"]):
+        layers = {"unet_lora_layers": tiny.random_lora(pipe.unet, tiny.EVERYTHING, seed=seed)}
+        for part in ("text_encoder", "text_encoder_2"):
+            if getattr(pipe, part, None) is not None:
+                state = tiny.random_lora(getattr(pipe, part), tiny.TEXT, seed=seed + 5)
+                layers[f"{part}_lora_layers"] = state
+        pipe.save_lora_weights(folder, weight_name=f"{name}.safetensors", **layers)
+    return folder
+
+
+@pytest.fixture
+def live(pipe: Any, library: Path) -> Iterator[live_lora.Live]:
+    with live_lora.attach(pipe, library=library) as live:
+        yield live

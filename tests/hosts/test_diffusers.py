@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,48 +14,8 @@ from diffusers import HeunDiscreteScheduler, StableDiffusionImg2ImgPipeline
 from distances import distance
 from live_lora.library.catalog import Catalog
 from live_lora.session.report import StrictError
+from small_pipelines import SAME, SIDE, latents
 from torch import Tensor
-
-STEPS = 2
-SAME = 1e-9  # relative
-SIDE = 32  # pixels: 8 in the latents
-
-
-def latents(pipe: Any, call: Any = None, **options: Any) -> Tensor:
-    generator = torch.Generator().manual_seed(7)
-    options = {
-        "num_inference_steps": STEPS,
-        "height": SIDE,
-        "width": SIDE,
-        "output_type": "latent",
-    } | options
-    return (call or pipe)(generator=generator, **options).images
-
-
-@pytest.fixture(scope="module", params=["sd15", "sdxl"])
-def pipe(request: pytest.FixtureRequest) -> Any:
-    """In float64: what differs then differs for a reason, and is not the noise of a random UNet."""
-    return getattr(tiny, request.param)().to(torch.float64)
-
-
-@pytest.fixture(scope="module")
-def library(pipe: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two files by diffusers' own `save_lora_weights`, with α ≠ r."""
-    folder = tmp_path_factory.mktemp("Lora")
-    for seed, name in enumerate(["fox", "owl"]):
-        layers = {"unet_lora_layers": tiny.random_lora(pipe.unet, tiny.EVERYTHING, seed=seed)}
-        for part in ("text_encoder", "text_encoder_2"):
-            if getattr(pipe, part, None) is not None:
-                state = tiny.random_lora(getattr(pipe, part), tiny.TEXT, seed=seed + 5)
-                layers[f"{part}_lora_layers"] = state
-        pipe.save_lora_weights(folder, weight_name=f"{name}.safetensors", **layers)
-    return folder
-
-
-@pytest.fixture
-def live(pipe: Any, library: Path) -> Iterator[live_lora.Live]:
-    with live_lora.attach(pipe, library=library) as live:
-        yield live
 
 
 def peers(pipe: Any, library: Path, weights: dict[str, float], **options: Any) -> Tensor:
@@ -287,105 +246,6 @@ def watch(pipe: Any, live: live_lora.Live) -> tuple[list[tuple[int, int]], Any]:
         seen.append((progress.step, progress.steps))
 
     return seen, pipe.unet.register_forward_hook(after)
-
-
-@pytest.fixture
-def fused(pipe: Any) -> Iterator[Any]:
-    """Its attention computes q, k and v by layers of their own: to_q, to_k, to_v are not called."""
-    pipe.fuse_qkv_projections(vae=False)
-    yield pipe
-    pipe.unfuse_qkv_projections(vae=False)
-
-
-def test_a_layer_that_is_never_called_is_a_problem(fused: Any, live: live_lora.Live) -> None:
-    latents(fused, live, prompt="a fox<lora:fox:1>")
-    assert live.report is not None
-    (network,) = live.report.networks
-    assert {one.key.rpartition(".")[2] for one in network.bypassed} == {"to_q", "to_k", "to_v"}
-    assert {one.code for one in network.bypassed} == {"bypassed"}
-    assert "call unfuse_qkv_projections() before" in network.bypassed_line
-    assert network.ran_total + len(network.bypassed) == network.matched
-    assert not live.report.ok
-
-
-@pytest.mark.parametrize("weight", ["0", "1:unet=0", "1:start=9"])
-def test_a_layer_without_a_weight_may_stay_uncalled(
-    fused: Any, live: live_lora.Live, weight: str
-) -> None:
-    latents(fused, live, prompt=f"a fox<lora:fox:{weight}>")
-    assert live.report is not None
-    assert live.report.ok
-    assert not any(one.bypassed for one in live.report.networks)
-
-
-def test_strict_raises_after_the_run_and_keeps_its_output(fused: Any, library: Path) -> None:
-    with live_lora.attach(fused, library=library, strict=True) as live:
-        with pytest.raises(StrictError, match="never called") as raised:
-            latents(fused, live, prompt="a fox<lora:fox:1>")
-        assert distance(raised.value.result.images, latents(fused, prompt="a fox")) > SAME
-
-
-def test_a_model_that_was_compiled_before_is_said(library: Path, pipe: Any) -> None:
-    """`module.compile()` runs no hook that came later, not even ours that listens for calls."""
-    latents(pipe, prompt="a fox")
-    pipe.unet.compile(backend="eager")
-    try:
-        latents(pipe, prompt="a fox")
-        with live_lora.attach(pipe, library=library) as live:
-            latents(pipe, live, prompt="a fox<lora:fox:1>")
-        assert live.report is not None
-        (network,) = live.report.networks
-        assert "unet" not in network.ran
-        assert {one.code for one in network.bypassed} == {"compiled"}
-        assert "torch.compiler.reset()" in network.bypassed_line
-        assert not live.report.ok
-    finally:
-        pipe.unet._compiled_call_impl = None
-        torch.compiler.reset()
-
-
-def test_a_pipeline_is_compiled_with_places_for_loras(library: Path, pipe: Any) -> None:
-    """Regional, in full graphs; weights that change, tags that come and go make no more of them."""
-    prompts = ["a fox<lora:fox:1>", "a fox<lora:fox:0@0;1@1>", "a fox", "a fox<lora:fox:0.2@0;1@1>"]
-    eager = {}
-    with live_lora.attach(pipe, library=library) as live:
-        for prompt in prompts:
-            eager[prompt] = latents(pipe, live, prompt=prompt)
-    counters = torch._dynamo.utils.counters
-    try:
-        with live_lora.attach(pipe, library=library) as live:
-            live.compile(backend="eager")
-            counters.clear()
-            seen = []
-            for prompt in prompts:
-                got = latents(pipe, live, prompt=prompt)
-                seen.append(counters["stats"]["unique_graphs"])
-                assert distance(got, eager[prompt]) < SAME, prompt
-                assert live.report is not None
-                assert live.report.ok, live.report.lines()
-            assert seen[1:] == [seen[1]] * 3
-            assert counters["graph_break"] == {}
-        assert not any(module._forward_hooks for module in pipe.unet.modules())
-    finally:
-        for module in pipe.unet.modules():
-            module._compiled_call_impl = None
-        torch.compiler.reset()
-
-
-def test_compiling_after_the_host_has_done_so_mends_it(library: Path, pipe: Any) -> None:
-    pipe.unet.compile_repeated_blocks(fullgraph=True, backend="eager")
-    base = latents(pipe, prompt="a fox")
-    try:
-        with live_lora.attach(pipe, library=library) as live:
-            live.compile(backend="eager")
-            changed = latents(pipe, live, prompt="a fox<lora:fox:1>")
-            assert live.report is not None
-            assert live.report.ok, live.report.lines()
-        assert distance(changed, base) > SAME
-    finally:
-        for module in pipe.unet.modules():
-            module._compiled_call_impl = None
-        torch.compiler.reset()
 
 
 @pytest.mark.parametrize("executor", ["hooked", "folded", "automatic"])

@@ -2,47 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import live_lora
-import pytest
-import tiny_models as tiny
 import torch
 from distances import distance
 from live_lora.records import Row
+from small_pipelines import SAME, SIDE
 from torch import Tensor
 
-SAME = 1e-9  # relative, in float64
 LONG = "a very long text about hills, " * 14
-
-
-@pytest.fixture(scope="module", params=["sd15", "sdxl"])
-def pipe(request: pytest.FixtureRequest) -> Any:
-    return getattr(tiny, request.param)().to(torch.float64)
-
-
-@pytest.fixture(scope="module")
-def library(pipe: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("Lora")
-    layers = {"unet_lora_layers": tiny.random_lora(pipe.unet, tiny.EVERYTHING)}
-    layers["text_encoder_lora_layers"] = tiny.random_lora(pipe.text_encoder, tiny.TEXT, seed=5)
-    pipe.save_lora_weights(folder, weight_name="fox.safetensors", **layers)
-    return folder
-
-
-@pytest.fixture
-def live(pipe: Any, library: Path) -> Iterator[Any]:
-    with live_lora.attach(pipe, library=library) as live:
-        yield live
 
 
 def draw(call: Any, prompt: Any = None, **options: Any) -> Tensor:
     options = {
         "num_inference_steps": 4,
-        "height": 32,
-        "width": 32,
+        "height": SIDE,
+        "width": SIDE,
         "output_type": "latent",
     } | options
     found: Tensor = call(prompt, generator=torch.Generator().manual_seed(7), **options).images

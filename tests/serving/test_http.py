@@ -7,10 +7,11 @@ import json
 from collections.abc import Iterator
 
 import httpx
+import pytest
 from http_asking import LONG, SMALL, until, webui
 from live_lora.app.generator import Generator
 from live_lora.serving.admission import QueueLimits
-from live_lora.serving.drawing_service import RequestLimits, ServiceLimits
+from live_lora.serving.drawing_service import DrawingService, RequestLimits, ServiceLimits
 from live_lora.serving.gatekeeper import AccessRules
 from live_lora.serving.http_server import ServerState, application
 from PIL import Image
@@ -97,47 +98,65 @@ RULES = AccessRules(
 )
 
 
-def test_who_may_ask(shared_generator: Generator) -> None:
+ANNA, BERT = ("anna", "apple"), ("bert", "berry")
+BEARER = {"Authorization": "Bearer cherry"}
+SAMPLERS = "/sdapi/v1/samplers"
+
+
+@pytest.fixture
+def guarded(shared_generator: Generator) -> Iterator[tuple[httpx.Client, DrawingService]]:
+    """A server with these rules, and what draws there."""
     with (
         served(shared_generator, RULES) as (address, service),
         httpx.Client(base_url=address, timeout=60) as ask,
     ):
-        samplers = "/sdapi/v1/samplers"
-        assert ask.get(samplers).status_code == 401
-        assert ask.get("/live-lora/v1/health").status_code == 200
-        assert ask.get(samplers, auth=("anna", "wrong")).status_code == 401
-        assert ask.get(samplers, auth=("nobody", "")).status_code == 401
-        assert ask.get(samplers, auth=("anna", "apple")).status_code == 200
-        bearer = {"Authorization": "Bearer cherry"}
-        assert ask.get(samplers, headers=bearer).status_code == 200
-        assert ask.get(samplers, headers={"Authorization": "Bearer no"}).status_code == 401
-        friend = {**bearer, "Origin": "https://friend.example"}
-        allowed = ask.get(samplers, headers=friend).headers["access-control-allow-origin"]
-        assert allowed == "https://friend.example"
-        stranger = {**bearer, "Origin": "https://evil.example"}
-        assert ask.get(samplers, headers=stranger).status_code == 403
-        assert ask.get(samplers, headers={**bearer, "Host": "evil.example"}).status_code == 400
-        large = ask.post("/sdapi/v1/txt2img", headers=bearer, content=b"x" * (2 << 20))
-        assert large.status_code == 413
+        yield ask, service
 
-        def chunks() -> Iterator[bytes]:
-            for _ in range(64):
-                yield b" " * (1 << 15)
 
-        streamed = ask.post("/sdapi/v1/txt2img", headers=bearer, content=chunks())
-        assert streamed.status_code == 413
-        mine = {"prompts": ["a"], "steps": 150}
-        id = ask.post("/live-lora/v1/jobs", json=mine, auth=("anna", "apple")).json()["id"]
-        for stop in ("interrupt", "skip"):
-            ask.post(f"/sdapi/v1/{stop}", auth=("bert", "berry"))
-        job = f"/live-lora/v1/jobs/{id}"
-        assert ask.get(job, auth=("bert", "berry")).status_code == 404
-        assert ask.delete(job, auth=("bert", "berry")).status_code == 404
-        other = ask.get("/sdapi/v1/progress", auth=("bert", "berry")).json()
-        assert other["state"]["job_count"] == 0
-        until(lambda: service.queue.jobs[id].tasks[0].step > 0)
-        assert not service.queue.jobs[id].tasks[0].stop
-        assert ask.delete(job, auth=("anna", "apple")).status_code == 200
+def test_who_may_ask(guarded: tuple[httpx.Client, DrawingService]) -> None:
+    ask, _ = guarded
+    assert ask.get(SAMPLERS).status_code == 401
+    assert ask.get("/live-lora/v1/health").status_code == 200
+    assert ask.get(SAMPLERS, auth=("anna", "wrong")).status_code == 401
+    assert ask.get(SAMPLERS, auth=("nobody", "")).status_code == 401
+    assert ask.get(SAMPLERS, auth=ANNA).status_code == 200
+    assert ask.get(SAMPLERS, headers=BEARER).status_code == 200
+    assert ask.get(SAMPLERS, headers={"Authorization": "Bearer no"}).status_code == 401
+    friend = {**BEARER, "Origin": "https://friend.example"}
+    allowed = ask.get(SAMPLERS, headers=friend).headers["access-control-allow-origin"]
+    assert allowed == "https://friend.example"
+    stranger = {**BEARER, "Origin": "https://evil.example"}
+    assert ask.get(SAMPLERS, headers=stranger).status_code == 403
+    assert ask.get(SAMPLERS, headers={**BEARER, "Host": "evil.example"}).status_code == 400
+
+
+def test_too_large_a_body_is_refused(guarded: tuple[httpx.Client, DrawingService]) -> None:
+    """Whether or not it says how large it is."""
+
+    def chunks() -> Iterator[bytes]:
+        for _ in range(64):
+            yield b" " * (1 << 15)
+
+    ask, _ = guarded
+    for body in (b"x" * (2 << 20), chunks()):
+        answer = ask.post("/sdapi/v1/txt2img", headers=BEARER, content=body)
+        assert answer.status_code == 413
+
+
+def test_a_job_is_its_users_own(guarded: tuple[httpx.Client, DrawingService]) -> None:
+    ask, service = guarded
+    mine = {"prompts": ["a"], "steps": 150}
+    id = ask.post("/live-lora/v1/jobs", json=mine, auth=ANNA).json()["id"]
+    for stop in ("interrupt", "skip"):
+        ask.post(f"/sdapi/v1/{stop}", auth=BERT)
+    job = f"/live-lora/v1/jobs/{id}"
+    assert ask.get(job, auth=BERT).status_code == 404
+    assert ask.delete(job, auth=BERT).status_code == 404
+    other = ask.get("/sdapi/v1/progress", auth=BERT).json()
+    assert other["state"]["job_count"] == 0
+    until(lambda: service.queue.jobs[id].tasks[0].step > 0)
+    assert not service.queue.jobs[id].tasks[0].stop
+    assert ask.delete(job, auth=ANNA).status_code == 200
 
 
 def test_while_the_model_is_read() -> None:

@@ -80,47 +80,15 @@ class Site:
         self.url = ""
 
     def add(self, path: Path, id: int, **fields: Any) -> dict[str, Any]:
-        """A version with this file, as the site describes it."""
+        """A version with this file, as the site describes it; `fields` of it that differ."""
         raw = path.read_bytes()
-        tensors = raw[8 + int.from_bytes(raw[:8], "little") :]
-        hashes = {
-            "SHA256": hashlib.sha256(raw).hexdigest().upper(),
-            "AutoV3": hashlib.sha256(tensors).hexdigest()[:12].upper(),
-        }
-        file = {
-            "id": id + 5000,
-            "sizeKB": len(raw) / 1024,
-            "name": path.name,
-            "type": "Model",
-            "metadata": {"format": "SafeTensor"},
-            "hashes": hashes,
-            "primary": True,
-            "downloadUrl": f"https://civitai.com/api/download/models/{id}",
-        }
-        version = {
-            "id": id,
-            "modelId": id + 1000,
-            "name": f"v{id}",
-            "baseModel": "SDXL 1.0",
-            "trainedWords": ["ghibli style, anime"],
-            "model": {"name": f"Model {id}", "type": "LORA", "nsfw": False, "poi": False},
-            "files": [file],
-            "images": [{"url": f"{self.url}/img/original=true/{id}.png", "nsfwLevel": 1}],
-            "publishedAt": "2024-05-01T00:00:00.000Z",
-            **fields,
-        }
+        file = described(path.name, raw, id)
+        picture = {"url": f"{self.url}/img/original=true/{id}.png", "nsfwLevel": 1}
+        version = version_of(id, file, picture) | fields
         self.versions[id] = version
-        self.by_hash |= dict.fromkeys(hashes.values(), id)
+        self.by_hash |= dict.fromkeys(file["hashes"].values(), id)
         self.files[id] = raw
-        self.models[id + 1000] = {
-            "id": id + 1000,
-            "name": f"Model {id}",
-            "tags": ["style"],
-            "description": "<p>Draws <b>well</b></p><script>alert(1)</script>",
-            "creator": {"username": "somebody"},
-            "allowCommercialUse": ["Image"],
-            "modelVersions": [version],
-        }
+        self.models[id + 1000] = model_of(id, version)
         return version
 
     def answer(self, method: str, path: str, body: bytes) -> tuple[int, Any]:
@@ -163,6 +131,52 @@ class Site:
         return CivitaiClient(
             Transport(self.access(key=key), **transport), options.pop("pace", quick), **options
         )
+
+
+def described(name: str, raw: bytes, id: int) -> dict[str, Any]:
+    """A file of version `id`: its hashes are of all its bytes, and of its tensors alone."""
+    tensors = raw[8 + int.from_bytes(raw[:8], "little") :]
+    return {
+        "id": id + 5000,
+        "sizeKB": len(raw) / 1024,
+        "name": name,
+        "type": "Model",
+        "metadata": {"format": "SafeTensor"},
+        "hashes": {
+            "SHA256": hashlib.sha256(raw).hexdigest().upper(),
+            "AutoV3": hashlib.sha256(tensors).hexdigest()[:12].upper(),
+        },
+        "primary": True,
+        "downloadUrl": f"https://civitai.com/api/download/models/{id}",
+    }
+
+
+def version_of(id: int, file: dict[str, Any], picture: dict[str, Any]) -> dict[str, Any]:
+    """A version of one file and one picture."""
+    return {
+        "id": id,
+        "modelId": id + 1000,
+        "name": f"v{id}",
+        "baseModel": "SDXL 1.0",
+        "trainedWords": ["ghibli style, anime"],
+        "model": {"name": f"Model {id}", "type": "LORA", "nsfw": False, "poi": False},
+        "files": [file],
+        "images": [picture],
+        "publishedAt": "2024-05-01T00:00:00.000Z",
+    }
+
+
+def model_of(id: int, version: dict[str, Any]) -> dict[str, Any]:
+    """The model of one version, whose id is a thousand less."""
+    return {
+        "id": id + 1000,
+        "name": f"Model {id}",
+        "tags": ["style"],
+        "description": "<p>Draws <b>well</b></p><script>alert(1)</script>",
+        "creator": {"username": "somebody"},
+        "allowCommercialUse": ["Image"],
+        "modelVersions": [version],
+    }
 
 
 class Ticking:

@@ -86,103 +86,123 @@ def fingerprint():
 
 
 def routes(demo, app):
-    @app.get("/probe")
-    def probe():
-        registry = sys.modules["modules.extra_networks"].extra_network_registry
-        builtin = sys.modules.get("networks")
-        return {
-            "hooks": hooks(),
-            "fingerprint": fingerprint(),
-            "lora": type(registry["lora"]).__name__,
-            "builtin": None if builtin is None else len(builtin.loaded_networks),
-            "comments": getattr(Probe, "comments", ""),
-        }
+    """What the tests ask of the webui from inside: /probe, and posts to each name of POSTED."""
+    Probe.page = demo
+    app.get("/probe")(state)
+    for name, answer in POSTED.items():
+        app.post(f"/probe/{name}")(answer)
 
-    @app.post("/probe/conds")
-    def conds(body: dict):
-        return word_conds(**body)
 
-    @app.post("/probe/sigmas")
-    def sigmas(body: dict):
-        return noise_levels(**body)
+def state():
+    registry = sys.modules["modules.extra_networks"].extra_network_registry
+    builtin = sys.modules.get("networks")
+    return {
+        "hooks": hooks(),
+        "fingerprint": fingerprint(),
+        "lora": type(registry["lora"]).__name__,
+        "builtin": None if builtin is None else len(builtin.loaded_networks),
+        "comments": getattr(Probe, "comments", ""),
+    }
 
-    @app.post("/probe/reload")
-    def reload():
-        # gradio 3 waits for ever on a page that was closed while it asked something, and uvicorn
-        # on gradio, unless it is told for how long.
-        demo.server.config.timeout_graceful_shutdown = PATIENCE
-        shared.state.request_restart()
-        return {}
 
-    @app.post("/probe/paste")
-    def paste(body: dict):
-        from modules import infotext_utils
+def conds(body: dict):
+    return word_conds(**body)
 
-        params = infotext_utils.parse_generation_parameters(body["infotext"])
-        script_callbacks.infotext_pasted_callback(body["infotext"], params)
-        return params
 
-    @app.post("/probe/hand_over")
-    def hand_over(body: dict):
-        """As if the checkpoint were none of ours: the program's own LoRA applies the tags."""
-        handover = sys.modules["live_lora.hosts.webui.handover"]
-        Probe.decides = getattr(Probe, "decides", handover.wanted)
-        decides = Probe.decides
-        handover.wanted = (lambda: True) if body["always"] else decides
-        return {}
+def sigmas(body: dict):
+    return noise_levels(**body)
 
-    @app.post("/probe/load")
-    def load(body: dict):
-        """Another model or storage from the next request on, as the menus of the forks' page do.
 
-        `storage` names torch's type for the UNet's weights; these programs offer some of them.
-        """
-        mend_gguf()
-        for name, value in body["options"].items():
-            shared.opts.set(name, value)
-        sys.modules["modules_forge.main_entry"].refresh_model_loading_parameters()
-        if storage := body.get("storage"):
-            parameters = sd_models.model_data.forge_loading_parameters
-            parameters["unet_storage_dtype"] = getattr(torch, storage)
-        return {}
+def reload():
+    # gradio 3 waits for ever on a page that was closed while it asked something, and uvicorn
+    # on gradio, unless it is told for how long.
+    Probe.page.server.config.timeout_graceful_shutdown = PATIENCE
+    shared.state.request_restart()
+    return {}
 
-    @app.post("/probe/compile")
-    def compile(body: dict):
-        """Forge Neo's own way, by its script, whose menu only shows where triton is."""
-        kind = next(one for one in scripts.scripts_data if hasattr(one.script_class, WRAPS))
-        model = sd_models.model_data.sd_model.forge_objects.unet.model
-        if body["wanted"]:
-            getattr(kind.script_class, WRAPS)(model, {"backend": "eager"})
-            model._torch_compile_config = ("eager",)
-        else:
-            kind.script_class._remove_compile_wrapper(model)
-        return {}
 
-    @app.post("/probe/draw_again")
-    def draw_again(body: dict):
-        Probe.again = body["prompt"]
-        return {}
+def paste(body: dict):
+    from modules import infotext_utils
 
-    @app.post("/probe/latents_only")
-    def latents_only(body: dict):
-        Probe.latents_only = body["wanted"]
-        return {}
+    params = infotext_utils.parse_generation_parameters(body["infotext"])
+    script_callbacks.infotext_pasted_callback(body["infotext"], params)
+    return params
 
-    @app.post("/probe/interrupt_after")
-    def interrupt_after(body: dict):
-        calls = body["calls"]
 
-        def stop(params):
-            nonlocal calls
-            calls -= 1
-            if calls < 0:
-                script_callbacks.remove_callbacks_for_function(stop)
-                if body.get("error"):
-                    raise_from_unet()
-                shared.state.interrupt()
+def hand_over(body: dict):
+    """As if the checkpoint were none of ours: the program's own LoRA applies the tags."""
+    handover = sys.modules["live_lora.hosts.webui.handover"]
+    Probe.decides = getattr(Probe, "decides", handover.wanted)
+    decides = Probe.decides
+    handover.wanted = (lambda: True) if body["always"] else decides
+    return {}
 
-        script_callbacks.on_cfg_denoiser(stop)
-        return {}
+
+def load(body: dict):
+    """Another model or storage from the next request on, as the menus of the forks' page do.
+
+    `storage` names torch's type for the UNet's weights; these programs offer some of them.
+    """
+    mend_gguf()
+    for name, value in body["options"].items():
+        shared.opts.set(name, value)
+    sys.modules["modules_forge.main_entry"].refresh_model_loading_parameters()
+    if storage := body.get("storage"):
+        parameters = sd_models.model_data.forge_loading_parameters
+        parameters["unet_storage_dtype"] = getattr(torch, storage)
+    return {}
+
+
+def compile_model(body: dict):
+    """Forge Neo's own way, by its script, whose menu only shows where triton is."""
+    kind = next(one for one in scripts.scripts_data if hasattr(one.script_class, WRAPS))
+    model = sd_models.model_data.sd_model.forge_objects.unet.model
+    if body["wanted"]:
+        getattr(kind.script_class, WRAPS)(model, {"backend": "eager"})
+        model._torch_compile_config = ("eager",)
+    else:
+        kind.script_class._remove_compile_wrapper(model)
+    return {}
+
+
+def draw_again(body: dict):
+    Probe.again = body["prompt"]
+    return {}
+
+
+def latents_only(body: dict):
+    Probe.latents_only = body["wanted"]
+    return {}
+
+
+def interrupt_after(body: dict):
+    calls = body["calls"]
+
+    def stop(params):
+        nonlocal calls
+        calls -= 1
+        if calls < 0:
+            script_callbacks.remove_callbacks_for_function(stop)
+            if body.get("error"):
+                raise_from_unet()
+            shared.state.interrupt()
+
+    script_callbacks.on_cfg_denoiser(stop)
+    return {}
+
+
+POSTED = {
+    "conds": conds,
+    "sigmas": sigmas,
+    "reload": reload,
+    "paste": paste,
+    "hand_over": hand_over,
+    "load": load,
+    "compile": compile_model,
+    "draw_again": draw_again,
+    "latents_only": latents_only,
+    "interrupt_after": interrupt_after,
+}
 
 
 def mend_gguf():
