@@ -16,6 +16,8 @@ from live_lora.prompt.moved_weight import SliderKey
 from live_lora.session.sliders import Sliders
 
 STEPS = 20
+FEW = 8  # of each of two passes, or of a sampler with two calls a step
+LATE = FEW + 4  # calls: four steps of the second pass
 NEON, LINEART = SliderKey("cond", "neon"), SliderKey("cond", "lineart")
 PROMPT = "a red apple on a blue background <lora:neon:0.4> <lora:lineart:0>"
 
@@ -86,12 +88,12 @@ def test_a_step_has_one_weight_whatever_the_sampler(generator: Generator, sample
 
     handle = unet.register_forward_hook(moving)
     try:
-        moved = draw(generator, PROMPT, sliders, sampler=sampler)
+        moved = draw(generator, PROMPT, sliders, sampler=sampler, steps=FEW)
     finally:
         handle.remove()
     # How DPM adaptive goes on depends on last bits: it is hooked like the first, not folded.
     live = Sliders() if sampler == "DPM adaptive" else None
-    again = draw(generator, moved.request.prompts[0], live, sampler=sampler)
+    again = draw(generator, moved.request.prompts[0], live, sampler=sampler, steps=FEW)
     assert moved.request.prompts[0] != PROMPT
     assert difference(moved, again) <= 2
 
@@ -151,10 +153,10 @@ def test_an_unmoved_live_run_is_any_other(generator: Generator) -> None:
     ("tag", "moves", "kept"),
     [
         ("<lora:neon:0.5>", {3: 1.5}, "hrunet=1.5>"),
-        ("<lora:neon:0.5>", {24: 1.5}, "hrunet=0.5@0 hold;1.5@4 hold>"),
+        ("<lora:neon:0.5>", {LATE: 1.5}, "hrunet=0.5@0 hold;1.5@4 hold>"),
         ("<lora:neon:0.5:hr=0.2>", {3: 1.5}, ":hr=0.2:unet=0.5@0 hold;1.5@3 hold>"),
-        ("<lora:neon:0.5:hr=0.2>", {24: 1.5}, ":hr=0.2:unet=0.5:hrunet=0.2@0 hold;1.5@4 hold>"),
-        ("<lora:neon:0.5>", {3: 1.5, 24: 0.0}, "hrunet=1.5@0 hold;0@4 hold>"),
+        ("<lora:neon:0.5:hr=0.2>", {LATE: 1.5}, ":hr=0.2:unet=0.5:hrunet=0.2@0 hold;1.5@4 hold>"),
+        ("<lora:neon:0.5>", {3: 1.5, LATE: 0.0}, "hrunet=1.5@0 hold;0@4 hold>"),
     ],
 )
 def test_hires_fix(generator: Generator, tag: str, moves: dict[int, float], kept: str) -> None:
@@ -166,7 +168,7 @@ def test_hires_fix(generator: Generator, tag: str, moves: dict[int, float], kept
         if calls in moves:
             sliders.move({NEON: moves[calls]})
 
-    settings = {"hires": HiresFix(1.5, 0.7, STEPS), "sampler": "Euler"}
+    settings = {"hires": HiresFix(1.5, 0.7, FEW), "sampler": "Euler", "steps": FEW}
     moved = draw(generator, f"a red apple {tag}", sliders, watch=watch, **settings)
     assert kept in moved.request.prompts[0]
     again = draw(generator, moved.request.prompts[0], **settings)
