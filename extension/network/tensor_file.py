@@ -49,7 +49,7 @@ DTYPES: Mapping[str, torch.dtype] = {
     if hasattr(torch, torch_name)
 }
 FLOATS = frozenset(name for name in DTYPES if "F" in name)
-REPLACED = "it was replaced while it was read: draw again"
+CHANGED = "it changed while it was read: draw again"
 LARGEST = 1 << 40  # of any dimension; and no tensor of a LoRA has more dimensions than
 DEEPEST = 8
 
@@ -82,7 +82,7 @@ class Safetensors:
         try:
             with headers.open_file(self.path) as file:
                 if self.header.stamp not in (None, headers.stamp_of(file)):
-                    raise FileError("changed", self.path, REPLACED)
+                    raise FileError("changed", self.path, CHANGED)
                 yield lambda key: self._read(cast(BufferedReader, file), key)
         except (OSError, headers.Unsound) as error:
             raise headers.refusal(self.path, error) from error

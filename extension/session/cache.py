@@ -17,7 +17,7 @@ from ..errors import FileError, ModuleError
 from ..library.lora_file import LoraFile
 from ..network import Match, Module, Network, Unused, load
 from ..network.fused_qkv import unfused
-from ..network.tensor_file import REPLACED, Read
+from ..network.tensor_file import CHANGED, Read
 from ..records import Target, TargetKey
 
 FileKey = tuple[str, int, int, int | None]  # path, size, mtime, rank asked for
@@ -170,7 +170,7 @@ class NetworkCache:
         if bound is None:
             network = load(file.path, allow_pickle=allow_pickle)
             if network.stamp not in (None, file.identity[1:]):
-                raise FileError("changed", file.path, REPLACED)
+                raise FileError("changed", file.path, CHANGED)
             bound = BoundNetwork(file, network, network.match(self.targets), rank)
         with self._lock:
             if key not in self._bound:  # else another thread was faster

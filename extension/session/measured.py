@@ -66,6 +66,20 @@ class Measured:
         return self._over_unet(self.products.sum(dim=(1, 2))[:, None])[:, 0]
 
     @property
+    def share(self) -> Tensor:
+        """Which part of all that a network adds is added in each block, (pictures, networks,
+        shown_blocks): Σ‖ΔWx‖² over the block's layers and all moments, of the UNet's.
+
+        Unlike the ratio it weighs blocks by how large what they answer is.
+        """
+        unet = torch.tensor([layer[0] == "unet" for layer in self.layers])
+        sums = torch.where(unet, self._own.nansum(dim=2), 0.0)  # (pictures, networks, layers)
+        blocks = torch.tensor(
+            [[own == block for own in self.blocks] for block in self.shown_blocks]
+        )
+        return (sums @ blocks.to(sums).T) / sums.sum(-1, keepdim=True)
+
+    @property
     def _own(self) -> Tensor:
         """Σ‖ΔWx‖², (pictures, networks, moments, layers)."""
         return self.products.diagonal(dim1=1, dim2=2).movedim(-1, 1).clamp(min=0)
@@ -103,6 +117,7 @@ class Measured:
         to see.
 
         {networks, blocks, moments: [{hires, step}], ratio: {network: [block][moment]},
+        share: {network: [block]},
         parts: {part: the same}, cosine: [{networks: [a, b], blocks: [block][moment]}],
         pooled: {network: [moment]}, stack: [moment]}
         """
@@ -115,6 +130,7 @@ class Measured:
             "blocks": list(self.shown_blocks),
             "moments": [{"hires": one.hires, "step": one.step} for one in self.moments],
             "ratio": self._by_network(ratio, acted, None),
+            "share": {names[n]: _line(self.share[picture, n]) for n in acted},
             "parts": {
                 part: self._by_network(ratio, acted, part)
                 for part in (*PARTS, OTHER)

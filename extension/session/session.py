@@ -206,17 +206,31 @@ class Core:
     ) -> dict[BoundNetwork, list[TagUse]]:
         """The network of each tag; a tag that leads to none is said in `diagnostics`."""
         found: dict[BoundNetwork, list[TagUse]] = {}
+        # What is written alike is one file in all pictures, be it replaced in the midst of this:
+        # words that are written alike are encoded once.
+        known: dict[tuple[str, str | None, int | None], BoundNetwork | LiveLoraError] = {}
         for use in uses:
-            try:
-                file = self.catalog.find(use.tag.name, hash=use.tag.hash)
-                bound = self.cache.get(file, use.tag.rank, allow_pickle=self.options.allow_pickle)
-            except Exception as error:
-                diagnostics.append(use.failed(expected(error)))
-            else:
-                found.setdefault(bound, []).append(use)
-                for text in bound.network.problems:
-                    diagnostics.append(use.diagnostic(f"{use.tag.name}: {text}"))
+            key = (use.tag.name, use.tag.hash, use.tag.rank)
+            if key not in known:
+                known[key] = self._network(*key)
+            bound = known[key]
+            if isinstance(bound, LiveLoraError):
+                diagnostics.append(use.failed(bound))
+                continue
+            found.setdefault(bound, []).append(use)
+            for text in bound.network.problems:
+                diagnostics.append(use.diagnostic(f"{use.tag.name}: {text}"))
         return found
+
+    def _network(
+        self, name: str, hash: str | None, rank: int | None
+    ) -> BoundNetwork | LiveLoraError:
+        """The file of that name on this model, or why it cannot be used."""
+        try:
+            file = self.catalog.find(name, hash=hash)
+            return self.cache.get(file, rank, allow_pickle=self.options.allow_pickle)
+        except Exception as error:
+            return expected(error)
 
     def _built(self, one: ActiveNetwork, diagnostics: list[PromptDiagnostic]) -> bool:
         """Builds the deltas that the run needs; False where the file cannot be read any more."""

@@ -4,8 +4,8 @@
 
 The cost is paired: each round times one step of the same hooked LoRA without and with measuring.
 Blocks: the rank correlation (Spearman) over all blocks of the small model between the mean |Δ| of a
-picture drawn without that block and what is measured in one run, the static ratio ‖ΔW‖/‖W‖, and the
-number of layers.
+picture drawn without that block and what is measured in one run (the ratio, the block's share of all
+that is added), the static ratio ‖ΔW‖/‖W‖, and the number of layers.
 """
 
 from __future__ import annotations
@@ -71,6 +71,7 @@ def compared(live: Any, draw: Any, name: str) -> None:
     own = [index for index, block in enumerate(found.shown_blocks) if block != OTHER]
     blocks = [found.shown_blocks[index] for index in own]
     ratio = found.by_block(found.ratio)[:, 0].nanmean(dim=(0, 1)).numpy()[own]
+    share = found.share[:, 0].mean(0).numpy()[own]
     left_out = np.array(
         [np.abs(draw(f"<lora:{name}:1:lbw={block}@0;REST@1>") - whole).mean() for block in blocks]
     )
@@ -79,13 +80,14 @@ def compared(live: Any, draw: Any, name: str) -> None:
         f"{what} {spearman(values, left_out):.3f}"
         for what, values in (
             ("measured ratio", ratio),
+            ("measured share", share),
             ("static ratio", still),
             ("number of layers", layers),
         )
     )
     print(f"{name}, {len(left_out)} blocks, rank correlation with leaving each out: {told}")
-    for row in zip(blocks, ratio, still, layers, left_out, strict=True):
-        print("    {:6} ratio {:.4f} static {:.4f} layers {:2.0f} change {:.3f}".format(*row))
+    for row in zip(blocks, ratio, share, still, layers, left_out, strict=True):
+        print("    {:6} ratio {:.4f} share {:.4f} static {:.4f} layers {:2.0f} change {:.3f}".format(*row))
     sys.stdout.flush()
 
 

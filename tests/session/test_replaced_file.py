@@ -89,7 +89,7 @@ def test_one_that_never_rests_is_left_out(
     with live_lora.attach({"unet": unet}, library=tmp_path) as live:
         found, (problem,) = output(live, unet)
     assert problem.code == "changed"
-    assert "replaced while it was read" in problem.problem.message
+    assert "changed while it was read" in problem.problem.message
     assert torch.equal(found, unet(torch.linspace(-1, 1, 24).view(1, 6, 2, 2)))
 
 
