@@ -87,7 +87,11 @@ def compared(live: Any, draw: Any, name: str) -> None:
     )
     print(f"{name}, {len(left_out)} blocks, rank correlation with leaving each out: {told}")
     for row in zip(blocks, ratio, share, still, layers, left_out, strict=True):
-        print("    {:6} ratio {:.4f} share {:.4f} static {:.4f} layers {:2.0f} change {:.3f}".format(*row))
+        print(
+            "    {:6} ratio {:.4f} share {:.4f} static {:.4f} layers {:2.0f} change {:.3f}".format(
+                *row
+            )
+        )
     sys.stdout.flush()
 
 

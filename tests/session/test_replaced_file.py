@@ -78,6 +78,30 @@ def test_what_is_there_by_then_acts(
     assert torch.equal(found, expected)
 
 
+def test_all_pictures_of_a_batch_have_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their words are encoded once where they are written alike."""
+    path, unet = tmp_path / "style.safetensors", Unet()
+    write(path, 1)
+    with live_lora.attach({"unet": unet}, library=tmp_path) as live:
+        output(live, unet)  # it is in memory
+        find, calls = live.core.catalog.find, []
+
+        def finding(*args: Any, **options: Any) -> Any:
+            if calls:
+                write(path, 2)
+            calls.append(args)
+            return find(*args, **options)
+
+        monkeypatch.setattr(live.core.catalog, "find", finding)
+        with torch.no_grad(), live.prompt(["<lora:style:0.7>"] * 2) as run:
+            run.rows([(0, "cond"), (1, "cond")])
+            one, other = unet(torch.linspace(-1, 1, 24).view(1, 6, 2, 2).repeat(2, 1, 1, 1))
+    assert len(run.files) == 1
+    assert torch.equal(one, other)
+
+
 @pytest.mark.parametrize("moment", ["load", "open"])
 def test_one_that_never_rests_is_left_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
