@@ -3,7 +3,8 @@
  * the tag; another button draws the picture without each block.
  *
  * @typedef {{networks: string[], blocks: string[], moments: {hires: boolean, step: number}[],
- *   ratio: Record<string, (number | null)[][]>}} Facts one pass of one picture
+ *   ratio: Record<string, (number | null)[][]>, share: Record<string, (number | null)[]>}} Facts
+ *   one pass of one picture
  */
 
 import { json } from "./api.mjs";
@@ -68,13 +69,13 @@ function map(facts, name, most, targets) {
   const steps = facts.moments.map(({ step }) => step + 1);
   const head = steps.map((step) => h("th", { scope: "col" }, step % EVERY && step > 1 ? hidden(step) : step));
   const lines = facts.blocks.map((block, at) =>
-    line(block, facts.ratio[name][at], most, steps, () => tagsOf(targets, name)),
+    line(block, facts.share[name][at], facts.ratio[name][at], most, steps, () => tagsOf(targets, name)),
   );
   const table = h(
     "table",
     { class: "live-lora-map", style: `--steps: ${steps.length}` },
     h("caption", {}, t("measured.caption", { name: title, most: number(most) })),
-    h("thead", {}, h("tr", {}, h("th", { scope: "col", class: "live-lora-map-blocks" }, t("measured.block")), ...head)),
+    h("thead", {}, h("tr", {}, h("th", { scope: "col", class: "live-lora-map-blocks" }, t("measured.block")), h("th", { scope: "col", class: "live-lora-map-share" }, t("measured.share")), ...head)),
     h("tbody", {}, ...lines),
   );
   const leave = h(
@@ -90,7 +91,7 @@ function map(facts, name, most, targets) {
   return h("div", {}, h("div", frame, table), leave);
 }
 
-function line(block, values, most, steps, find) {
+function line(block, share, values, most, steps, find) {
   const row = h("tr", {});
   const onClick = () => editor(row, block, find, button);
   const label = t("measured.set", { block });
@@ -99,6 +100,7 @@ function line(block, values, most, steps, find) {
   const settable = block !== "other";
   row.append(
     h("th", { scope: "row" }, settable ? button : block),
+    h("td", { class: "live-lora-map-share" }, share === null ? "–" : `${Number((100 * share).toPrecision(2))} %`),
     ...values.map((value, at) => cell(value, most, t("measured.cell", { block, step: steps[at] }))),
   );
   return row;
