@@ -95,7 +95,8 @@ class WordsPatch:
         total = plain.clone()
         for mask, patch in self.patches.items():
             if mask is not None:
-                total.add_(patch.run(x, out.clone()) - plain, alpha=self.places.mean(mask))
+                share = self.places.means(((mask, 1),), out, out.dim())
+                total.add_((patch.run(x, out.clone()) - plain).mul_(share))
         return total
 
     def run(self, x: Tensor, out: Tensor) -> Tensor:

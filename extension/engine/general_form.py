@@ -58,7 +58,7 @@ class GeneralForm:
             source = rows[part].to(term.cached.dtype)
             scale = self._scale(term, part, weight, rows)
             shift = delta.shift(self.layer, source) - source
-            add(changed[part], shift, scale, self.placing.where(term.mask, shift))
+            add(changed[part], shift, scale, self.placing.where(term.mask, rows, part))
         if self.site.row_dim and x.dim() > 2:
             changed = changed.movedim(0, self.site.row_dim)
         # `after` gets this tensor, not x. Were x kept in the form, a call that raises or one on
@@ -116,7 +116,7 @@ class GeneralForm:
         for term, part, weight in acting:
             delta = term.cached.on(out.device, out.dtype)
             scale = self._scale(term, part, weight, out)
-            where = self.placing.where(term.mask, out)
+            where = self.placing.where(term.mask, out, part)
             if part is WHOLE:
                 self._add_one(delta, x, out, product, scale, where)
             else:

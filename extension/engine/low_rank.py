@@ -123,7 +123,7 @@ def by_row(own: RowFactors, weights: Tensor | None, otherwise: Add) -> Add:
 
 
 def by_place(low: LowRank, over: Over, weights: Tensor | None, otherwise: Add) -> Add:
-    """A linear layer and masks on h, `over(out)` (tokens, r) or (r,): 3 kernels.
+    """A linear layer and masks on h, `over(out)` (tokens, r) or (r,), or by row: 3 kernels.
 
     `weights` (rows or 1, r) is a fourth one.
     """
@@ -206,7 +206,10 @@ def on_conv_by_vector(layer: Layer, low: LowRank, weights: Tensor, otherwise: Ad
 def on_conv_by_place(
     layer: Layer, low: LowRank, over: Over, weights: Tensor | None, otherwise: Add
 ) -> Add:
-    """A convolution and masks on h, `over(out)` (r, h', w'): 3 kernels, with `weights` 4."""
+    """A convolution and masks on h, `over(out)` (r, h', w') or by row: 3 kernels.
+
+    `weights` is a fourth one.
+    """
     down, up = low.down, low.up
     (outputs, rank), dtype, device = up.shape, down.dtype, down.device
     stride, padding, dilation = layer.stride, layer.padding, layer.dilation

@@ -11,6 +11,8 @@ from .mask import Mask
 from .places import Layout, Places
 from .terms import Term
 
+ALL = slice(None)
+
 
 class Placing:
     """One layer's view of the masks; without `places` none counts."""
@@ -25,6 +27,8 @@ class Placing:
     def over(self, layout: Layout) -> Callable[[Tensor], Tensor]:
         """From the output of a linear layer (rows, tokens, o) to masks (tokens, Σ ranks), from
         (rows, o) to their means (Σ ranks,), of a convolution (n, o, h, w) to (Σ ranks, h, w).
+
+        With the rows in front where each shows another part of the picture.
         """
         places, path = self.places or Places(), self.path
 
@@ -33,23 +37,31 @@ class Placing:
 
         def tokens(out: Tensor) -> Tensor:
             if out.dim() != 3:
-                return places.means(layout, out)
+                return places.means(layout, out, out.dim())
             return places.tokens(layout, out.shape[1], out, path)
 
         return pixels if self.layer.kind == "conv" else tokens
 
-    def where(self, mask: Mask | None, out: Tensor) -> Tensor | None:
-        """The mask so that it broadcasts over inputs or outputs of the layer, rows first.
+    def where(self, mask: Mask | None, out: Tensor, part: slice = ALL) -> Tensor | None:
+        """The mask so that it broadcasts over a `part` of the rows of `out`, None without one.
 
-        None without a mask.
+        Args:
+            mask: the mask.
+            out: an input or output of the layer with all its rows, rows first.
+            part: which of them.
         """
         if mask is None or self.places is None:
             return None
+        found = self._where(mask, self.places, out)
+        return found[part] if found.dim() == out.dim() else found
+
+    def _where(self, mask: Mask, places: Places, out: Tensor) -> Tensor:
         layout: Layout = ((mask, 1),)
         channels = self.layer.channel_dim % out.dim()
         if out.dim() == 4 and channels == 1:  # (n, c, h, w)
-            return self.places.pixels(layout, out.shape[2:], out, self.path)
+            return places.pixels(layout, out.shape[2:], out, self.path)
         if out.dim() != 3:
-            return self.places.means(layout, out)
-        tokens = self.places.tokens(layout, out.shape[3 - channels], out, self.path)
-        return tokens.flatten() if channels == 1 else tokens  # (n, c, tokens), (n, tokens, c)
+            return places.means(layout, out, out.dim())
+        tokens = places.tokens(layout, out.shape[3 - channels], out, self.path)
+        # (n, c, tokens) or (n, tokens, c)
+        return tokens.mT if channels == 1 and tokens.dim() > 1 else tokens

@@ -1,14 +1,14 @@
 """The places of a picture that a layer's tokens or pixels stand for, and masks over them.
 
-A buffer is made once for each mask, size of the picture and level of the UNet. The level is known
-from the shape of a call: the UNet halves its input, an odd side rounded up, and where a host pads
-odd sides they are even.
+A buffer is made once for each mask, shown part of the picture and level of the UNet. The level is
+known from the shape of a call: the UNet halves its input, an odd side rounded up, and where a host
+pads odd sides they are even. Each row of a call may show another part: tiles drawn together.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -20,6 +20,7 @@ from .mask import WHOLE, Box, Mask
 
 LEVELS = 7
 NOTHING = 1e-7  # of a mask, and of what rounding leaves of the others' sum
+MOST_KEPT = 2**28  # bytes of buffers: each tile of a large picture has its own
 T = TypeVar("T")
 Layout = tuple[tuple[Mask | None, int], ...]  # masks (None: 1), each for so many ranks
 
@@ -64,9 +65,11 @@ def _cells(side: int, cells: int) -> Tensor:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cell:
-    """Some of a level's `count` tokens: `index` (n,), and by what their output counts, (n, 1).
+    """Some of a level's `count` tokens: `index` (n,), and by what their output counts.
 
-    `mask` is whose words they read; None: words without any masked network.
+    That is (n, 1), or (rows, n, 1) where each row shows another part of the picture: a token is in
+    the cell if it is for any row. `mask` is whose words they read; None: words without any masked
+    network.
     """
 
     mask: Mask | None
@@ -82,24 +85,39 @@ class Division:
     cells: tuple[Cell, ...]
     order: Tensor | None
 
+    @property
+    def bytes(self) -> int:
+        """What its tensors take."""
+        tensors = [one for cell in self.cells for one in (cell.index, cell.share)]
+        return sum(map(_bytes, (*tensors, self.order)))
+
 
 @dataclass(slots=True)
 class Buffers:
-    """What was made for one picture size."""
+    """What was made for a picture, or for those that the rows of a call show; they take `bytes`."""
 
-    picture: Shown
+    pictures: tuple[Shown, ...]  # of one size
     made: dict[Any, Any] = field(default_factory=dict)
+    bytes: int = 0
+
+    def levels(self, mask: Mask, height: int, width: int) -> Tensor:
+        """The mask on a grid of each picture, (pictures, height, width) in 64 bits."""
+        return torch.stack([one.averaged(mask, height, width) for one in self.pictures])
 
 
 class Places:
-    """The masks of a run, at the size of the picture in the present call of the UNet."""
+    """The masks of a run, at the size of the picture in the present call of the UNet.
+
+    `like`, in what follows, is the output that is to be masked, rows first: of its dtype and device
+    the masks are. With a box for every row they have one more dimension in front, for the rows.
+    """
 
     def __init__(self) -> None:
         self.expected: tuple[int, int] | None = None  # of the whole picture, where a host says it
-        self.box = WHOLE
+        self.boxes: tuple[Box, ...] = (WHOLE,)  # one, one for each row, or none: nobody knows
         self.cell: Cell | None = None  # the tokens that a cross-attention is being called with
         self.misfits: set[str] = set()  # layers on which no mask could be placed
-        self._sizes: dict[Shown, Buffers] = {}
+        self._kept_for: dict[tuple[Shown, ...], Buffers] = {}  # the last one used is the last
         self._now: Buffers | None = None
 
     def follow(self, root: nn.Module, stack: ExitStack) -> None:
@@ -110,12 +128,14 @@ class Places:
 
     def forget(self) -> None:
         """Lets go of all buffers."""
-        self._sizes.clear()
+        self._kept_for.clear()
         self._now = self.cell = None
 
-    def show(self, size: tuple[int, int] | None, box: Box) -> None:
-        """The host says how large the picture is, in latents, and what part of it is shown."""
-        self.expected, self.box = size, box
+    def show(self, size: tuple[int, int] | None, box: Box | Sequence[Box] | None) -> None:
+        """The host says how large the picture is, in latents, and what part of it is shown: in all
+        rows of a call, or in each of them; None where it does not know.
+        """
+        self.expected, self.boxes = size, _boxes(box)
         if size is not None:
             self._turn_to(*size)
 
@@ -126,88 +146,114 @@ class Places:
             self._turn_to(*sample.shape[-2:])
 
     def _turn_to(self, height: int, width: int) -> None:
-        if self.expected not in (None, (height, width)):
+        if self.expected not in (None, (height, width)) or not self.boxes:
             self._now = None  # a tile, and nobody knows of which place
             return
-        picture = Shown(height, width, self.box)
-        self._now = self._sizes.get(picture) or self._sizes.setdefault(picture, Buffers(picture))
+        pictures = tuple(Shown(height, width, box) for box in self.boxes)
+        self._now = self._kept_for.pop(pictures, None) or Buffers(pictures)
+        self._kept_for[pictures] = self._now
 
     def tokens(self, layout: Layout, count: int, like: Tensor, path: str) -> Tensor:
-        """(count, Σ ranks), or (Σ ranks,) where no level has so many tokens."""
-        key = (layout, count, like.device, like.dtype, self.cell)
-        found = self._kept(key, lambda: self._tokens(layout, count, like))
-        if found.dim() == 1:
-            self.misfits.add(path)
-        return found
+        """(count, Σ ranks), or their means where no level has so many tokens: (Σ ranks,), by row
+        (rows, 1, Σ ranks).
+        """
+        if self._fits(like):
+            key = (layout, count, like.device, like.dtype, self.cell)
+            found = self._kept(key, lambda: self._tokens(layout, count, like))
+            if found is not None:
+                return found
+        self.misfits.add(path)
+        return self.means(layout, like, dims=3)
 
     def pixels(self, layout: Layout, size: torch.Size, like: Tensor, path: str) -> Tensor:
         """(Σ ranks, height, width), or (Σ ranks, 1, 1) where the picture's size is not known."""
         height, width = size
-        key = (layout, size, like.device, like.dtype)
-        found = self._kept(key, lambda: self._pixels(layout, height, width, like))
-        if found.shape[-1] != width:
-            self.misfits.add(path)
-        return found
+        if self._fits(like):
+            key = (layout, size, like.device, like.dtype)
+            return self._kept(key, lambda: self._pixels(layout, height, width, like))
+        self.misfits.add(path)
+        return self.means(layout, like)[:, None, None]
 
-    def means(self, layout: Layout, like: Tensor) -> Tensor:
-        """(Σ ranks,), for layers whose outputs have no place."""
-        key = (layout, like.device, like.dtype)
-        return self._kept(key, lambda: self._means(layout, like))
+    def means(self, layout: Layout, like: Tensor, dims: int = 2) -> Tensor:
+        """(Σ ranks,), for layers whose outputs have no place; by row (rows, …, Σ ranks) in so many
+        dimensions. Of the whole picture where nobody knows what part of it is shown.
+        """
+        fits = self._fits(like)
+        key = (layout, like.device, like.dtype, fits)
+        found = self._kept(key, lambda: self._means(layout, like, fits))
+        return found if found.dim() == 1 else found.view(len(found), *[1] * (dims - 2), -1)
 
-    def mean(self, mask: Mask) -> float:
-        """Of the whole picture, where nobody knows what part of it is shown."""
-        picture = Shown(1, 1) if self._now is None else self._now.picture
-        return self._kept((mask,), lambda: float(picture.averaged(mask, 1, 1)))
+    def _fits(self, like: Tensor) -> bool:
+        """Whether it is known what each row of this output shows."""
+        return self._now is not None and len(self._now.pictures) in (1, len(like))
 
     def division(self, masks: tuple[Mask, ...], count: int, like: Tensor) -> Division | None:
         """Which tokens read the words of which mask; None where no level has so many tokens.
 
         Outputs are added up, o₀ + Σ m (o_mask − o₀), so that each mask only costs its own tokens.
         """
+        if not self._fits(like):
+            return None
         key = (masks, count, like.device, like.dtype)
         return self._kept(key, lambda: self._division(masks, count, like))
 
     def _kept(self, key: Any, make: Callable[[], T]) -> T:
-        if self._now is None:
+        now = self._now
+        if now is None:
             return make()
-        made = self._now.made
-        if key not in made:
+        if key not in now.made:
             with torch.inference_mode(False):
-                made[key] = make()
-        found: T = made[key]
+                made = now.made[key] = make()
+            now.bytes += _bytes(made)
+            self._make_room()
+        found: T = now.made[key]
         return found
 
-    def _level(self, mask: Mask, count: int) -> Tensor | None:
-        """(count,) in 64 bits."""
-        now = self._now
-        grid = now and now.picture.grid_of(count)
-        return now.picture.averaged(mask, *grid).flatten() if now and grid else None
+    def _make_room(self) -> None:
+        """What was used longest ago is let go of, never what is in use."""
+        kept = self._kept_for
+        while len(kept) > 1 and sum(one.bytes for one in kept.values()) > MOST_KEPT:
+            del kept[next(iter(kept))]
 
-    def _tokens(self, layout: Layout, count: int, like: Tensor) -> Tensor:
+    def _level(self, mask: Mask, count: int) -> Tensor | None:
+        """(pictures, count) in 64 bits."""
+        now = self._now
+        grid = now and now.pictures[0].grid_of(count)
+        return now.levels(mask, *grid).flatten(1) if now and grid else None
+
+    def _tokens(self, layout: Layout, count: int, like: Tensor) -> Tensor | None:
         cell = self.cell
+        if one := _one_mask(layout):
+            key = (one, count, like.device, like.dtype, cell)
+            found = self._kept(key, lambda: self._tokens(one, count, like))
+            return found if found is None else found.expand(*found.shape[:-1], _ranks(layout))
         columns = []
         for mask, ranks in layout:
-            level = None if mask is None else self._level(mask, cell.count if cell else count)
-            if level is None and mask is not None:
-                return self._means(layout, like)
+            count = cell.count if cell else count
+            level = torch.ones(1, count).double() if mask is None else self._level(mask, count)
             if level is None:
-                level = torch.ones(cell.count if cell else count, dtype=torch.float64)
-            columns.append(level[:, None].expand(-1, ranks))
-        whole = torch.cat(columns, dim=1).to(like)
-        return whole if cell is None else whole[cell.index]
+                return None
+            columns.append(level[:, :, None].expand(-1, -1, ranks))
+        whole = _of_rows(torch.cat(_as_many(columns), dim=2).to(like))
+        return whole if cell is None else whole.index_select(-2, cell.index)
 
     def _pixels(self, layout: Layout, height: int, width: int, like: Tensor) -> Tensor:
-        if self._now is None:
-            return self._means(layout, like)[:, None, None]
-        ones = torch.ones(height, width, dtype=torch.float64)
-        picture = self._now.picture
-        each = [(picture.averaged(m, height, width) if m else ones, ranks) for m, ranks in layout]
-        return torch.cat([one.expand(ranks, -1, -1) for one, ranks in each]).to(like)
+        assert self._now is not None
+        if one := _one_mask(layout):
+            key = (one, height, width, like.device, like.dtype)
+            found = self._kept(key, lambda: self._pixels(one, height, width, like))
+            return found.expand(*found.shape[:-3], _ranks(layout), height, width)
+        ones = torch.ones(1, height, width, dtype=torch.float64)
+        each = [(self._now.levels(m, height, width) if m else ones, ranks) for m, ranks in layout]
+        columns = [one[:, None].expand(-1, ranks, -1, -1) for one, ranks in each]
+        return _of_rows(torch.cat(_as_many(columns), dim=1).to(like))
 
-    def _means(self, layout: Layout, like: Tensor) -> Tensor:
-        each = [(1.0 if mask is None else self.mean(mask), ranks) for mask, ranks in layout]
-        values = [value for value, ranks in each for _ in range(ranks)]
-        return torch.tensor(values, dtype=like.dtype, device=like.device)
+    def _means(self, layout: Layout, like: Tensor, fits: bool) -> Tensor:
+        now = self._now or Buffers((Shown(1, 1),))
+        ones = torch.ones(1, dtype=torch.float64)
+        each = [(now.levels(m, 1, 1).flatten() if m else ones, ranks) for m, ranks in layout]
+        means = torch.cat(_as_many([one[:, None].expand(-1, n) for one, n in each]), dim=1)
+        return _of_rows((means if fits else means.mean(0, keepdim=True)).to(like))
 
     def _division(self, masks: tuple[Mask, ...], count: int, like: Tensor) -> Division | None:
         levels = [self._level(mask, count) for mask in masks]
@@ -217,14 +263,51 @@ class Places:
         rest = 1 - torch.stack(known).sum(0)
         cells, places = [], []
         whole = True
-        for mask, share in zip((None, *masks), (rest, *known), strict=True):
-            index = (share.abs() > NOTHING).nonzero().flatten()
+        for mask, share in zip((None, *masks), (rest, *known), strict=True):  # (pictures, count)
+            index = (share.abs() > NOTHING).any(0).nonzero().flatten()
             if len(index):
-                counts = share[index, None]
+                counts = share[:, index, None]
                 whole = whole and bool(((counts - 1).abs() <= NOTHING).all())
                 places.append(index)
-                cells.append(Cell(mask, index.to(like.device), counts.to(like), count))
+                cells.append(Cell(mask, index.to(like.device), _of_rows(counts.to(like)), count))
         order = torch.cat(places).argsort() if whole else None
         if order is not None and len(order) != count:
             order = None  # two masks are whole in one place
         return Division(tuple(cells), None if order is None else order.to(like.device))
+
+
+def _one_mask(layout: Layout) -> Layout:
+    """A layout of several ranks under one mask as that of one rank: its buffer serves all."""
+    several = _ranks(layout) > 1 and len({mask for mask, _ in layout}) == 1
+    return ((layout[0][0], 1),) if several else ()
+
+
+def _ranks(layout: Layout) -> int:
+    return sum(ranks for _, ranks in layout)
+
+
+def _bytes(made: Any) -> int:
+    """What it takes: a view, what it is of."""
+    if isinstance(made, Tensor):
+        return made.untyped_storage().nbytes()
+    return made.bytes if isinstance(made, Division) else 0
+
+
+def _boxes(box: Box | Sequence[Box] | None) -> tuple[Box, ...]:
+    """One where all rows show the same."""
+    if not box:
+        return ()
+    each: Any = box if isinstance(box[0], Sequence) else (box,)
+    boxes = tuple((left, top, right, bottom) for left, top, right, bottom in each)
+    return boxes[:1] if len(set(boxes)) == 1 else boxes
+
+
+def _as_many(parts: Sequence[Tensor]) -> list[Tensor]:
+    """All with the first dimension of the longest; the others have 1."""
+    most = max(map(len, parts))
+    return [part.expand(most, *part.shape[1:]) for part in parts]
+
+
+def _of_rows(found: Tensor) -> Tensor:
+    """Without the dimension of the pictures where all rows show the same one."""
+    return found[0] if len(found) == 1 else found

@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from ..engine.mask import WHOLE, Box
 from ..errors import StateError
 from ..library.lora_file import LoraFile
 from ..network import Network
@@ -157,7 +158,7 @@ class Run:
     def regions(
         self,
         size: tuple[int, int] | None = None,
-        box: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0),
+        box: Box | Sequence[Box] | None = WHOLE,
     ) -> None:
         """What the next calls of the UNet show of the picture, for tags with a mask.
 
@@ -165,7 +166,8 @@ class Run:
             size: height and width of what the UNet is called with, in latents. Calls of another
                 size are taken for tiles of an unknown place; without it, each is the picture.
             box: the part of the whole picture that they show, as left, top, right, bottom in
-                fractions from its top left corner.
+                fractions from its top left corner; or one for each row of the next call; or None:
+                nobody knows, and masks act as strongly as they are on average.
         """
         self.plan.places.show(size, box)
 
