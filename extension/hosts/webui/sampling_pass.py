@@ -21,6 +21,7 @@ from .backends.base import Backend, RowSource
 from .batch_rows import progress_of
 from .regional_prompter import Regions
 from .state import LIVE
+from .tiles import Tiles
 
 
 class Pass:
@@ -46,6 +47,7 @@ class Pass:
         self.rows: RowSource | None = None
         self.unread: set[str] = set()  # what other extensions asked for in its course
         self._stack = ExitStack()
+        self._tiles = Tiles()
 
     @property
     def has_tags(self) -> bool:
@@ -92,6 +94,7 @@ class Pass:
     def leave(self) -> None:
         """Hooks off."""
         self._stack.close()
+        self._tiles.forget()
         if self.rows is not None:
             self.rows.forget()
 
@@ -104,17 +107,18 @@ class Pass:
         )
         self.run.reach(progress, self.rows.announce(params))
         if self.run.plan.masks:
-            height, width = params.x.shape[-2:]
-            self.run.regions((height, width), shown_part(params.denoiser.p))
+            self._tiles.announce(params, shown_part(params.denoiser.p))
 
     def _before_unet(self, module: Any, args: Any, kwargs: Any) -> None:
-        batch = len(args[0] if args else next(iter(kwargs.values())))
+        sample = args[0] if args else next(iter(kwargs.values()))
         context = args[2] if len(args) > 2 else kwargs.get("context")
         self.calls += 1
         if self.run is None or self.rows is None:
             return
-        if rows := self.rows.take(batch, context, kwargs.get("transformer_options")):
+        if rows := self.rows.take(len(sample), context, kwargs.get("transformer_options")):
             self.run.weights.move(rows=rows)
+        if self.run.plan.masks:
+            self._tiles.show(self.run, sample)
 
     def _identity(self, row: Row) -> Hashable:
         """Equal for two lines on which all LoRAs always act alike."""

@@ -82,3 +82,25 @@ def test_a_region_of_the_whole_picture_has_both(ours: Webui) -> None:
     both = made(f"a cat{base}", f"a dog{own}")
     assert both.farthest(made(f"a cat{base}{own}", "a dog")) <= 2
     assert both.farthest(made(f"a cat{base}", "a dog")) > 20
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("batch", [1, 4])
+def test_each_tile_has_its_part_of_a_mask(ours: Webui, method: str, batch: int) -> None:
+    """The halves add up, and the change of the left one lies on the left; by the mask's mean, which
+    is what half the weight gives, it lies everywhere.
+    """
+    options = tiled(method, batch)
+    bare, whole, mean = (
+        ours.txt2img(f"a cat{tag}", **options)
+        for tag in ("", " <lora:unet-a:0.8>", " <lora:unet-a:0.4>")
+    )
+    both = "a cat <lora:unet-a:0.8:mask=left:soft=0.2> <lora:unet-a:0.8:mask=right:soft=0.2>"
+    assert ours.txt2img(both, **options).farthest(whole) <= 2
+    masked = ours.txt2img("a cat <lora:unet-a:0.8:mask=left>", **options)
+    assert "masks could not be placed on" not in str(ours.get("/probe")["comments"])
+    assert masked.farthest(mean) > 5
+    left, right = halves(masked, bare)
+    everywhere = halves(mean, bare)
+    print(f"{method}, {batch} at a time: {left:.2f}, {right:.2f}; by the mean {everywhere}")
+    assert right / left < 0.5 * everywhere[1] / everywhere[0]
