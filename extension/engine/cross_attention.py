@@ -17,11 +17,12 @@ import torch
 from torch import Tensor, nn
 
 from ..records import Component, TargetKey
+from .division import Division
 from .layer_patch import LayerPatch
 from .layers import Site
 from .low_rank import Add
 from .mask import Mask
-from .places import Division, Places
+from .places import Places
 from .terms import Term
 from .weight_table import WeightTable
 

@@ -1,13 +1,11 @@
 """The places of a picture that a layer's tokens or pixels stand for, and masks over them.
 
-A buffer is made once for each mask, shown part of the picture and level of the UNet. The level is
-known from the shape of a call: the UNet halves its input, an odd side rounded up, and where a host
-pads odd sides they are even. Each row of a call may show another part: tiles drawn together.
+A buffer is made once for each mask, shown part of the picture and level of the UNet. Each row of a
+call may show another part: tiles that are drawn together.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -16,80 +14,13 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
+from .division import Cell, Division, divided_by, of_rows
 from .mask import WHOLE, Box, Mask
+from .shown_part import Shown
 
-LEVELS = 7
-NOTHING = 1e-7  # of a mask, and of what rounding leaves of the others' sum
 MOST_KEPT = 2**28  # bytes of buffers: each tile of a large picture has its own
 T = TypeVar("T")
 Layout = tuple[tuple[Mask | None, int], ...]  # masks (None: 1), each for so many ranks
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """What a call of the UNet shows: `height` × `width` latents of `box` in the whole picture."""
-
-    height: int
-    width: int
-    box: Box = WHOLE
-
-    def grid_of(self, tokens: int) -> tuple[int, int] | None:
-        """Height and width of the level with so many tokens."""
-        for level in range(LEVELS):
-            height, width = (-(-side // 2**level) for side in (self.height, self.width))
-            padded = height + height % 2, width + width % 2
-            for grid in ((height, width), padded):
-                if grid[0] * grid[1] == tokens:
-                    return grid
-        return None
-
-    def averaged(self, mask: Mask, height: int, width: int) -> Tensor:
-        """The mask on a grid of this picture, (height, width) in 64 bits."""
-        left, top, right, bottom = self.box
-        rows = _cells(self.height, height) * (bottom - top) + top
-        columns = _cells(self.width, width) * (right - left) + left
-        # The whole picture's sides, of which a part may be shown.
-        tall, wide = self.height / (bottom - top), self.width / (right - left)
-        short = mask.soft * min(tall, wide)
-        return mask.averaged(rows, columns, (short / tall, short / wide))
-
-
-def _cells(side: int, cells: int) -> Tensor:
-    """Where the cells of a level begin and end, (cells, 2): of 2ᵏ latents each, as far as it is."""
-    sizes = {math.ceil(side / 2**k): 2.0**k for k in reversed(range(LEVELS))}
-    padded = sizes.get(cells - 1) if cells % 2 == 0 else None
-    size = sizes.get(cells) or padded or side / cells
-    start = torch.arange(cells, dtype=torch.float64) * size
-    return torch.stack([start, start + size], dim=1).clamp(max=side) / side
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Cell:
-    """Some of a level's `count` tokens: `index` (n,), and by what their output counts.
-
-    That is (n, 1), or (rows, n, 1) where each row shows another part of the picture: a token is in
-    the cell if it is for any row. `mask` is whose words they read; None: words without any masked
-    network.
-    """
-
-    mask: Mask | None
-    index: Tensor
-    share: Tensor
-    count: int
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Division:
-    """The cells of a level. `order` (count,) sorts their tokens where each is in one, whole."""
-
-    cells: tuple[Cell, ...]
-    order: Tensor | None
-
-    @property
-    def bytes(self) -> int:
-        """What its tensors take."""
-        tensors = [one for cell in self.cells for one in (cell.index, cell.share)]
-        return sum(map(_bytes, (*tensors, self.order)))
 
 
 @dataclass(slots=True)
@@ -234,7 +165,7 @@ class Places:
             if level is None:
                 return None
             columns.append(level[:, :, None].expand(-1, -1, ranks))
-        whole = _of_rows(torch.cat(_as_many(columns), dim=2).to(like))
+        whole = of_rows(torch.cat(_as_many(columns), dim=2).to(like))
         return whole if cell is None else whole.index_select(-2, cell.index)
 
     def _pixels(self, layout: Layout, height: int, width: int, like: Tensor) -> Tensor:
@@ -246,34 +177,19 @@ class Places:
         ones = torch.ones(1, height, width, dtype=torch.float64)
         each = [(self._now.levels(m, height, width) if m else ones, ranks) for m, ranks in layout]
         columns = [one[:, None].expand(-1, ranks, -1, -1) for one, ranks in each]
-        return _of_rows(torch.cat(_as_many(columns), dim=1).to(like))
+        return of_rows(torch.cat(_as_many(columns), dim=1).to(like))
 
     def _means(self, layout: Layout, like: Tensor, fits: bool) -> Tensor:
         now = self._now or Buffers((Shown(1, 1),))
         ones = torch.ones(1, dtype=torch.float64)
         each = [(now.levels(m, 1, 1).flatten() if m else ones, ranks) for m, ranks in layout]
         means = torch.cat(_as_many([one[:, None].expand(-1, n) for one, n in each]), dim=1)
-        return _of_rows((means if fits else means.mean(0, keepdim=True)).to(like))
+        return of_rows((means if fits else means.mean(0, keepdim=True)).to(like))
 
     def _division(self, masks: tuple[Mask, ...], count: int, like: Tensor) -> Division | None:
         levels = [self._level(mask, count) for mask in masks]
         known = [level for level in levels if level is not None]
-        if len(known) < len(masks):
-            return None
-        rest = 1 - torch.stack(known).sum(0)
-        cells, places = [], []
-        whole = True
-        for mask, share in zip((None, *masks), (rest, *known), strict=True):  # (pictures, count)
-            index = (share.abs() > NOTHING).any(0).nonzero().flatten()
-            if len(index):
-                counts = share[:, index, None]
-                whole = whole and bool(((counts - 1).abs() <= NOTHING).all())
-                places.append(index)
-                cells.append(Cell(mask, index.to(like.device), _of_rows(counts.to(like)), count))
-        order = torch.cat(places).argsort() if whole else None
-        if order is not None and len(order) != count:
-            order = None  # two masks are whole in one place
-        return Division(tuple(cells), None if order is None else order.to(like.device))
+        return None if len(known) < len(masks) else divided_by(masks, known, like)
 
 
 def _one_mask(layout: Layout) -> Layout:
@@ -306,8 +222,3 @@ def _as_many(parts: Sequence[Tensor]) -> list[Tensor]:
     """All with the first dimension of the longest; the others have 1."""
     most = max(map(len, parts))
     return [part.expand(most, *part.shape[1:]) for part in parts]
-
-
-def _of_rows(found: Tensor) -> Tensor:
-    """Without the dimension of the pictures where all rows show the same one."""
-    return found[0] if len(found) == 1 else found

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import torch
 from live_lora.engine.mask import WHOLE, Box, Mask
-from live_lora.engine.places import Places, Shown
+from live_lora.engine.places import Places
+from live_lora.engine.shown_part import Shown
 from torch import Tensor, nn
 from torch.nn import functional as F
 

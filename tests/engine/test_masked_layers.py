@@ -14,8 +14,9 @@ from live_lora.engine.hooks import hooked
 from live_lora.engine.layer_patch import LayerPatch
 from live_lora.engine.layers import find_sites
 from live_lora.engine.mask import WHOLE, Mask
-from live_lora.engine.places import Places, Shown
+from live_lora.engine.places import Places
 from live_lora.engine.shared_input import find_siblings
+from live_lora.engine.shown_part import Shown
 from live_lora.engine.terms import Term
 from live_lora.engine.weight_table import WeightTable
 from live_lora.records import Progress, Row

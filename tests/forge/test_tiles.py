@@ -51,5 +51,7 @@ def test_each_tile_has_its_part_of_a_mask(
     assert both.farthest(whole) <= 2
     left, right = sides(masked, bare)
     everywhere = sides(mean, bare)
-    print(f"{program.variable}, {method}, {batch}: {left:.2f}, {right:.2f}; by the mean {everywhere}")
+    print(
+        f"{program.variable}, {method}, {batch}: {left:.2f}, {right:.2f}; by the mean {everywhere}"
+    )
     assert right / left < 0.5 * everywhere[1] / everywhere[0]

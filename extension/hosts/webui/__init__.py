@@ -50,7 +50,8 @@ alone (wrapping.py) and leads to the method of its name in job.py; by the *netwo
                     (batch_rows.py) or, in the forks, each call itself (call_rows.py): weights
                     move there, and the UNet's hooks find them moved; where another extension has
                     changed the webui's batch since, its texts tell the rows (row_matching.py);
-                    tags of Tiled Diffusion's regions act in those regions' calls (local_tags.py)
+                    tags of Tiled Diffusion's regions act in those regions' calls (local_tags.py);
+                    masks are cut by what a call shows, the picture or tiles of it (tiles.py)
             with hires fix: activate, with the tags of its own prompts
             calculate_hr_conds (wrapper)
                 as setup_conds; then process_before_every_sampling and the calls again, the first
