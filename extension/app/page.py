@@ -15,7 +15,7 @@ from . import html
 from .generation_thread import GenerationThread
 from .generator import Generator
 from .orders import Orders
-from .page_drawing import DrawingForm, remembered
+from .page_drawing import DrawingForm, pictures_in, remembered
 from .page_reading import connect_counting, connect_reading
 from .page_request import MOST_PICTURES, request_of
 from .page_words import PageWords, wording_of
@@ -165,7 +165,7 @@ class Page:
         """The order stands; the form is remembered from now on."""
         self.orders.place(page.session_hash or "")
         text = self.begun(wording_of(page))
-        return html.working(text), {"form": remembered(form), "pictures": _pictures_of(memory)}
+        return html.working(text), {"form": remembered(form), "pictures": pictures_in(memory)}
 
     def begun(self, say: Wording) -> str:
         """What is done at first."""
@@ -232,13 +232,7 @@ class Page:
         form = memory.get("form") if isinstance(memory, dict) else None
         if not isinstance(form, list) or len(form) != len(self.form):
             return [gr.skip()] * (len(self.form) + 1)
-        return [*form, html.gallery(self.pictures.found(_pictures_of(memory)))]
-
-
-def _pictures_of(memory: Any) -> list[str]:
-    """The names that a browser remembered: whatever it sends, text only."""
-    names = memory.get("pictures") if isinstance(memory, dict) else None
-    return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
+        return [*form, html.gallery(self.pictures.found(pictures_in(memory)))]
 
 
 def build(generator: Generator, pictures: Pictures) -> gr.Blocks:

@@ -149,6 +149,12 @@ def _or_the_same(words: PageWords, key: str, known: Iterable[str]) -> gr.Dropdow
     return made
 
 
+def pictures_in(memory: Any) -> list[str]:
+    """The names that a browser remembered: whatever it sends, text only."""
+    names = memory.get("pictures") if isinstance(memory, dict) else None
+    return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
+
+
 def remembered(values: Sequence[Any]) -> list[Any]:
     """A form's values as a browser can keep them: all but its pictures."""
     return [one if isinstance(one, (str, int, float, bool)) else None for one in values]

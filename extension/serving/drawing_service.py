@@ -9,14 +9,13 @@ from dataclasses import dataclass, field
 from threading import Thread
 from typing import Any
 
-from ..app.generator import LARGEST_SEED, Generator
-from ..app.request import GenerationRequest, RequestError
-from ..prompt import parse
+from ..app.generator import Generator
+from ..app.request import GenerationRequest
 from ..prompt.moved_weight import SliderKey
 from ..session.sliders import Sliders
 from .admission import QueueLimits, WorkRate
 from .batch_limits import BatchLimits
-from .jobs import DrawingJob, PictureTask, TaskState, Turn
+from .jobs import DrawingJob, DrawingTurn, PictureTask, TaskState
 from .lora_fetching import LoraFetching
 from .lora_loading import LoraLoading
 from .lora_source import LoraSource
@@ -25,22 +24,11 @@ from .mixed_drawing import BatchFacts, MixedDrawer
 from .mixing import kind_of, pixels_of, work_of
 from .model_facts import ModelFacts
 from .picture_queue import PictureQueue
+from .request_limits import RequestLimits, texts_of
 
 LOG = logging.getLogger(__name__)
 PRIORITIES = (-10, 10)
 PREVIEWS = 5.0  # seconds that one look at previews keeps them coming
-
-
-@dataclass(frozen=True, slots=True)
-class RequestLimits:
-    """The most that one request may ask for."""
-
-    pictures: int = 16
-    pixels: int = 2048 * 2048  # of one picture, hires fix included
-    steps: int = 150
-    loras: int = 16  # in one prompt
-    prompt: int = 20_000  # letters
-    seconds: float = 600.0  # from the request to its pictures
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +106,9 @@ class DrawingService:
 
         Raises RequestError for what cannot be drawn, or is more than the limits allow; QueueFull.
         """
-        self._demand_readable(request)
+        self.limits.request.demand_readable(request)
         request = self.generator.settled(request)
-        self._demand_within_limits(request)
+        self.limits.request.demand(request)
         least, most = PRIORITIES
         limit = min(seconds or self.limits.request.seconds, self.limits.request.seconds)
         job = DrawingJob(
@@ -142,7 +130,7 @@ class DrawingService:
         self,
         user: str,
         request: GenerationRequest,
-        turn: Turn,
+        turn: DrawingTurn,
         deadline: float,
         changed: Callable[[DrawingJob], None],
     ) -> DrawingJob:
@@ -183,28 +171,9 @@ class DrawingService:
     def _wait(self, job: DrawingJob) -> None:
         """In the queue; what it needs is read meanwhile."""
         self.queue.submit(job)
-        (self.fetching or self.loading).want(job, _texts(job.request))
+        (self.fetching or self.loading).want(job, texts_of(job.request))
         if job.over:  # cancelled, or out of time, before its LoRAs were wanted
             self._release(job)
-
-    def _demand_within_limits(self, request: GenerationRequest) -> None:
-        most = self.limits.request
-        texts = _texts(request)
-        steps = max(request.steps, (request.hires.steps or 0) if request.hires else 0)
-        pixels = pixels_of(request)
-        _demand("pixels a picture", pixels, most.pixels)
-        _demand("steps", steps, most.steps)
-        _demand("LoRAs in a prompt", _most_loras(texts), most.loras)
-
-    def _demand_readable(self, request: GenerationRequest) -> None:
-        """What is checked before anything is read: reading takes time, too."""
-        most = self.limits.request
-        _demand("pictures", len(request.prompts), most.pictures)
-        _demand("letters in a prompt", max(map(len, _texts(request)), default=0), most.prompt)
-        if not request.prompts or request.steps < 1:
-            raise RequestError("at least one picture, and at least one step")
-        if any(not 0 <= seed <= LARGEST_SEED for seed in request.own_seeds):
-            raise RequestError(f"seeds are numbers from 0 to {LARGEST_SEED}")
 
     def _draw(self) -> None:
         while not self.queue.closed:
@@ -255,18 +224,3 @@ class DrawingService:
     def _measured(self, facts: BatchFacts) -> None:
         self.drawn_rate.measured(facts.pictures, facts.seconds)
         self.metrics.batch(facts.pictures, self.limits.batch.pictures, facts.steps)
-
-
-def _demand(what: str, value: int, limit: int) -> None:
-    if value > limit:
-        raise RequestError(f"{value} {what}: this server allows {limit}")
-
-
-def _texts(request: GenerationRequest) -> set[str]:
-    """All that may hold tags."""
-    hires = (request.hires.prompt, request.hires.negative) if request.hires else ()
-    return {*request.prompts, *request.negatives, *hires}
-
-
-def _most_loras(texts: Collection[str]) -> int:
-    return max((len(parse(text).tags) for text in texts), default=0)

@@ -8,10 +8,12 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from threading import Event
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import LiveLoraError, StateError
-from ..session.sliders import Sliders
+
+if TYPE_CHECKING:
+    from ..session.sliders import Sliders  # brings torch, which a queue does without
 
 DRAWING_LIMIT = 3600.0  # seconds; a job without a time limit of its own has this one
 
@@ -67,7 +69,7 @@ class PictureTask:
 
 
 @dataclass(slots=True, eq=False)
-class Turn:
+class DrawingTurn:
     """Of a job that somebody else draws: the service lets it begin, and waits until it ended."""
 
     begun: Event = field(default_factory=Event)
@@ -94,7 +96,7 @@ class DrawingJob:
     number: int = 0  # in the order of arrival
     listeners: list[Callable[[DrawingJob], None]] = field(default_factory=list)
     watched_until: float = 0.0  # somebody looks at its previews until then
-    turn: Turn | None = None
+    turn: DrawingTurn | None = None
     sliders: Sliders | None = None  # of a movable request, in the process that draws it
 
     def __post_init__(self) -> None:

@@ -11,7 +11,7 @@ from ..app.request import GenerationRequest, RequestError
 from ..app.turns import TakenBack
 from .admission import QueueFull
 from .drawing_service import DrawingService
-from .jobs import DrawingJob, TaskState, Turn
+from .jobs import DrawingJob, DrawingTurn, TaskState
 
 LOOK = 0.1  # seconds between two looks at whether somebody has clicked on Stop
 LIMIT = 86_400.0  # seconds: whoever looks at a page stops its drawing when it takes too long
@@ -27,7 +27,7 @@ class PageTurns:
 
     @contextmanager
     def __call__(self, user: str, request: GenerationRequest, stop: Event) -> Iterator[None]:
-        queue, turn = self.service.queue, Turn()
+        queue, turn = self.service.queue, DrawingTurn()
 
         def changed(job: DrawingJob) -> None:
             if job.over and not turn.ended.is_set():  # cancelled, or the server is closing

@@ -14,9 +14,10 @@ from ..app.serve_options import MEGAPIXEL
 from ..errors import FileError, LiveLoraError
 from .admission import QueueLimits
 from .batch_limits import BatchLimits
-from .drawing_service import DrawingService, RequestLimits, ServiceLimits
+from .drawing_service import DrawingService, ServiceLimits
 from .gatekeeper import LOCAL_NAMES, MIB, AccessRules
 from .lora_source import LoraSource
+from .request_limits import RequestLimits
 
 INCLUDED = "live-lora-small"
 GIB = 1 << 30

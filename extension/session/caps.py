@@ -25,7 +25,6 @@ DIGITS = 1e4
 # with the factor to the power of 1.3 to 1.5.
 UPWARDS = 0.6
 AIM = 0.985  # of the cap: from there, steps of the small model strayed by no more than 2 %
-FIRST_AIM = 0.96  # while nobody knows yet whether the ratio rises
 ALMOST = 0.98
 STACK = -1  # stands for all networks together
 Place = tuple[int, int, TargetKey | None]  # picture, network or STACK, layer (None: all)
@@ -44,13 +43,26 @@ class Held:
         """A step is over, in which the ratio with the factor was this."""
         free = ratio / self.factor
         rising = max(1.0, free / self.before) if self.before else 1.0
-        aim = self.most * (AIM if self.before else FIRST_AIM)
+        if self.before:
+            wanted = min(1.0, AIM * self.most / (free * rising))
+        else:
+            wanted = first_factor(self.most / free)
         self.before = free
-        wanted = min(1.0, aim / (free * rising))
         if wanted > self.factor:
             wanted = self.factor * (wanted / self.factor) ** UPWARDS
             wanted = 1.0 if wanted > ALMOST else wanted
         self.factor = max(1.0, math.floor(wanted * DIGITS)) / DIGITS
+
+
+def first_factor(allowed: float) -> float:
+    """The second step's factor, by the cap in parts of the first one's ratio.
+
+    Whether the ratio rises by itself is not known yet. Nor is how it follows the factor: the small
+    model's from 1 to 0.5 with its power of 0.6 to 0.8 (neon at 2.5, where what it adds is more than
+    what was there), over the whole way down to 0.1 with a power of 1.1.
+    """
+    share = min(1.0, allowed)
+    return float(min(1.0, (0.9 + 0.06 * share) * allowed) ** (1 + share / 2))
 
 
 Bounds = Mapping[tuple[int, int], Bound]  # by picture and network, or STACK

@@ -70,14 +70,16 @@ class Measured:
         """Which part of all that a network adds is added in each block, (pictures, networks,
         shown_blocks): Σ‖ΔWx‖² over the block's layers and all moments, of the UNet's.
 
-        Unlike the ratio it weighs blocks by how large what they answer is.
+        Unlike the ratio it weighs blocks by how large what they answer is. NaN for blocks of no
+        layer of the UNet.
         """
         unet = torch.tensor([layer[0] == "unet" for layer in self.layers])
         sums = torch.where(unet, self._own.nansum(dim=2), 0.0)  # (pictures, networks, layers)
         blocks = torch.tensor(
             [[own == block for own in self.blocks] for block in self.shown_blocks]
         )
-        return (sums @ blocks.to(sums).T) / sums.sum(-1, keepdim=True)
+        found = (sums @ blocks.to(sums).T) / sums.sum(-1, keepdim=True)
+        return torch.where((blocks & unet).any(-1), found, torch.nan)
 
     @property
     def _own(self) -> Tensor:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,6 @@ from torch import nn
 from ..engine.choice import Executor
 from ..engine.measuring import Measuring
 from ..engine.observing import Observer
-from ..errors import InternalError, LiveLoraError
 from ..library.catalog import Catalog
 from ..library.header import Header
 from ..library.lora_file import LoraFile
@@ -23,10 +21,11 @@ from ..network import load
 from ..prompt import Prompt, Tag
 from ..prompt.bound import Bound
 from ..records import Component
-from .cache import BoundNetwork, NetworkCache, ProgressCallback
+from .cache import NetworkCache, ProgressCallback
 from .caps import Caps, bounds_of
 from .host_model import HostModel
 from .masks import RunMasks, with_masks
+from .network_reading import NetworkReading
 from .read_ahead import ReadAhead
 from .report import PromptDiagnostic, StrictError
 from .run import Run, Turn
@@ -34,7 +33,6 @@ from .run_plan import ActiveNetwork, RunPlan
 from .sliders import Sliders
 from .tag_use import TagUse, placed
 
-LOG = logging.getLogger(__name__)
 GIB = 1 << 30
 
 
@@ -127,6 +125,13 @@ class Core:
         return None if self.catalog.cache is None else self.catalog.cache / "costs.json"
 
     @property
+    def _reading(self) -> NetworkReading:
+        options = self.options
+        return NetworkReading(
+            *(self.catalog, self.cache, self.model.sites), options.allow_pickle, options.watch
+        )
+
+    @property
     def running(self) -> Run | None:
         """The run whose hooks are on."""
         return self.turn.run
@@ -153,7 +158,7 @@ class Core:
         live = written if sliders is None else sliders.made_live(written)
         uses = list(with_masks(live, masks, diagnostics))
         with self._ahead.waiting():
-            networks, built = self._read_all(uses, diagnostics)
+            networks, built = self._reading.of(uses, diagnostics)
         pictures = max(1, len(prompts))
         executor = self.options.executor if sliders is None else "hooked"
         plan = self._planned(built, executor, observers, pictures, measure)
@@ -170,23 +175,6 @@ class Core:
             sliders=sliders,
         )
 
-    def _read_all(
-        self, uses: Sequence[TagUse], diagnostics: list[PromptDiagnostic]
-    ) -> tuple[dict[BoundNetwork, list[TagUse]], list[ActiveNetwork]]:
-        """The networks of the tags, and those whose deltas are there.
-
-        A file that is replaced while it is read is read once more, as it is by then.
-        """
-        for again in (True, False):
-            found: list[PromptDiagnostic] = []
-            networks = self._networks(uses, found)
-            active = [ActiveNetwork(bound, uses) for bound, uses in networks.items()]
-            built = [one for one in active if self._built(one, found)]
-            if not (again and any(one.code == "changed" for one in found)):
-                break
-        diagnostics += found
-        return networks, built
-
     def _planned(
         self,
         built: Sequence[ActiveNetwork],
@@ -200,55 +188,6 @@ class Core:
         measuring = Measuring() if measure or bounds else None
         caps = Caps(bounds, measuring) if measuring and bounds else None
         return RunPlan(built, self.model, executor, self.costs_file, observers, measuring, caps)
-
-    def _networks(
-        self, uses: Sequence[TagUse], diagnostics: list[PromptDiagnostic]
-    ) -> dict[BoundNetwork, list[TagUse]]:
-        """The network of each tag; a tag that leads to none is said in `diagnostics`."""
-        found: dict[BoundNetwork, list[TagUse]] = {}
-        # What is written alike is one file in all pictures, be it replaced in the midst of this:
-        # words that are written alike are encoded once.
-        known: dict[tuple[str, str | None, int | None], BoundNetwork | LiveLoraError] = {}
-        for use in uses:
-            key = (use.tag.name, use.tag.hash, use.tag.rank)
-            if key not in known:
-                known[key] = self._network(*key)
-            bound = known[key]
-            if isinstance(bound, LiveLoraError):
-                diagnostics.append(use.failed(bound))
-                continue
-            found.setdefault(bound, []).append(use)
-            for text in bound.network.problems:
-                diagnostics.append(use.diagnostic(f"{use.tag.name}: {text}"))
-        return found
-
-    def _network(
-        self, name: str, hash: str | None, rank: int | None
-    ) -> BoundNetwork | LiveLoraError:
-        """The file of that name on this model, or why it cannot be used."""
-        try:
-            file = self.catalog.find(name, hash=hash)
-            return self.cache.get(file, rank, allow_pickle=self.options.allow_pickle)
-        except Exception as error:
-            return expected(error)
-
-    def _built(self, one: ActiveNetwork, diagnostics: list[PromptDiagnostic]) -> bool:
-        """Builds the deltas that the run needs; False where the file cannot be read any more."""
-        try:
-            one.bound.build(self.model.sites, one.wanted, self.options.watch)
-        except Exception as error:  # the file has gone, or is another by now
-            refusal = expected(error)
-            diagnostics += [use.failed(refusal) for use in one.uses]
-            return False
-        return True
-
-
-def expected(error: Exception) -> LiveLoraError:
-    """An error of one file as that file's refusal: none of ours may end a generation."""
-    if isinstance(error, LiveLoraError):
-        return error
-    LOG.error("a LoRA cannot be used", exc_info=error)
-    return InternalError(error)
 
 
 def _demand_no_errors(diagnostics: Sequence[PromptDiagnostic]) -> None:

@@ -3,8 +3,8 @@
     python tests/benchmarks/measured.py [--rounds 5] [--rank 16] [--size 512] [--pictures 16]
 
 The cost is paired: each round times one step of the same hooked LoRA without and with measuring.
-Blocks: the rank correlation (Spearman) over all blocks of the small model between the mean |Δ| of a
-picture drawn without that block and what is measured in one run (the ratio, the block's share of all
+Blocks: the rank correlation (Spearman) over all blocks of the small model between the mean |Δ| of
+a picture drawn without that block and what is measured in one run (the ratio, and its share of all
 that is added), the static ratio ‖ΔW‖/‖W‖, and the number of layers.
 """
 

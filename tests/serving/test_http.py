@@ -11,9 +11,10 @@ import pytest
 from http_asking import LONG, SMALL, until, webui
 from live_lora.app.generator import Generator
 from live_lora.serving.admission import QueueLimits
-from live_lora.serving.drawing_service import DrawingService, RequestLimits, ServiceLimits
+from live_lora.serving.drawing_service import DrawingService, ServiceLimits
 from live_lora.serving.gatekeeper import AccessRules
 from live_lora.serving.http_server import ServerState, application
+from live_lora.serving.request_limits import RequestLimits
 from PIL import Image
 from servers import running, served
 

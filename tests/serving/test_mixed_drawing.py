@@ -17,8 +17,9 @@ from live_lora.app.request import HiresFix, RequestError
 from live_lora.errors import LiveLoraError
 from live_lora.serving.admission import QueueFull, QueueLimits
 from live_lora.serving.batch_limits import BatchLimits
-from live_lora.serving.drawing_service import DrawingService, RequestLimits, ServiceLimits
+from live_lora.serving.drawing_service import DrawingService, ServiceLimits
 from live_lora.serving.jobs import DrawingJob, JobFailed, TaskState
+from live_lora.serving.request_limits import RequestLimits
 from servers import serving
 
 # What different users ask for: words of different lengths, LoRA sets, curves, negatives, AND.

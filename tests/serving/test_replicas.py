@@ -17,9 +17,10 @@ from live_lora.app import load_model
 from live_lora.app.generator import Generator
 from live_lora.hosts.attach import open_library
 from live_lora.serving.admission import QueueLimits
-from live_lora.serving.drawing_service import RequestLimits, ServiceLimits
+from live_lora.serving.drawing_service import ServiceLimits
 from live_lora.serving.metrics import merged_text
 from live_lora.serving.remote_service import RemoteService
+from live_lora.serving.request_limits import RequestLimits
 from live_lora.session.session import Options
 from PIL import Image
 from replica_sets import LocalReplicas, served_by_replicas

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from live_lora.engine.measuring import CallSums, Measuring, Moment
 from live_lora.prompt.bound import Bound
 from live_lora.records import Progress, Row
-from live_lora.session.caps import AIM, FIRST_AIM, STACK, UPWARDS, Caps
+from live_lora.session.caps import AIM, STACK, UPWARDS, Caps, first_factor
 
 LAYERS = [("unet", "a"), ("unet", "b")]
 Effects = dict[int, float]  # by network: ‖ΔWx‖/‖Wx‖ of weight 1, orthogonal to each other's
@@ -46,10 +48,11 @@ def test_the_factor_is_what_the_step_before_needed() -> None:
     sampler.step(0, {0: 0.8})
     assert sampler.factor() == 1.0
     sampler.step(1, {0: 0.8})
-    first = FIRST_AIM * 0.8 / 1.6
+    first = first_factor(0.8 / 1.6)
+    assert 0.8 * 0.4 < first < 0.5
     assert sampler.factor() == pytest.approx(first, abs=1e-4)
     sampler.step(2, {0: 0.8})  # a second step is better known: closer to the cap
-    second = first * (AIM / FIRST_AIM) ** UPWARDS
+    second = first * (AIM * 0.5 / first) ** UPWARDS
     assert sampler.factor() == pytest.approx(second, abs=2e-4)
     before = sampler.factor()
     sampler.step(3, {0: 0.5})  # the step before was as strong as ever
@@ -59,15 +62,25 @@ def test_the_factor_is_what_the_step_before_needed() -> None:
     assert sampler.factor() == pytest.approx(before * (AIM * 0.8 / before) ** UPWARDS, abs=1e-4)
     assert before < sampler.factor() < 0.8 * AIM
     curve = sampler.caps.curves(0, 0)["capped"]
-    assert curve.startswith(f"1@0 hold;{first:g}@1 hold;")
+    assert curve.startswith(f"1@0 hold;{math.floor(first * 1e4) / 1e4:g}@1 hold;")
     assert curve.endswith(f";{sampler.factor():.10g}@4 hold")
+
+
+def test_the_second_step_is_careful() -> None:
+    """Nothing is held that is clear of its cap, and the further beyond it, the lower it begins."""
+    assert first_factor(1.05) == 1.0
+    assert [first_factor(one) / one for one in (1.0, 0.5, 0.1)] == pytest.approx(
+        [0.94, 0.76, 0.80], abs=0.01
+    )
+    factors = [first_factor(one / 50) for one in range(1, 60)]
+    assert factors == sorted(factors)
 
 
 def test_the_other_half_of_a_step_has_the_same_factor() -> None:
     sampler = Sampler({(0, 0): Bound(0.5)}, {0: 1.0})
     sampler.step(0, {0: 1.0}, halves=2)
     sampler.step(1, {0: 1.0}, halves=2)
-    assert sampler.factor() == FIRST_AIM * 0.5
+    assert sampler.factor() == pytest.approx(first_factor(0.5), abs=1e-4)
     assert len(sampler.measuring.calls) == 8
 
 
@@ -82,9 +95,9 @@ def test_two_networks_and_all_together() -> None:
     sampler = Sampler({(0, 1): Bound(0.3), (0, STACK): Bound(0.5)}, {0: 1.0, 1: 1.0})
     sampler.step(0, {0: 0.6, 1: 0.6})
     sampler.step(1, {0: 0.6, 1: 0.6})
-    together = FIRST_AIM * 0.5 / (2 * 0.36) ** 0.5
+    together = first_factor(0.5 / (2 * 0.36) ** 0.5)
     assert sampler.factor(0) == pytest.approx(together, abs=2e-4)
-    assert sampler.factor(1) == pytest.approx(together * FIRST_AIM * 0.5, abs=2e-4)
+    assert sampler.factor(1) == pytest.approx(together * first_factor(0.5), abs=2e-4)
     assert "capped" in sampler.caps.curves(0, 0)
 
 
@@ -92,7 +105,7 @@ def test_each_layer_by_itself_is_no_curve() -> None:
     sampler = Sampler({(0, 0): Bound(0.4, each=True)}, {0: 1.0})
     sampler.step(0, {0: 0.8})
     sampler.step(1, {0: 0.8})
-    assert sampler.factor() == FIRST_AIM * 0.5
+    assert sampler.factor() == pytest.approx(first_factor(0.5), abs=1e-4)
     assert sampler.caps.curves(0, 0) == {}
 
 
@@ -103,7 +116,7 @@ def test_another_pass_begins_anew() -> None:
     sampler.step(0, {0: 1.0}, hires=True)
     assert sampler.factor() == 1.0
     sampler.step(1, {0: 1.0}, hires=True)
-    assert sampler.factor() == FIRST_AIM * 0.5
+    assert sampler.factor() == pytest.approx(first_factor(0.5), abs=1e-4)
     assert set(sampler.caps.curves(0, 0)) == {"capped", "hrcapped"}
 
 
