@@ -77,7 +77,7 @@ def test_metrics(ask: httpx.Client) -> None:
 
 
 def test_back_pressure(shared_generator: Generator) -> None:
-    limits = ServiceLimits(queue=QueueLimits(of_user=2), request=RequestLimits(seconds=5))
+    limits = ServiceLimits(queue=QueueLimits(of_user=2), request=RequestLimits(seconds=1))
     with (
         served(shared_generator, limits=limits) as (address, _),
         httpx.Client(base_url=address, timeout=60) as ask,
@@ -88,7 +88,7 @@ def test_back_pressure(shared_generator: Generator) -> None:
         assert webui(ask, "txt2img", {**SMALL, "steps": 151}).status_code == 422
         late = webui(ask, "txt2img", {**LONG, "width": 512, "height": 512})
         assert late.status_code == 504
-        assert "time limit of 5 s" in late.json()["detail"]
+        assert "time limit of 1 s" in late.json()["detail"]
 
 
 RULES = AccessRules(
