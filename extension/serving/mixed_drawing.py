@@ -155,7 +155,8 @@ class MixedDrawer:
             request = records.capped(request, index)
         if task.job.sliders is not None:
             request = as_moved(request, task.job.sliders)
-        measured = records.measured[index] if records is not None and request.measure else ()
+        every = records.measured if records is not None and request.measure else ()
+        measured = every[index] if every else ()  # nothing is measured of a compiled model
         own = report.of_picture(index)
         text = generator.infotext_of(request, 0, own)
         image.info["parameters"] = text
