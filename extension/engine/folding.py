@@ -15,7 +15,6 @@ from torch import Tensor, nn
 
 from ..deltas import Delta, Layer, LowRank
 from ..records import Kind
-from .spare_memory import spare_like
 
 # By these attributes hosts that offload mark a module: it has other weights at every call.
 OFFLOADING = ("_hf_hook", "_diffusers_hook")
@@ -53,7 +52,7 @@ class Standing:
         """To write in: the one that stands there, another where the layer was moved or cast."""
         values = self.parameter.data
         if values.data_ptr() != self.address:
-            values = self.parameter.data = spare_like(values)
+            values = self.parameter.data = torch.empty_like(values)
             self.address, self.dtype = values.data_ptr(), values.dtype
         return values
 
@@ -169,7 +168,7 @@ def _stood(
 ) -> Standing:
     """A spare in the parameter's place, into which `write` puts what it makes of the original."""
     if standing is None or standing.overwritten:
-        spare = spare_like(parameter.data)
+        spare = torch.empty_like(parameter.data)
         write(parameter.data, spare)
         return Standing.at(parameter, spare)
     write(standing.present(), standing.spare())
