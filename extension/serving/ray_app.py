@@ -104,7 +104,8 @@ def build(settings: Mapping[str, Any]) -> Any:
         name=FRONT,
         num_replicas=1,
         max_ongoing_requests=NO_LIMIT,
-        ray_actor_options={"num_cpus": 0.1},
+        # It waits most of the time, and must find a place beside replicas on all processors.
+        ray_actor_options={"num_cpus": 0},
     )
     return front.bind(model, words)
 
