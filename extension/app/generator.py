@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from threading import Event, Lock
 from typing import Any
@@ -77,7 +76,7 @@ class Generator:
         """
         stop = stop or Event()
         request = self.settled(request)
-        with self._turn(user, request, stop), self.moving.drawing(job, sliders):
+        with self.turns(user, request, stop), self.one_at_a_time, self.moving.drawing(job, sliders):
             step_end = self._follow(watch, stop)
             passes = DrawingPasses(
                 self.live, self.checkpoint.pipeline, request, step_end, stop.is_set, sliders
@@ -94,11 +93,6 @@ class Generator:
             if passes.lost:
                 raise StrictError(passes.lost, result)
             return result
-
-    @contextmanager
-    def _turn(self, user: str, request: GenerationRequest, stop: Event) -> Iterator[None]:
-        with self.turns(user, request, stop), self.one_at_a_time:
-            yield
 
     @property
     def example(self) -> str:

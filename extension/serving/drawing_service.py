@@ -180,16 +180,19 @@ class DrawingService:
             batch = self.queue.take()
             try:
                 self.metrics.waited(batch)
-                turn = batch[0].job.turn if batch else None
-                if turn is not None:
-                    turn.begun.set()
-                    turn.ended.wait()
-                    continue
-                with self.generator.one_at_a_time:
-                    self.drawer.draw(batch)
+                self._carry_out(batch)
             except Exception as error:  # a fault of ours: it must not silence the server
                 LOG.exception("a batch failed")
                 self._give_up(batch, error)
+
+    def _carry_out(self, batch: Sequence[PictureTask]) -> None:
+        turn = batch[0].job.turn if batch else None
+        if turn is None:
+            with self.generator.one_at_a_time:
+                self.drawer.draw(batch)
+        else:  # whoever waits for it draws
+            turn.begun.set()
+            turn.ended.wait()
 
     def _give_up(self, batch: Sequence[PictureTask], error: Exception) -> None:
         for task in batch:

@@ -128,11 +128,14 @@ class MixedDrawer:
             following.sample_memory = measurement.sample
             images = passes.images()
         report = passes.report
+        measured = passes.records.measured if request.measure else ()
         for index, task in enumerate(tasks):
             if task.state is TaskState.DRAWING:
                 notes = [*report.notes, *passes.notes_of(index)]
                 own = replace(report, notes=notes)
-                self.finish(tasks, index, images[index], own, passes.records)
+                # Nothing is measured of a compiled model.
+                facts = measured[index] if measured else ()
+                self.finish(tasks, index, images[index], own, passes.records, facts)
         pixels, work = sum(t.pixels for t in tasks), sum(t.work for t in tasks)
         self.queue.batches.memory.measured(pixels, measurement.taken)
         seconds = time.monotonic() - begin
@@ -147,6 +150,7 @@ class MixedDrawer:
         image: Image,
         report: Report,
         records: PassRecords | None = None,
+        measured: Sequence[MeasuredFacts] = (),
     ) -> None:
         """The picture is there, whole with what its passes have shown, or ended early."""
         task, generator = tasks[index], self.generator
@@ -155,8 +159,6 @@ class MixedDrawer:
             request = records.capped(request, index)
         if task.job.sliders is not None:
             request = as_moved(request, task.job.sliders)
-        every = records.measured if records is not None and request.measure else ()
-        measured = every[index] if every else ()  # nothing is measured of a compiled model
         own = report.of_picture(index)
         text = generator.infotext_of(request, 0, own)
         image.info["parameters"] = text

@@ -17,7 +17,7 @@ from ..app.request import GenerationRequest, HiresFix, RequestError, StartingPic
 from ..encoding.settings import EmphasisMode
 from ..prompt.moved_weight import SliderKey
 from ..records import Side
-from ..session.sliders import MOST
+from ..session.sliders import MOST, MOST_MOVES
 from .job_watching import events_of, summary_of
 from .jobs import DrawingJob, TaskState
 from .kept_jobs import KeptJobs
@@ -102,7 +102,7 @@ class WeightMove(BaseModel):
     number: int = Field(0, ge=0)
 
 
-Moves = Annotated[list[WeightMove], Field(min_length=1, max_length=200)]
+Moves = Annotated[list[WeightMove], Field(min_length=1, max_length=MOST_MOVES)]
 
 
 def own_router(service_of: ServiceCallback, kept: KeptJobs) -> APIRouter:

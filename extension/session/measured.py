@@ -73,11 +73,10 @@ class Measured:
         Unlike the ratio it weighs blocks by how large what they answer is. NaN for blocks of no
         layer of the UNet.
         """
-        unet = torch.tensor([layer[0] == "unet" for layer in self.layers])
+        unet = torch.tensor([layer[0] == "unet" for layer in self.layers], dtype=torch.bool)
         sums = torch.where(unet, self._own.nansum(dim=2), 0.0)  # (pictures, networks, layers)
-        blocks = torch.tensor(
-            [[own == block for own in self.blocks] for block in self.shown_blocks]
-        )
+        each = [[own == block for own in self.blocks] for block in self.shown_blocks]
+        blocks = torch.tensor(each, dtype=torch.bool).view(len(each), len(self.layers))
         found = (sums @ blocks.to(sums).T) / sums.sum(-1, keepdim=True)
         return torch.where((blocks & unet).any(-1), found, torch.nan)
 
@@ -126,13 +125,13 @@ class Measured:
         ratio, cosine = self.ratio[picture], self.cosine[picture]
         pooled, sums = self.pooled[picture], self._own[picture].nansum(dim=(-2, -1))
         acted = sums.nonzero().flatten().tolist()
-        names = self.networks
+        names, share = self.networks, self.share[picture]
         return {
             "networks": [names[n] for n in acted],
             "blocks": list(self.shown_blocks),
             "moments": [{"hires": one.hires, "step": one.step} for one in self.moments],
             "ratio": self._by_network(ratio, acted, None),
-            "share": {names[n]: _line(self.share[picture, n]) for n in acted},
+            "share": {names[n]: _line(share[n]) for n in acted},
             "parts": {
                 part: self._by_network(ratio, acted, part)
                 for part in (*PARTS, OTHER)

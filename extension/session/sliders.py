@@ -17,6 +17,7 @@ from ..records import Progress, Side
 from .tag_use import TagUse
 
 MOST = 100.0  # a weight beyond is none that anybody means
+MOST_MOVES = 200  # in one request
 
 
 class Sliders:

@@ -89,9 +89,7 @@ def replicas(words: Sequence[str], router: type[Any], slow: float) -> Iterator[A
     serve.delete(router.__name__)
 
 
-def run(
-    service: Any, trace: Sequence[tuple[float, frozenset[str]]], steps: int
-) -> tuple[list[float], int, int]:
+def run(service: Any, trace: Trace, steps: int) -> tuple[list[float], int, int]:
     """Seconds until each picture was there; hits and misses."""
     from live_lora.app.request import GenerationRequest
 

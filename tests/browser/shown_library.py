@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from .conftest import lora
+from typing import TYPE_CHECKING
+
+import pytest
+
+from .conftest import Open, lora
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 LONG = "anime_anime_1.5_lineart_fixed_hands_version"
 SHOWN = [
@@ -12,3 +19,9 @@ SHOWN = [
     lora(f"{LONG}_2"),
     lora(f"{LONG}_3", base="SDXL"),
 ]
+
+
+@pytest.fixture
+def page(visit: Open) -> Page:
+    """A page that shows it."""
+    return visit(SHOWN)

@@ -9,16 +9,12 @@ import pytest
 from .conftest import LORAS, Open, lora, missing
 from .page_parts import card, cell, library, names, open_tab, prompt
 from .shown_library import LONG, SHOWN
+from .shown_library import page as page
 
 try:
     from playwright.sync_api import Page, expect
 except ImportError:
     missing("playwright is not installed")
-
-
-@pytest.fixture
-def page(visit: Open) -> Page:
-    return visit(SHOWN)
 
 
 def test_what_cannot_be_used_cannot_be_put_into_a_prompt(page: Page) -> None:

@@ -4,21 +4,14 @@ from __future__ import annotations
 
 import re
 
-import pytest
-
 from .conftest import Open, lora, missing
 from .page_parts import card, cell, library, open_tab, prompt
-from .shown_library import SHOWN
+from .shown_library import page as page
 
 try:
     from playwright.sync_api import Locator, Page, expect
 except ImportError:
     missing("playwright is not installed")
-
-
-@pytest.fixture
-def page(visit: Open) -> Page:
-    return visit(SHOWN)
 
 
 def font_of(place: Locator) -> str:

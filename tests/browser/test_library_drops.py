@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
-
-from .conftest import Open, missing
+from .conftest import missing
 from .page_parts import card, library
 from .shown_library import SHOWN
+from .shown_library import page as page
 
 try:
     from playwright.sync_api import Page, expect
@@ -21,11 +20,6 @@ DROP = """([selector, name, type]) => {
     target.dispatchEvent(
       new DragEvent(kind, { dataTransfer: data, bubbles: true, cancelable: true }));
 }"""
-
-
-@pytest.fixture
-def page(visit: Open) -> Page:
-    return visit(SHOWN)
 
 
 def test_a_picture_dropped_on_a_card_is_its_preview(page: Page) -> None:

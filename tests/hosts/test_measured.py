@@ -162,6 +162,21 @@ def test_blocks_are_means_over_their_layers(live: Any) -> None:
     assert len(own) > len(cross) > 0
 
 
+def test_a_block_has_a_share_of_all_that_is_added(live: Any) -> None:
+    draw(live, measure=True)
+    found = live.measured
+    unet = [i for i, layer in enumerate(found.layers) if layer[0] == "unet"]
+    added = (found.ratio.square() * found.base[:, None]).nansum(2)  # (pictures, networks, layers)
+    for at, block in enumerate(found.shown_blocks):
+        own = [i for i in unet if found.blocks[i] == block]
+        if own:
+            want = added[1, 1, own].sum() / added[1, 1, unet].sum()
+            assert float(found.share[1, 1, at]) == pytest.approx(float(want), rel=1e-6)
+    assert float(found.share[1, 1].nansum()) == pytest.approx(1)
+    assert found.share[1, 1, found.shown_blocks.index("BASE")].isnan()
+    assert found.share[2].isnan().all(), "a picture without LoRAs"
+
+
 def test_as_json(live: Any) -> None:
     draw(live, measure=True)
     facts = json.loads(json.dumps(live.measured.as_dict(0), allow_nan=False))

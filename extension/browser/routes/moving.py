@@ -9,10 +9,10 @@ from fastapi import APIRouter, HTTPException, Request, Response
 from ...prompt.moved_weight import SliderKey
 from ...records import Side
 from ...session.moving_jobs import MovingJobs
+from ...session.sliders import MOST_MOVES
 from .answers import BODY, SAFE, answer
 from .writing import carried_out, number, text
 
-MOST_MOVES = 200
 SIDES: dict[str, Side] = {"cond": "cond", "uncond": "uncond"}
 
 
