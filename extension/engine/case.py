@@ -14,6 +14,7 @@ from . import low_rank
 from .low_rank import Add, RowFactors
 from .masked_outputs import Placing
 from .shared_input import Member
+from .spare_memory import SPARES
 from .terms import Term
 from .weight_table import CellShape, WeightTable
 
@@ -154,10 +155,14 @@ def nothing(x: Tensor, out: Tensor) -> Tensor:
 def joined(lows: Sequence[LowRank], weights: Sequence[float] = ()) -> LowRank:
     """Several pairs as one, the weights put into B."""
     common = tuple(low.common for low in lows)
-    ups = [low.up for low in lows]
+    down, up = (
+        SPARES.joined([getattr(low, name) for low in lows], dim)
+        for name, dim in (("down", 0), ("up", 1))
+    )
     if weights:
-        ups = [up * weight for up, weight in zip(ups, weights, strict=True)]
-    down, up = torch.cat([low.down for low in lows]), torch.cat(ups, dim=1)
+        ranks = [low.up.shape[1] for low in lows]
+        for part, weight in zip(up.split_with_sizes(ranks, dim=1), weights, strict=True):
+            part.mul_(weight)
     return LowRank(down, up, common=None if None in common else common)
 
 

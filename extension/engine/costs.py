@@ -17,6 +17,8 @@ import torch
 from torch.nn import functional as F
 
 from ..deltas import Delta, Dense, InputMap, Layer, LowRank
+from .folding import write_sum
+from .products import fastest
 
 WIDTH, TOKENS, RANK = 512, 1024, 32  # of the layer that is timed
 NOISY = 1.5  # from this spread on, what was measured is measured again at the next start
@@ -63,7 +65,8 @@ def known(device: torch.device, dtype: torch.dtype, file: Path | None = None) ->
     but not for ever where the machine was busy.
     """
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
-    key = f"{name}, {torch.get_num_threads()} threads, {dtype}, torch {torch.__version__}"
+    folds = fastest(torch.empty(0, dtype=_wide(dtype), device=device)).__name__
+    key = f"{name}, {torch.get_num_threads()} threads, {dtype}, torch {torch.__version__}, {folds}"
     kept = _read(file)
     before = _costs(kept.get(key))
     if before is not None and before.spread < NOISY:
@@ -76,6 +79,11 @@ def known(device: torch.device, dtype: torch.dtype, file: Path | None = None) ->
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(json.dumps({**kept, key: asdict(made)}, indent=1), encoding="utf-8")
     return made
+
+
+def _wide(dtype: torch.dtype) -> torch.dtype:
+    """In which a layer is folded."""
+    return torch.promote_types(dtype, torch.float32)
 
 
 def _costs(kept: Any) -> Costs | None:
@@ -112,12 +120,9 @@ def measured(device: torch.device, dtype: torch.dtype) -> Costs:
             return _timed(device, lambda: out[:rows].addmm_(F.linear(x[:rows], down), up_t))
 
         def fold(size: int, rank: int) -> Timing:
-            base, a, b = weight[:size, :size], down[:rank, :size], up_t[:rank, :size]
-            wide = torch.promote_types(dtype, torch.float32)
-            return _timed(
-                device,
-                lambda: torch.addmm(base.to(wide), b.t().to(wide), a.to(wide)).to(dtype),
-            )
+            base, a, b = weight[:size, :size].clone(), down[:rank, :size], up_t[:rank, :size]
+            pair, after = (b.t().to(_wide(dtype)), a.to(_wide(dtype)), 1.0), torch.empty_like(base)
+            return _timed(device, lambda: write_sum(base, [pair], after))
 
         timings = hook(1), hook(TOKENS), fold(8, 1), fold(WIDTH, 1), fold(WIDTH, RANK)
     few, many, small, plain, ranked = (one.shortest for one in timings)

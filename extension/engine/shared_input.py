@@ -6,14 +6,15 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
+from weakref import WeakValueDictionary
 
-import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from ..deltas import LowRank
 from .layers import Patch
 from .low_rank import Add, Over, by_number, by_place
+from .spare_memory import SPARES
 
 # Last part of a path: to_q, k_proj, value, add_q_proj. That all members really have the same
 # input is checked at every call; the names only say for which layers it is worth looking.
@@ -84,15 +85,17 @@ class InputGroup:
         if self.same:
             self.down, parts = first.down, [first.down] * len(lows)
         else:
-            self.down = torch.cat([low.down for low in lows])  # (Σ r, i)
+            self.down = SPARES.joined([low.down for low in lows], 0)  # (Σ r, i)
             parts = list(self.down.split_with_sizes(self.ranks))
         self.members = {
             patch: member.within(part)
             for (patch, member), part in zip(members.items(), parts, strict=True)
         }
-        self.forms = {patch: self._settled(patch, one) for patch, one in self.members.items()}
+        # The layers hold these, and these the group: with them it goes, and its memory.
+        self.forms: WeakValueDictionary[Sharing, Add] = WeakValueDictionary()
         for patch, member in members.items():
-            patch.replace(member.alone, self.forms[patch])
+            form = self.forms[patch] = self._settled(patch, self.members[patch])
+            patch.replace(member.alone, form)
 
     def _settled(self, patch: Sharing, member: Member) -> Add:
         """As the member alone, with A x from the group: 4 kernels for q, k and v together, under
@@ -141,7 +144,8 @@ class InputGroup:
         assert self.held is not None
         rest, self.held = self.held[2], None
         for patch_, member in self.members.items():
-            patch_.replace(self.forms[patch_], member.alone)
+            if (form := self.forms.get(patch_)) is not None:
+                patch_.replace(form, member.alone)
         for apart in (self.members.keys() - rest.keys(), rest.keys()):
             if 1 < len(apart) < len(self.members):
                 InputGroup({one: m for one, m in self.members.items() if one in apart})

@@ -3,9 +3,9 @@
     python tests/benchmarks/measured.py [--rounds 5] [--rank 16] [--size 512] [--pictures 16]
 
 The cost is paired: each round times one step of the same hooked LoRA without and with measuring.
-Blocks: the rank correlation (Spearman) over all blocks of the small model between the mean |Δ| of
+Blocks: the rank correlation (Spearman) over the blocks of the small model between the mean |Δ| of
 a picture drawn without that block and what is measured in one run (the ratio, and its share of all
-that is added), the static ratio ‖ΔW‖/‖W‖, and the number of layers.
+that is added), the static ratio ‖ΔW‖/‖W‖, and the number of layers. NaN: it is equal everywhere.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ import full_size
 import live_lora
 from engine_ways import Bench, seconds
 from live_lora.app import cli
-from live_lora.session.measured import OTHER
+from live_lora.model.blocks import BLOCKS, block_of
 
 from tools.small_model import exam, sheet
 
@@ -65,31 +65,43 @@ def blocks(pictures: int) -> None:
 
 
 def compared(live: Any, draw: Any, name: str) -> None:
+    """Over all blocks of the model, and over those alone in which the LoRA has layers."""
     whole = draw(f"<lora:{name}:1>", measure=True)
     found = live.measured
     # What is in no block (the last convolution) cannot be left out by its name.
-    own = [index for index, block in enumerate(found.shown_blocks) if block != OTHER]
-    blocks = [found.shown_blocks[index] for index in own]
-    ratio = found.by_block(found.ratio)[:, 0].nanmean(dim=(0, 1)).numpy()[own]
-    share = found.share[:, 0].mean(0).numpy()[own]
+    model = {
+        block_of(target) for key, target in live.core.model.targets.items() if key[0] == "unet"
+    }
+    blocks = [block for block in BLOCKS if block in model]
+    ratios, layers = static(live, found)
+    told = {
+        "measured ratio": found.by_block(found.ratio)[:, 0].nanmean(dim=(0, 1)).numpy(),
+        "measured share": found.share[:, 0].mean(0).numpy(),
+        "static ratio": ratios,
+        "number of layers": layers,
+    }
+    # Where it has no layers it adds nothing.
+    told = {
+        what: np.array(
+            [dict(zip(found.shown_blocks, one, strict=True)).get(b, 0.0) for b in blocks]
+        )
+        for what, one in told.items()
+    }
     left_out = np.array(
         [np.abs(draw(f"<lora:{name}:1:lbw={block}@0;REST@1>") - whole).mean() for block in blocks]
     )
-    still, layers = (values[own] for values in static(live, found))
-    told = ", ".join(
-        f"{what} {spearman(values, left_out):.3f}"
-        for what, values in (
-            ("measured ratio", ratio),
-            ("measured share", share),
-            ("static ratio", still),
-            ("number of layers", layers),
+    own = told["number of layers"] > 0
+    for which, some in (("all", np.full(len(blocks), True)), ("the LoRA's own", own)):
+        line = ", ".join(
+            f"{what} {spearman(one[some], left_out[some]):.3f}" for what, one in told.items()
         )
-    )
-    print(f"{name}, {len(left_out)} blocks, rank correlation with leaving each out: {told}")
-    for row in zip(blocks, ratio, share, still, layers, left_out, strict=True):
         print(
-            "    {:6} ratio {:.4f} share {:.4f} static {:.4f} layers {:2.0f} change {:.3f}".format(
-                *row
+            f"{name}, {which} {some.sum()} blocks, rank correlation with leaving each out: {line}"
+        )
+    for block, change, *row in zip(blocks, left_out, *told.values(), strict=True):
+        print(
+            "    {:6} change {:.3f} ratio {:.4f} share {:.4f} static {:.4f} layers {:2.0f}".format(
+                block, change, *row
             )
         )
     sys.stdout.flush()

@@ -64,6 +64,20 @@ def test_completion_at_the_caret(page: Page) -> None:
     expect(area).to_have_value("a fox <lora:ne")
 
 
+def test_enter_takes_what_was_typed_since_the_list_was_made(page: Page) -> None:
+    """Both at once, so that no time is left to make the list anew."""
+    area = prompt(page)
+    area.press_sequentially("a fox <lora:n", delay=20)
+    expect(page.get_by_role("listbox", name="Completion")).to_be_visible()
+    area.evaluate(
+        """(area) => {
+            document.execCommand("insertText", false, "eo");
+            area.dispatchEvent(new KeyboardEvent("keydown", {key: "Enter", bubbles: true}));
+        }"""
+    )
+    expect(area).to_have_value("a fox <lora:neon:1>")
+
+
 def test_completion_closes_and_stays_away_where_another_is(page: Page) -> None:
     area = prompt(page)
     area.press_sequentially("<lora:", delay=20)

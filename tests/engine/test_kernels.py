@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import sys
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -143,6 +145,26 @@ def test_rows_with_sets_of_their_own(name: str) -> None:
     # One LoRA acts on each row: as many FLOPs as one of that rank on all rows.
     added = 2 * x.shape[0] * TOKENS * RANK * (WIDTH + WIDTH)
     assert patched.get_total_flops() - bare.get_total_flops() == added
+
+
+def test_what_several_share_is_freed_when_the_run_ends() -> None:
+    """Not by the collector some time later, when the next run has taken as much again."""
+    module, x = Attention(), inputs("linear")
+    found = {f"to_{name}": [low(), low()] for name in "qkv"}
+    gc.collect()
+    gc.disable()
+    try:
+        with torch.no_grad(), applied(module, found, 0.7):
+            module(x)
+            shared = [
+                weakref.ref(one.untyped_storage())
+                for one in gc.get_objects()
+                if type(one) is Tensor and one.shape == (3 * 2 * RANK, WIDTH)
+            ]
+            assert shared, "A of all three, twice"
+        assert not any(one() for one in shared)
+    finally:
+        gc.enable()
 
 
 def test_q_k_and_v_share_the_product_with_their_input() -> None:

@@ -58,7 +58,7 @@ export class Completion {
     const context = contextAt(area.value, area.selectionStart);
     if (!context || area.selectionStart !== area.selectionEnd) return this.close();
     const presets = context.key === "lbw" ? await this.presets() : {};
-    this.context = context;
+    Object.assign(this, { context, text: area.value, caret: area.selectionStart });
     this.choices = choicesFor(context, this.library.rows, presets);
     return this.choices.length && document.activeElement === area ? this.open() : this.close();
   }
@@ -86,7 +86,7 @@ export class Completion {
     );
     option.addEventListener("pointerdown", (event) => {
       event.preventDefault(); // the prompt keeps the focus
-      this.take(at);
+      this.choose(at);
     });
     return option;
   }
@@ -104,16 +104,28 @@ export class Completion {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     const plain = !event.ctrlKey && !event.metaKey && !event.altKey && !event.shiftKey;
     if (step && plain) this.mark(this.at + step);
-    else if ((event.key === "Enter" || event.key === "Tab") && plain) this.take(this.at);
+    else if ((event.key === "Enter" || event.key === "Tab") && plain) this.choose(this.at);
     else if (event.key === "Escape") this.close();
     else return;
     event.preventDefault();
     event.stopImmediatePropagation(); // the webui's own Enter and Escape draw and interrupt
   }
 
-  take(at) {
-    const { start, end } = this.context;
+  /** Typed on since the list was made, and within REST, it is made anew before anything is taken. */
+  async choose(at) {
     const { text } = this.choices[at];
+    if (this.stale) await this.look();
+    if (this.list.hidden || this.stale) return;
+    this.take(this.choices.find((choice) => choice.text === text) ?? this.choices[0]);
+  }
+
+  get stale() {
+    const { area } = this.box;
+    return area.value !== this.text || area.selectionStart !== this.caret;
+  }
+
+  take({ text }) {
+    const { start, end } = this.context;
     this.close();
     this.box.apply({ start, end, text });
     if (text.endsWith("=")) this.timer = setTimeout(() => this.look(), REST);
