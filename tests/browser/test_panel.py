@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from .conftest import missing
+from .conftest import Open, missing
 from .page_parts import assert_generates, open_tab, prompt, rows, selection, slider
 
 try:
@@ -205,3 +205,14 @@ def test_a_prompt_in_a_plain_column_has_rows_too(page: Page) -> None:
     control = slider(rows(page, "App prompt"), "sharp")
     control.press("ArrowLeft")
     expect(prompt(page, "app")).to_have_value("<lora:sharp:0.45>")
+
+
+def test_on_a_phone_the_count_stays_on_one_line(visit: Open) -> None:
+    page = visit(viewport={"width": 390, "height": 844})
+    prompt(page).fill("<lora:ghibli:1> <lora:sharp:1> <lora:nowhere:1> <lora:ghibli:oops>")
+    count = rows(page).get_by_role("status").first
+    expect(count).to_have_text("4 LoRAs, 2 with a problem")
+    box = count.bounding_box()
+    assert box is not None
+    assert box["height"] < 24
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
