@@ -17,8 +17,7 @@ import torch
 from torch.nn import functional as F
 
 from ..deltas import Delta, Dense, InputMap, Layer, LowRank
-from .folding import write_sum
-from .products import fastest
+from .products import fastest, write_sum
 
 WIDTH, TOKENS, RANK = 512, 1024, 32  # of the layer that is timed
 NOISY = 1.5  # from this spread on, what was measured is measured again at the next start

@@ -6,7 +6,7 @@ The model's own tensors are never written: a folded layer is its parameter point
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -15,16 +15,11 @@ from torch import Tensor, nn
 
 from ..deltas import Delta, Layer, LowRank
 from ..records import Kind
-from .products import fastest
+from .products import joined_factors, write_sum
 from .spare_memory import SPARES
 
 # By these attributes hosts that offload mark a module: it has other weights at every call.
 OFFLOADING = ("_hf_hook", "_diffusers_hook")
-# Weights written at once: a product of less is slower, what one of more has written has left the
-# cache before the next one is added.
-BLOCK = 1 << 19
-# Ranks of one product: narrower ones are slower, and to join wider ones costs more than it wins.
-JOINED = 128
 
 
 @dataclass(slots=True)
@@ -66,7 +61,6 @@ class Standing:
             self.parameter.data = self.present()
 
 
-Factors = tuple[Tensor, Tensor, float]  # (o, r), (r, i) and their weight
 Parts = Sequence[tuple[Delta, float]]  # with their weights, always the same in the same order
 
 
@@ -153,7 +147,7 @@ class Fold:
             for delta, m in others:
                 start.add_(delta.delta_weight(layer), alpha=m)
         if lows:
-            write_sum(start, list(_factors(lows)), out)
+            write_sum(start, list(joined_factors(lows)), out)
         else:
             out.copy_(start)
 
@@ -176,53 +170,6 @@ def _stood(
         return Standing.at(parameter, spare)
     write(standing.present(), standing.spare())
     return standing
-
-
-def _factors(lows: Sequence[tuple[LowRank, float]]) -> Iterator[Factors]:
-    """(up, down, m), small ranks joined."""
-    group: list[tuple[LowRank, float]] = []
-    for low, m in lows:
-        if group and sum(one.up.shape[1] for one, _ in (*group, (low, m))) > JOINED:
-            yield _joined(group)
-            group = []
-        group.append((low, m))
-    yield _joined(group)
-
-
-def _joined(group: Sequence[tuple[LowRank, float]]) -> Factors:
-    if len(group) == 1:
-        ((low, m),) = group
-        return low.up, low.down.flatten(1), m
-    up = torch.cat([low.up * m for low, m in group], dim=1)
-    return up, torch.cat([low.down.flatten(1) for low, _ in group]), 1.0
-
-
-def write_sum(start: Tensor, factors: Sequence[Factors], out: Tensor) -> None:
-    """out = start + Σ m · up · down, (o, …) + (o, r) (r, …), in the factors' dtype, rounded once.
-
-    In a dtype of its own the layer is not there besides, but a block of rows at a time.
-    """
-    wide = factors[0][0].dtype
-    add = fastest(factors[0][0])
-    if not (start.is_contiguous() and out.is_contiguous()):
-        total = start.flatten(1).to(wide, copy=True)
-        for up, down, m in factors:
-            add(total, up, down, m, total)
-        out.copy_(total.view(start.shape))
-        return
-    start, out = start.flatten(1), out.flatten(1)
-    rows = len(out)
-    if out.device.type == "cpu":
-        rows = max(1, BLOCK * torch.get_num_threads() // out.shape[1])
-    for begin in range(0, len(out), rows):
-        some = slice(begin, begin + rows)
-        now, target = start[some].to(wide), out[some]
-        total = target if target.dtype is wide else torch.empty_like(now)
-        for up, down, m in factors:
-            add(now, up[some], down, m, total)
-            now = total
-        if total is not target:
-            target.copy_(total)
 
 
 def _add_biases(changes: Sequence[tuple[Tensor, float]], bias: Tensor, out: Tensor) -> None:

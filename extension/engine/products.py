@@ -1,4 +1,4 @@
-"""out = start + m · up · down on a CPU, by the faster one of the libraries that torch comes with.
+"""W + Σ m · up · down, on a CPU by the faster one of the libraries that torch comes with.
 
 torch multiplies matrices of 32 bits by its BLAS, on x86 MKL, and those of other dtypes by oneDNN.
 On AMD's processors MKL leaves the registers of AVX-512 alone. oneDNN does not, and is 2.2 times as
@@ -9,17 +9,72 @@ is follows from the processor, not from a clock, as the last bits of a picture d
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from ..deltas import LowRank
+
+Factors = tuple[Tensor, Tensor, float]  # (o, r), (r, i) and their weight
 # (start (o, i), up (o, r), down (r, i), m, out (o, i), which may be `start`)
 AddProduct = Callable[[Tensor, Tensor, Tensor, float, Tensor], None]
+# Weights written at once: a product of less is slower, what one of more has written has left the
+# cache before the next one is added.
+BLOCK = 1 << 19
+# Ranks of one product: narrower ones are slower, and to join wider ones costs more than it wins.
+JOINED = 128
 PROCESSOR = Path("/proc/cpuinfo")
 AMD = "AuthenticAMD"  # how its processors name themselves
+
+
+def joined_factors(lows: Sequence[tuple[LowRank, float]]) -> Iterator[Factors]:
+    """(up, down, m), small ranks joined."""
+    group: list[tuple[LowRank, float]] = []
+    for low, m in lows:
+        if group and sum(one.up.shape[1] for one, _ in (*group, (low, m))) > JOINED:
+            yield _joined(group)
+            group = []
+        group.append((low, m))
+    yield _joined(group)
+
+
+def _joined(group: Sequence[tuple[LowRank, float]]) -> Factors:
+    if len(group) == 1:
+        ((low, m),) = group
+        return low.up, low.down.flatten(1), m
+    up = torch.cat([low.up * m for low, m in group], dim=1)
+    return up, torch.cat([low.down.flatten(1) for low, _ in group]), 1.0
+
+
+def write_sum(start: Tensor, factors: Sequence[Factors], out: Tensor) -> None:
+    """out = start + Σ m · up · down, (o, …) + (o, r) (r, …), in the factors' dtype, rounded once.
+
+    In a dtype of its own the layer is not there besides, but a block of rows at a time.
+    """
+    wide = factors[0][0].dtype
+    add = fastest(factors[0][0])
+    if not (start.is_contiguous() and out.is_contiguous()):
+        total = start.flatten(1).to(wide, copy=True)
+        for up, down, m in factors:
+            add(total, up, down, m, total)
+        out.copy_(total.view(start.shape))
+        return
+    start, out = start.flatten(1), out.flatten(1)
+    rows = len(out)
+    if out.device.type == "cpu":
+        rows = max(1, BLOCK * torch.get_num_threads() // out.shape[1])
+    for begin in range(0, len(out), rows):
+        some = slice(begin, begin + rows)
+        now, target = start[some].to(wide), out[some]
+        total = target if target.dtype is wide else torch.empty_like(now)
+        for up, down, m in factors:
+            add(now, up[some], down, m, total)
+            now = total
+        if total is not target:
+            target.copy_(total)
 
 
 def by_blas(start: Tensor, up: Tensor, down: Tensor, m: float, out: Tensor) -> None:

@@ -14,7 +14,7 @@ from engine_run import applied, run, varying
 from folded_model import all_deltas, image, model, spares
 from live_lora.algorithms import Settings
 from live_lora.deltas import Delta, Layer, LowRank
-from live_lora.engine import folding
+from live_lora.engine import products
 from live_lora.engine.layers import find_sites
 from live_lora.records import Progress
 from torch import nn
@@ -96,7 +96,7 @@ def test_where_rows_come_to_differ_the_layer_is_hooked_and_then_folded_again() -
 @pytest.mark.parametrize("kind", ["blocks", "channels last", "16 bits"])
 def test_every_layout_and_size_is_folded(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """In blocks of rows, the last one smaller; in the layer's layout."""
-    monkeypatch.setattr(folding, "BLOCK", 1000)
+    monkeypatch.setattr(products, "BLOCK", 1000)
     torch.manual_seed(0)
     net, low = nn.Linear(70, 50), LowRank(torch.randn(3, 70), torch.randn(50, 3))
     x = torch.randn(4, 70)

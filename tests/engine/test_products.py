@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import torch
+from live_lora.deltas import LowRank
 from live_lora.engine import products
-from live_lora.engine.products import AddProduct, by_blas, by_onednn, fastest
+from live_lora.engine.products import (
+    AddProduct,
+    by_blas,
+    by_onednn,
+    fastest,
+    joined_factors,
+    write_sum,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -37,6 +46,23 @@ def test_the_sum_is_that_of_64_bits(add: AddProduct, in_place: bool) -> None:
     want = start.double() - 0.3 * up.double() @ down.double()
     out = start if in_place else torch.empty_like(start)
     add(start, up, down, -0.3, out)
+    assert (out - want).abs().max() <= 1e-6 * want.abs().max()
+
+
+@pytest.mark.parametrize("ranks", [[8], [8, 16], [100, 60, 200, 4, 4], [200, 100]])
+def test_small_ranks_are_joined_and_the_sum_is_that_of_all(ranks: list[int]) -> None:
+    torch.manual_seed(0)
+    lows = [(LowRank(torch.randn(r, 70), torch.randn(48, r)), 0.1 * (1 + r)) for r in ranks]
+    factors = list(joined_factors(lows))
+    widths = [up.shape[1] for up, _, _ in factors]
+    assert sum(widths) == sum(ranks)
+    assert all(one + next_ > products.JOINED for one, next_ in pairwise(widths))
+    start = torch.randn(48, 70)
+    want = start.double()
+    for low, m in lows:
+        want += m * low.up.double() @ low.down.double()
+    out = torch.empty_like(start)
+    write_sum(start, factors, out)
     assert (out - want).abs().max() <= 1e-6 * want.abs().max()
 
 

@@ -11,7 +11,7 @@ from delta_formulas import deltas
 from engine_run import applied, varying
 from live_lora.deltas import Delta, LowRank
 from live_lora.engine import choice as choosing
-from live_lora.engine import folding
+from live_lora.engine import products
 from live_lora.engine.products import by_blas
 from live_lora.records import Progress
 from test_kernels import flops
@@ -123,7 +123,7 @@ def flops_of_a_move(changed: int, ranks: tuple[int, ...] = (4, 8, 16)) -> int:
 
 
 def test_only_what_changed_is_computed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(folding, "fastest", lambda like: by_blas)  # which torch can count
+    monkeypatch.setattr(products, "fastest", lambda like: by_blas)  # which torch can count
     own = 2 * 2 * 24 * 16  # the layer's, for two rows
     assert flops_of_a_move(1) == own + 2 * 24 * 16 * 4
     assert flops_of_a_move(2) == own + 2 * 24 * 16 * (4 + 8)

@@ -9,14 +9,22 @@ from pathlib import Path
 
 import pytest
 import torch
-from live_lora.engine import spare_memory
+from engine_run import applied
+from live_lora.deltas import LowRank
+from live_lora.engine import folding, spare_memory
 from live_lora.engine.spare_memory import SpareMemory
-from torch import Tensor
+from torch import Tensor, nn
 
 pytestmark = pytest.mark.skipif(
     not hasattr(mmap, "MADV_FREE"), reason="this system's memory is the allocator's"
 )
 K = 1 << 10  # numbers of 32 bits: one page
+
+
+@pytest.fixture(autouse=True)
+def few_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 16 pages on it is ours already, so that a test takes little memory."""
+    monkeypatch.setattr(spare_memory, "LEAST", 16 * 4 * K)
 
 
 def of(memory: SpareMemory, *pages: int) -> list[Tensor]:
@@ -40,6 +48,22 @@ def test_what_was_given_back_is_used_again_and_what_is_held_is_not() -> None:
     del view
     (third,) = of(memory, 20)
     assert third.data_ptr() == second
+
+
+def test_the_next_run_folds_into_the_last_ones_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folding, "SPARES", SpareMemory())
+    layer, x = nn.Linear(300, 200), torch.randn(2, 300)
+    own, places = layer.weight.data_ptr(), []
+    for seed in range(3):
+        torch.manual_seed(seed)
+        low = LowRank(torch.randn(4, 300), torch.randn(200, 4))
+        with torch.no_grad(), applied(layer, [low], 0.7, executor="folded"):
+            layer(x)
+            places.append(layer.weight.data_ptr())
+        torch.empty(200, 300).fill_(0.0)  # what the allocator has free, another one takes
+    assert layer.weight.data_ptr() == own
+    assert len(set(places)) == 1
+    assert own not in places
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16, torch.float8_e5m2])
