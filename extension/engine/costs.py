@@ -17,7 +17,7 @@ import torch
 from torch.nn import functional as F
 
 from ..deltas import Delta, Dense, InputMap, Layer, LowRank
-from .products import fastest, write_sum
+from .products import fastest, wide, write_sum
 
 WIDTH, TOKENS, RANK = 512, 1024, 32  # of the layer that is timed
 NOISY = 1.5  # from this spread on, what was measured is measured again at the next start
@@ -64,7 +64,7 @@ def known(device: torch.device, dtype: torch.dtype, file: Path | None = None) ->
     but not for ever where the machine was busy.
     """
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
-    folds = fastest(torch.empty(0, dtype=_wide(dtype), device=device)).__name__
+    folds = fastest(torch.empty(0, dtype=wide(dtype), device=device)).__name__
     key = f"{name}, {torch.get_num_threads()} threads, {dtype}, torch {torch.__version__}, {folds}"
     kept = _read(file)
     before = _costs(kept.get(key))
@@ -78,11 +78,6 @@ def known(device: torch.device, dtype: torch.dtype, file: Path | None = None) ->
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(json.dumps({**kept, key: asdict(made)}, indent=1), encoding="utf-8")
     return made
-
-
-def _wide(dtype: torch.dtype) -> torch.dtype:
-    """In which a layer is folded."""
-    return torch.promote_types(dtype, torch.float32)
 
 
 def _costs(kept: Any) -> Costs | None:
@@ -120,7 +115,7 @@ def measured(device: torch.device, dtype: torch.dtype) -> Costs:
 
         def fold(size: int, rank: int) -> Timing:
             base, a, b = weight[:size, :size].clone(), down[:rank, :size], up_t[:rank, :size]
-            pair, after = (b.t().to(_wide(dtype)), a.to(_wide(dtype)), 1.0), torch.empty_like(base)
+            pair, after = (b.t().to(wide(dtype)), a.to(wide(dtype)), 1.0), torch.empty_like(base)
             return _timed(device, lambda: write_sum(base, [pair], after))
 
         timings = hook(1), hook(TOKENS), fold(8, 1), fold(WIDTH, 1), fold(WIDTH, RANK)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from ..deltas import Delta, Layer, LowRank
 from ..records import Kind
-from .products import joined_factors, write_sum
+from .products import joined_factors, wide, write_sum
 from .spare_memory import SPARES
 
 # By these attributes hosts that offload mark a module: it has other weights at every call.
@@ -138,12 +138,12 @@ class Fold:
         `start` is the original where it is not given; it may be `out` itself.
         """
         start = original if start is None else start
-        wide = torch.promote_types(start.dtype, torch.float32)
-        moved = [(delta.to(start.device, wide), m) for delta, m in parts if m]
+        dtype = wide(start.dtype)
+        moved = [(delta.to(start.device, dtype), m) for delta, m in parts if m]
         lows = [(d, m) for d, m in moved if isinstance(d, LowRank) and d.mid is None]
         others = [(d, m) for d, m in moved if not (isinstance(d, LowRank) and d.mid is None)]
         if others:
-            layer, start = self._plain(original.to(wide)), start.to(wide, copy=True)
+            layer, start = self._plain(original.to(dtype)), start.to(dtype, copy=True)
             for delta, m in others:
                 start.add_(delta.delta_weight(layer), alpha=m)
         if lows:
@@ -174,7 +174,7 @@ def _stood(
 
 def _add_biases(changes: Sequence[tuple[Tensor, float]], bias: Tensor, out: Tensor) -> None:
     """out = b + Σ m Δb."""
-    total = bias.to(torch.promote_types(bias.dtype, torch.float32), copy=True)
+    total = bias.to(wide(bias.dtype), copy=True)
     for change, m in changes:
         total.add_(change.to(total), alpha=m)
     out.copy_(total)

@@ -30,6 +30,11 @@ PROCESSOR = Path("/proc/cpuinfo")
 AMD = "AuthenticAMD"  # how its processors name themselves
 
 
+def wide(dtype: torch.dtype) -> torch.dtype:
+    """In which sums for weights of this dtype are made: of 32 bits at the least."""
+    return torch.promote_types(dtype, torch.float32)
+
+
 def joined_factors(lows: Sequence[tuple[LowRank, float]]) -> Iterator[Factors]:
     """(up, down, m), small ranks joined."""
     group: list[tuple[LowRank, float]] = []
@@ -54,13 +59,12 @@ def write_sum(start: Tensor, factors: Sequence[Factors], out: Tensor) -> None:
 
     In a dtype of its own the layer is not there besides, but a block of rows at a time.
     """
-    wide = factors[0][0].dtype
+    dtype = factors[0][0].dtype
     add = fastest(factors[0][0])
     if not (start.is_contiguous() and out.is_contiguous()):
-        total = start.flatten(1).to(wide, copy=True)
-        for up, down, m in factors:
-            add(total, up, down, m, total)
-        out.copy_(total.view(start.shape))
+        plain = torch.empty(start.shape, dtype=dtype, device=start.device)
+        write_sum(start.contiguous(), factors, plain)
+        out.copy_(plain)
         return
     start, out = start.flatten(1), out.flatten(1)
     rows = len(out)
@@ -68,8 +72,8 @@ def write_sum(start: Tensor, factors: Sequence[Factors], out: Tensor) -> None:
         rows = max(1, BLOCK * torch.get_num_threads() // out.shape[1])
     for begin in range(0, len(out), rows):
         some = slice(begin, begin + rows)
-        now, target = start[some].to(wide), out[some]
-        total = target if target.dtype is wide else torch.empty_like(now)
+        now, target = start[some].to(dtype), out[some]
+        total = target if target.dtype is dtype else torch.empty_like(now)
         for up, down, m in factors:
             add(now, up[some], down, m, total)
             now = total

@@ -37,18 +37,12 @@ class SpareMemory:
         self._lent = self._kept = self._most = 0
 
     def like(self, tensor: Tensor) -> Tensor:
-        """Of the same shape, strides, dtype and device, not written yet. Errors as of `empty`."""
-        if tensor.is_contiguous():
-            return self.empty(tensor.shape, tensor)
-        return torch.empty_like(tensor)
-
-    def empty(self, shape: Sequence[int], like: Tensor) -> Tensor:
-        """Of this shape, and of the dtype and on the device of `like`, not written yet.
+        """Of the same shape, strides, dtype and device, not written yet.
 
         Raises RuntimeError (torch's OutOfMemoryError on a GPU) where there is no memory.
         """
-        own = self._own(shape, like)
-        return torch.empty(shape, dtype=like.dtype, device=like.device) if own is None else own
+        own = self._own(tensor.shape, tensor) if tensor.is_contiguous() else None
+        return torch.empty_like(tensor) if own is None else own
 
     def joined(self, tensors: Sequence[Tensor], dim: int) -> Tensor:
         """As torch.cat."""

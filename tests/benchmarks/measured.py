@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
@@ -67,26 +68,11 @@ def blocks(pictures: int) -> None:
 def compared(live: Any, draw: Any, name: str) -> None:
     """Over all blocks of the model, and over those alone in which the LoRA has layers."""
     whole = draw(f"<lora:{name}:1>", measure=True)
-    found = live.measured
     # What is in no block (the last convolution) cannot be left out by its name.
-    model = {
-        block_of(target) for key, target in live.core.model.targets.items() if key[0] == "unet"
-    }
+    targets = live.core.model.targets.items()
+    model = {block_of(target) for (component, _), target in targets if component == "unet"}
     blocks = [block for block in BLOCKS if block in model]
-    ratios, layers = static(live, found)
-    told = {
-        "measured ratio": found.by_block(found.ratio)[:, 0].nanmean(dim=(0, 1)).numpy(),
-        "measured share": found.share[:, 0].mean(0).numpy(),
-        "static ratio": ratios,
-        "number of layers": layers,
-    }
-    # Where it has no layers it adds nothing.
-    told = {
-        what: np.array(
-            [dict(zip(found.shown_blocks, one, strict=True)).get(b, 0.0) for b in blocks]
-        )
-        for what, one in told.items()
-    }
+    told = by_block(live, blocks)
     left_out = np.array(
         [np.abs(draw(f"<lora:{name}:1:lbw={block}@0;REST@1>") - whole).mean() for block in blocks]
     )
@@ -98,13 +84,27 @@ def compared(live: Any, draw: Any, name: str) -> None:
         print(
             f"{name}, {which} {some.sum()} blocks, rank correlation with leaving each out: {line}"
         )
-    for block, change, *row in zip(blocks, left_out, *told.values(), strict=True):
-        print(
-            "    {:6} change {:.3f} ratio {:.4f} share {:.4f} static {:.4f} layers {:2.0f}".format(
-                block, change, *row
-            )
-        )
+    form = "    {:6} change {:.3f} ratio {:.4f} share {:.4f} static {:.4f} layers {:2.0f}"
+    for row in zip(blocks, left_out, *told.values(), strict=True):
+        print(form.format(*row))
     sys.stdout.flush()
+
+
+def by_block(live: Any, blocks: Sequence[str]) -> dict[str, np.ndarray]:
+    """What is said of the run just made; 0 in blocks in which the LoRA has no layers."""
+    found = live.measured
+    ratios, layers = static(live, found)
+    told = {
+        "measured ratio": found.by_block(found.ratio)[:, 0].nanmean(dim=(0, 1)).numpy(),
+        "measured share": found.share[:, 0].mean(0).numpy(),
+        "static ratio": ratios,
+        "number of layers": layers,
+    }
+    at = {block: index for index, block in enumerate(found.shown_blocks)}
+    return {
+        what: np.array([one[at[block]] if block in at else 0.0 for block in blocks])
+        for what, one in told.items()
+    }
 
 
 def static(live: Any, found: Any) -> tuple[np.ndarray, np.ndarray]:

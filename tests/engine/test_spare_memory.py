@@ -74,10 +74,22 @@ def test_it_is_like_what_it_stands_for(dtype: torch.dtype) -> None:
     assert not like.is_inference()
 
 
-@pytest.mark.parametrize("pages", [1, 30])
-def test_channels_last_stays_so(pages: int) -> None:
-    weight = torch.zeros(pages, 32, 8, 4).to(memory_format=torch.channels_last)
-    assert SpareMemory().like(weight).stride() == weight.stride()
+@pytest.mark.parametrize(
+    "weight",
+    [
+        torch.empty(3, 5),
+        torch.empty(64, 64, 16, 16).to(memory_format=torch.channels_last),
+        torch.empty(500, 400, device="meta"),
+        torch.empty(500, 400).T,
+    ],
+    ids=["small", "channels last", "meta", "transposed"],
+)
+def test_what_is_not_plain_stays_as_it_is(weight: Tensor) -> None:
+    spare = SpareMemory().like(weight)
+    assert (spare.shape, spare.stride(), spare.device) == (
+        *(weight.shape, weight.stride()),
+        weight.device,
+    )
 
 
 def test_joined_is_cat() -> None:
@@ -143,6 +155,15 @@ def lazily_free() -> int:
         pytest.skip("this system does not tell")
     (line,) = (one for one in file.read_text().splitlines() if one.startswith("LazyFree:"))
     return int(line.split()[1]) << 10
+
+
+def test_where_the_system_has_none_the_allocator_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: object) -> None:
+        raise OSError
+
+    monkeypatch.setattr(spare_memory.mmap, "mmap", refuse)
+    weight = torch.empty(20 * K)
+    assert SpareMemory().like(weight).shape == weight.shape
 
 
 def test_without_the_call_memory_is_the_allocators(monkeypatch: pytest.MonkeyPatch) -> None:

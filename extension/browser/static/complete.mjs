@@ -55,10 +55,11 @@ export class Completion {
 
   async look() {
     const { area } = this.box;
-    const context = contextAt(area.value, area.selectionStart);
-    if (!context || area.selectionStart !== area.selectionEnd) return this.close();
+    const seen = { text: area.value, caret: area.selectionStart };
+    const context = contextAt(seen.text, seen.caret);
+    if (!context || seen.caret !== area.selectionEnd) return this.close();
     const presets = context.key === "lbw" ? await this.presets() : {};
-    Object.assign(this, { context, text: area.value, caret: area.selectionStart });
+    Object.assign(this, seen, { context });
     this.choices = choicesFor(context, this.library.rows, presets);
     return this.choices.length && document.activeElement === area ? this.open() : this.close();
   }
