@@ -9,13 +9,13 @@ import pytest
 import torch
 from delta_formulas import deltas
 from engine_run import applied, run, varying
+from layer_counts import Attention
 from live_lora.deltas import Delta, LowRank
 from live_lora.engine import cached_delta
 from live_lora.engine import choice as choosing
 from live_lora.engine.cached_delta import OUT_OF_MEMORY, CachedDelta, bytes_of, one_storage
 from live_lora.engine.folding import Fold
 from live_lora.records import Progress
-from test_kernels import Attention
 from torch import Tensor, nn
 
 CPU, ELSEWHERE = torch.device("cpu"), torch.device("meta")  # a device without values

@@ -8,6 +8,7 @@ import pytest
 import torch
 from algorithms import samples
 from engine_run import Weight, column
+from layer_counts import RANK, TOKENS, WIDTH, Attention, Kernels, inputs, low
 from live_lora.deltas import Delta, LowRank
 from live_lora.engine.cached_delta import CachedDelta
 from live_lora.engine.hooks import hooked
@@ -20,7 +21,6 @@ from live_lora.engine.shown_part import Shown
 from live_lora.engine.terms import Term
 from live_lora.engine.weight_table import WeightTable
 from live_lora.records import Progress, Row
-from test_kernels import RANK, TOKENS, WIDTH, Attention, Kernels, inputs, low
 from torch import Tensor, nn
 
 LEFT = Mask.of_box((0.0, 0.0, 0.5, 1.0))

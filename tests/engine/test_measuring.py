@@ -8,13 +8,13 @@ import pytest
 import torch
 from algorithms import samples
 from engine_run import patches_of
+from layer_counts import Kernels
 from live_lora.deltas import Delta, LowRank
 from live_lora.engine.hooks import hooked
 from live_lora.engine.measuring import CallSums, Measuring, gathered
 from live_lora.engine.observing import ObservedPatch
 from live_lora.errors import ModuleError
 from live_lora.records import Progress
-from test_kernels import Kernels
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 

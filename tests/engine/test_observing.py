@@ -11,12 +11,12 @@ import torch
 from delta_formulas import Scale, core, deltas, merged
 from distances import distance
 from engine_run import Applied, Weight, patches_of, varying
+from layer_counts import Attention, Kernels, our_calls
 from live_lora.deltas import Delta, LowRank
 from live_lora.engine.hooks import hooked
 from live_lora.engine.layer_patch import LayerPatch
 from live_lora.engine.observing import LayerCall, ObservedPatch
 from live_lora.records import Progress
-from test_kernels import Attention, Kernels, our_calls
 from torch import Tensor, nn
 
 ROWS = 4

@@ -9,12 +9,12 @@ import pytest
 import torch
 from delta_formulas import deltas
 from engine_run import applied, varying
+from layer_counts import flops
 from live_lora.deltas import Delta, LowRank
 from live_lora.engine import choice as choosing
 from live_lora.engine import products
 from live_lora.engine.products import by_blas
 from live_lora.records import Progress
-from test_kernels import flops
 from torch import nn
 
 STEPS = 12

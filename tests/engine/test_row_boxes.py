@@ -10,6 +10,7 @@ import tiny_models as tiny
 import torch
 from algorithms import samples
 from engine_run import Weight, column
+from layer_counts import RANK, TOKENS, Attention, inputs, low
 from live_lora.deltas import LowRank
 from live_lora.engine import places as places_module
 from live_lora.engine.cached_delta import CachedDelta
@@ -24,7 +25,6 @@ from live_lora.engine.shared_input import find_siblings
 from live_lora.engine.terms import Term
 from live_lora.engine.weight_table import WeightTable
 from live_lora.records import Row
-from test_kernels import RANK, TOKENS, Attention, inputs, low
 from test_masked_layers import LEFT, MOST, delta_of, size_of
 from torch import Tensor, nn
 
